@@ -1,0 +1,74 @@
+// The service as a Fastify plugin. What it registers, in this order, is the table of contents.
+import fp from 'fastify-plugin'
+import auth from './plugins/auth.ts'
+import broker from './plugins/broker.ts'
+import browsers from './plugins/browsers.ts'
+import commands from './plugins/commands.ts'
+import config, { type ConfigOptions } from './plugins/config.ts'
+import errors, { onNotFound } from './plugins/errors.ts'
+import feeds from './plugins/feeds.ts'
+import inbox from './plugins/inbox.ts'
+import liveness from './plugins/liveness.ts'
+import metrics from './plugins/metrics.ts'
+import presence from './plugins/presence.ts'
+import probe from './plugins/probe.ts'
+import publisher from './plugins/publisher.ts'
+import readiness from './plugins/readiness.ts'
+import redis from './plugins/redis.ts'
+import sessions from './plugins/sessions.ts'
+import sockets from './plugins/sockets.ts'
+import validation from './plugins/validation.ts'
+import appRoutes from './routes/apps.ts'
+import healthRoutes from './routes/health.ts'
+import publishRoutes from './routes/publish.ts'
+import roomRoutes from './routes/rooms.ts'
+import sessionRoutes from './routes/sessions.ts'
+
+export type RoomcastOptions = ConfigOptions
+
+export default fp<RoomcastOptions>(async (fastify, options) => {
+  await fastify.register(config, options)
+  await fastify.register(metrics)
+
+  // What carries updates
+  await fastify.register(redis)
+  await fastify.register(broker)
+  await fastify.register(inbox)
+  await fastify.register(probe)
+  await fastify.register(liveness)
+
+  // Who is where
+  await fastify.register(presence)
+  await fastify.register(feeds)
+  await fastify.register(sessions)
+  await fastify.register(commands)
+
+  // The doors
+  await fastify.register(auth)
+  await fastify.register(publisher)
+  await fastify.register(readiness)
+  await fastify.register(sockets)
+
+  // In a context of their own: a host's error handler, validator and hooks stay as they are.
+  await fastify.register(async open => {
+    await open.register(errors)
+    await open.register(validation)
+    await open.register(browsers)
+    open.addHook('onSend', async (_request, reply) => {
+      if (fastify.readiness.isDraining()) reply.header('Connection', 'close')
+    })
+    await open.register(healthRoutes)
+
+    await open.register(async api => {
+      api.setNotFoundHandler(onNotFound)
+      await api.register(async authenticated => {
+        authenticated.decorateRequest('identity')
+        authenticated.addHook('onRequest', fastify.authenticator.authenticate)
+        await authenticated.register(publishRoutes)
+        await authenticated.register(appRoutes)
+        await authenticated.register(roomRoutes)
+        await authenticated.register(sessionRoutes)
+      })
+    }, { prefix: '/api/v1' })
+  })
+}, { name: 'roomcast', fastify: '5.x' })

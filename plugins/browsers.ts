@@ -1,0 +1,16 @@
+// What browsers need and must not do: CORS by the same rule as for sockets, and security headers.
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import fp from 'fastify-plugin'
+import { RoomcastError } from '../services/errors.ts'
+import { isAllowedOrigin, listOrigins } from '../services/origin.ts'
+
+export default fp(async fastify => {
+  const origins = listOrigins(fastify.config.CORS_ORIGINS)
+  fastify.addHook('onRequest', async ({ headers }) => {
+    if (!isAllowedOrigin(headers.origin, headers.host, origins)) throw new RoomcastError('auth/foreign-origin')
+  })
+  // Foreign origins were refused above; what comes here may read the answer.
+  await fastify.register(cors, { origin: true, credentials: true, maxAge: 600 })
+  await fastify.register(helmet, { contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } })
+}, { name: 'browsers', fastify: '5.x', dependencies: ['config'] })

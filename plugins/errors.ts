@@ -1,0 +1,34 @@
+// Every error leaves as the answer envelope with a code of the table.
+import fp from 'fastify-plugin'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { RoomcastError, toRoomcastError } from '../services/errors.ts'
+import { failure } from '../services/protocol.ts'
+
+export default fp(async fastify => {
+  fastify.setErrorHandler(onError)
+}, { name: 'errors', fastify: '5.x' })
+
+/** Any error of a request as an answer; also for what fails before a route is found. */
+export function onError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const known = translate(error)
+  request.server.metrics?.errors.inc({ code: known.code, door: 'http' })
+  if (known.code === 'server/internal') request.log.error({ err: error }, 'request failed')
+  if (known.status === 429 || known.status === 503) reply.header('Retry-After', known.retryAfterSeconds)
+  reply.code(known.status).send(failure(known.toBody()))
+}
+
+/** For the root of a process of our own, and for our prefix in a host's. */
+export function onNotFound (request: FastifyRequest, reply: FastifyReply): void {
+  onError(new RoomcastError('request/not-found') as unknown as FastifyError, request, reply)
+}
+
+/** What Fastify itself refuses, in the words of the table; its own messages may quote the request. */
+function translate (error: FastifyError): RoomcastError {
+  if (error instanceof RoomcastError) return error
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new RoomcastError('publish/payload-too-large', 'The body is larger than this route takes: send less.')
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new RoomcastError('request/invalid', 'The body should be JSON: send Content-Type: application/json.')
+  if (error instanceof SyntaxError || error.code?.startsWith('FST_ERR_CTP_')) return new RoomcastError('request/invalid', 'The body is not valid JSON.')
+  if (error.statusCode === 408) return new RoomcastError('request/timeout')
+  if (error.statusCode !== undefined && error.statusCode < 500) return new RoomcastError('request/invalid')
+  return toRoomcastError(error)
+}

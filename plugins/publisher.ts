@@ -1,0 +1,14 @@
+// fastify.publisher: the one way in for updates, from both doors.
+import fp from 'fastify-plugin'
+import { createPublisher, type Publisher } from '../services/publisher.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    publisher: Publisher
+  }
+}
+
+export default fp(async fastify => {
+  const { broker, config: settings, metrics } = fastify
+  fastify.decorate('publisher', createPublisher({ broker, settings, metrics }))
+}, { name: 'publisher', fastify: '5.x', dependencies: ['broker'] })

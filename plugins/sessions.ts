@@ -1,0 +1,16 @@
+// fastify.sessions: the authenticated connections of this instance.
+import fp from 'fastify-plugin'
+import { createSessions, type Sessions } from '../services/sessions.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    sessions: Sessions
+  }
+}
+
+export default fp(async fastify => {
+  const { config: settings, metrics, log } = fastify
+  const sessions = createSessions({ settings, metrics, log })
+  fastify.decorate('sessions', sessions)
+  fastify.addHook('onClose', async () => { sessions.close() })
+}, { name: 'sessions', fastify: '5.x', dependencies: ['config', 'metrics'] })

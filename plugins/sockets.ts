@@ -1,0 +1,187 @@
+// fastify.io: Socket.IO on Fastify's server. Who may connect is decided here; what a connection may ask, in services/requests.
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import fastifySocketIO from 'fastify-socket.io'
+import fp from 'fastify-plugin'
+import type { Server, Socket } from 'socket.io'
+import * as parser from 'socket.io-parser'
+import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/errors.ts'
+import type { Identity } from '../services/identity.ts'
+import { isAllowedOrigin, listOrigins } from '../services/origin.ts'
+import { failure } from '../services/protocol.ts'
+import { createRate } from '../services/rate.ts'
+import { listen } from '../services/requests/door.ts'
+import type { RequestContext } from '../services/requests/context.ts'
+import { createSession } from '../services/session.ts'
+import { bearerToken } from './auth.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    io: Server
+  }
+}
+
+/** When the app closes, connections that have not closed by then are cut off. */
+const CLOSE_GRACE_MS = 1000
+
+/** Binary attachments are held in memory until they are complete; nothing here needs them. */
+class TextDecoder extends parser.Decoder {
+  override add (packet: unknown): void {
+    if (typeof packet !== 'string' || /^[56]/.test(packet)) throw new Error('binary packets are not accepted')
+    super.add(packet)
+  }
+}
+
+interface Handshake {
+  identity: Identity
+  startedAt: number
+}
+
+export default fp(async fastify => {
+  const { config, metrics, log, authenticator, commands, sessions, presence, feeds, publisher, readiness } = fastify
+  const origins = listOrigins(config.CORS_ORIGINS)
+  const connectionRate = createRate(config.CONNECTIONS_PER_SECOND, config.CONNECTION_BURST)
+  const handshakes = new WeakMap<Socket, Handshake>()
+  const context: RequestContext = {
+    feeds, publisher, presence, commands, verifyToken: authenticator.verify, settings: config, metrics, log
+  }
+
+  // The package is CommonJS, and the type of its default export is lost on the way.
+  await fastify.register((fastifySocketIO as unknown as { default: typeof fastifySocketIO }).default as never, {
+    path: config.SOCKET_PATH,
+    serveClient: config.NODE_ENV !== 'production',
+    transports: ['polling', 'websocket'],
+    cors: (request: IncomingMessage, done: (error: null, options: object) => void) => {
+      done(null, { origin: isAllowedOrigin(request.headers.origin, request.headers.host, origins), credentials: true })
+    },
+    maxHttpBufferSize: config.MAX_PACKET_BYTES,
+    pingInterval: config.PING_INTERVAL_MS,
+    pingTimeout: config.PING_TIMEOUT_MS,
+    connectTimeout: config.AUTH_TIMEOUT_MS,
+    perMessageDeflate: false,
+    httpCompression: false,
+    parser: { ...parser, Decoder: TextDecoder },
+    preClose: closeConnections
+  } as never)
+  const { io } = fastify
+  // The name of the instance comes first, so that nginx can keep long polling on it.
+  io.engine.generateId = () => `${config.INSTANCE_NAME || fastify.broker.instance}.${randomBytes(15).toString('base64url')}`
+  io.engine.use(onEngineRequest)
+  io.engine.on('connection_error', ({ code }: { code: number }) => metrics.connections.inc({ outcome: `engine/${code}` }))
+  io.use((socket, next) => { void onHandshake(socket, next) })
+  io.on('connection', onConnection)
+
+  // ── Before a session exists ───────────────────────────────────────────────
+
+  function onEngineRequest (request: IncomingMessage & { _query?: Record<string, string> }, response: ServerResponse, next: () => void): void {
+    if (!isAllowedOrigin(request.headers.origin, request.headers.host, origins)) return refuse(request, response, 'auth/foreign-origin')
+    if (request._query?.['sid'] !== undefined) return next()
+    const refusal = refusalOfNew()
+    if (refusal === undefined) return next()
+    refuse(request, response, refusal)
+  }
+
+  function refusalOfNew (): ErrorCode | undefined {
+    if (readiness.isDraining()) return 'server/draining'
+    if (!commands.isCaughtUp()) return 'server/not-ready'
+    if (io.engine.clientsCount >= config.MAX_SOCKETS) return 'limit/sockets-per-instance'
+    if (!connectionRate.take()) return 'limit/connection-rate'
+  }
+
+  /** Stock clients try again after a refusal at the engine. */
+  function refuse (request: IncomingMessage, response: ServerResponse, code: ErrorCode): void {
+    const error = new RoomcastError(code)
+    metrics.connections.inc({ outcome: code })
+    if (code.startsWith('limit/')) metrics.limits.inc({ limit: code.slice('limit/'.length) })
+    const body = JSON.stringify(failure(error.toBody()))
+    const headers = {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': Buffer.byteLength(body),
+      'Retry-After': error.retryAfterSeconds,
+      Connection: 'close'
+    }
+    // Engine.io's response to an upgrade is a mock that writes nothing.
+    if (request.headers.upgrade === undefined) {
+      response.writeHead(error.status, headers).end(body)
+    } else {
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+      request.socket.end(`HTTP/1.1 ${error.status} Refused\r\n${lines}\r\n${body}`)
+    }
+  }
+
+  // ── A session ─────────────────────────────────────────────────────────────
+
+  async function onHandshake (socket: Socket, next: (error?: Error) => void): Promise<void> {
+    const startedAt = Date.now()
+    try {
+      const token = takeToken(socket)
+      if (token === undefined) throw new RoomcastError('auth/missing-token')
+      const identity = await authenticator.verify(token)
+      if (commands.isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
+      if (sessions.ofUser(identity.sub).length >= config.MAX_SOCKETS_PER_USER) {
+        metrics.limits.inc({ limit: 'sockets-per-user' })
+        throw new RoomcastError('limit/sockets-per-user')
+      }
+      handshakes.set(socket, { identity, startedAt })
+      next()
+    } catch (error) {
+      const known = toRoomcastError(error)
+      if (known.code === 'server/internal') log.error({ err: error }, 'handshake failed')
+      metrics.connections.inc({ outcome: known.code })
+      // Not for good: only a transport that closes makes a stock client try again.
+      if (known.code === 'auth/keys-unavailable') socket.conn.close()
+      else next(Object.assign(new Error(known.code), { data: known.toBody() }))
+    }
+  }
+
+  function onConnection (socket: Socket): void {
+    const handshake = handshakes.get(socket)
+    if (handshake === undefined) return socket.conn.close()
+    handshakes.delete(socket)
+    const session = createSession({ socket, ...handshake, presence, settings: config, metrics })
+    sessions.add(session)
+    metrics.connections.inc({ outcome: 'connected' })
+    socket.once('disconnect', reason => {
+      sessions.remove(session)
+      metrics.disconnects.inc({ reason })
+    })
+    listen(session, context)
+    // The session stands where commands find it; what came in between is looked up.
+    commands.checkNew(session)
+  }
+
+  /** Closes transports, not sessions: stock clients reconnect, to another instance. */
+  function closeConnections (done: () => void): void {
+    const open = () => Object.values(connectionsOf(io))
+    for (const connection of open()) connection.close()
+    if (open().length === 0) return done()
+    const timer = setTimeout(() => {
+      for (const connection of open()) connection.close(true)
+      done()
+    }, CLOSE_GRACE_MS)
+    const poll = setInterval(() => {
+      if (open().length > 0) return
+      clearInterval(poll)
+      clearTimeout(timer)
+      done()
+    }, 10)
+    timer.unref()
+    poll.unref()
+  }
+}, { name: 'sockets', fastify: '5.x', dependencies: ['auth', 'sessions', 'publisher', 'presence', 'feeds', 'readiness'] })
+
+function connectionsOf (io: Server): Record<string, Socket['conn']> {
+  return (io.engine as unknown as { clients: Record<string, Socket['conn']> }).clients
+}
+
+/** Takes the token out of the handshake: it is not kept. */
+function takeToken (socket: Socket): string | undefined {
+  const { auth, headers } = socket.handshake
+  const given: unknown = auth['token']
+  const header = headers.authorization
+  delete auth['token']
+  delete headers.authorization
+  delete socket.request.headers.authorization
+  if (given !== undefined && typeof given !== 'string') throw new RoomcastError('auth/invalid-token')
+  return given ?? bearerToken(header)
+}

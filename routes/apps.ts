@@ -1,0 +1,26 @@
+// PUT /api/v1/apps/: an app of a workspace changed; its room hears UPDATE_APP.
+import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Answer, AppChange, Failure, success, UpdateId } from '../services/protocol.ts'
+import { updateId } from './publish.ts'
+
+const appRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  for (const url of ['/apps/', '/apps']) {
+    fastify.put(url, {
+      schema: {
+        summary: 'Tell a room that its app changed',
+        hide: url === '/apps',
+        headers: Type.Object({ 'idempotency-key': Type.Optional(UpdateId) }),
+        body: AppChange,
+        response: { 200: Answer(AppChange), '4xx': Failure, '5xx': Failure }
+      }
+    }, async request => {
+      const { workspaceId, appId, displayName } = request.body
+      await fastify.publisher.publish(request.identity, {
+        workspaceId, appId, event: 'UPDATE_APP', payload: { id: appId, displayName, workspaceID: workspaceId }, id: updateId(request)
+      })
+      return success({ displayName, workspaceId, appId })
+    })
+  }
+}
+
+export default appRoutes

@@ -1,0 +1,39 @@
+// Health for callers of the API, for the process's supervisor, and for the load balancer.
+import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Answer, success } from '../services/protocol.ts'
+
+const Health = Answer(Type.Object({ health: Type.Literal('ok') }))
+const Live = Type.Object({ live: Type.Literal(true) })
+const Ready = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) })
+
+const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  const { readiness, metrics } = fastify
+
+  for (const url of ['/api/v1/health/', '/api/v1/health']) {
+    fastify.get(url, {
+      schema: { summary: 'Whether the API answers', hide: !url.endsWith('/'), response: { 200: Health } }
+    }, async () => success({ health: 'ok' as const }))
+  }
+
+  fastify.get('/livez', {
+    schema: { summary: 'The process runs', response: { 200: Live } }
+  }, async () => ({ live: true as const }))
+
+  fastify.get('/readyz', {
+    schema: { summary: 'The instance should get traffic: a probe came back through the broker lately', response: { 200: Ready, 503: Ready } }
+  }, async (_request, reply) => {
+    const reasons = readiness.faults()
+    if (reasons.length > 0) reply.code(503).header('Retry-After', 1)
+    return { ready: reasons.length === 0, reasons }
+  })
+
+  fastify.get('/metrics', {
+    schema: { summary: 'Metrics for Prometheus', response: { 200: Type.String() } },
+    serializerCompiler: () => text => text as string
+  }, async (_request, reply) => {
+    reply.type(metrics.registry.contentType)
+    return await metrics.registry.metrics()
+  })
+}
+
+export default healthRoutes

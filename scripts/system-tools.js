@@ -1,0 +1,53 @@
+// The programs that the tests drive for real: installs what is missing where that is possible, else says what to install.
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+// Command → Debian package.
+const tools = {
+  'redis-server': 'redis-server',
+  'redis-sentinel': 'redis-sentinel',
+  nginx: 'nginx',
+  chromium: 'chromium'
+}
+
+// A plain user's PATH often leaves out sbin, where Debian puts nginx.
+const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin']
+
+const missing = findMissing()
+if (missing.length > 0 && canInstall()) {
+  run('apt-get', ['update'])
+  run('apt-get', ['install', '-y', '--no-install-recommends', ...missing.map(tool => tools[tool])])
+}
+
+const stillMissing = findMissing()
+if (stillMissing.length > 0) {
+  console.error(`The tests need ${stillMissing.join(', ')}. On Debian, as root:\n` +
+    `  apt-get update && apt-get install -y --no-install-recommends ${stillMissing.map(tool => tools[tool]).join(' ')}`)
+  process.exit(1)
+}
+
+function findMissing () {
+  return Object.keys(tools).filter(tool => !isInstalled(tool))
+}
+
+function isInstalled (command) {
+  return folders.some(folder => isExecutable(join(folder, command)))
+}
+
+function isExecutable (file) {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function canInstall () {
+  return process.getuid?.() === 0 && isInstalled('apt-get')
+}
+
+function run (command, args) {
+  spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+}

@@ -1,0 +1,81 @@
+// The process: Fastify with its limits, the app, listen, signals.
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
+import app from './app.ts'
+import errors, { onError, onNotFound } from './plugins/errors.ts'
+import { drain } from './services/drain.ts'
+import { readSettings, SettingsError, type Settings } from './services/settings.ts'
+
+const DEMO_SECONDS = 24 * 3600
+const DEMO_CAPABILITIES = { '*/*': ['subscribe', 'publish', 'presence', 'manage'] }
+
+export function createServer (settings: Settings): FastifyInstance {
+  return Fastify({
+    logger: {
+      level: settings.LOG_LEVEL,
+      // Without the query: what a careless client put there may be a token.
+      serializers: { req: ({ method, url, id }: FastifyRequest) => ({ method, url: url.split('?')[0], id }) }
+    },
+    // Requests are counted in metrics; a line for each would drown what an operator acts on.
+    logController: new LogController({ disableRequestLogging: true }),
+    trustProxy: settings.TRUST_PROXY === '' ? false : settings.TRUST_PROXY.split(','),
+    requestTimeout: settings.REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: settings.REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1000 },
+    // While it drains, an instance still serves publishes.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    frameworkErrors: onError
+  })
+}
+
+async function main (): Promise<void> {
+  const settings = readSettings(process.env)
+  const server = createServer(settings)
+  await server.register(errors)
+  server.setNotFoundHandler(onNotFound)
+  await server.register(app)
+  const address = await server.listen({ host: settings.HOST, port: settings.PORT })
+  leaveOnSignal(server, settings)
+  if (server.authenticator.signDemo !== undefined) printDemo(address, server.authenticator.signDemo)
+}
+
+function printDemo (address: string, sign: (claims: object) => string): void {
+  const now = Math.floor(Date.now() / 1000)
+  const token = sign({ sub: 'demo', name: 'Demo', iat: now, exp: now + DEMO_SECONDS, capabilities: DEMO_CAPABILITIES })
+  console.log(`
+Roomcast listens on ${address}
+A demo token for this run, which may do everything (no key is configured):
+
+${token}
+`)
+}
+
+function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
+  const { log } = server
+  let isLeaving = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (isLeaving) {
+        log.warn({ signal }, 'second signal: ending at once')
+        process.exit(1)
+      }
+      isLeaving = true
+      log.info({ signal }, 'leaving')
+      leave(server, settings, log).catch((error: unknown) => {
+        log.error({ err: error }, 'leaving failed')
+        process.exit(1)
+      })
+    })
+  }
+}
+
+/** All of the draining comes before `close`: once a `preClose` is pending, Fastify refuses requests. */
+async function leave (server: FastifyInstance, settings: Settings, log: FastifyBaseLogger): Promise<void> {
+  await drain({ readiness: server.readiness, sessions: server.sessions, settings, log })
+  await server.close()
+  process.exit(0)
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof SettingsError ? error.message : error)
+  process.exit(1)
+})

@@ -1,0 +1,139 @@
+// All feeds of this instance: opens them, keeps them warm after the last member left, and compares them with their rooms.
+import type { Broker, PresenceDelta, Retention } from './broker.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import type { StreamPosition } from './protocol.ts'
+import { createFeed, type Feed } from './feed.ts'
+import { COMMANDS_ROOM, type RoomKey } from './rooms.ts'
+import type { Settings } from './settings.ts'
+
+export interface Feeds {
+  /**
+   * The open feed of a room; opens it first if need be. Its caller joins it in the same turn, or leaves it to linger.
+   * @throws RoomcastError `broker/unavailable`
+   */
+  open (room: RoomKey, retention?: Retention): Promise<Feed>
+  get (room: RoomKey): Feed | undefined
+  all (): Iterable<Feed>
+  /** Compares every feed with its room: the commands first, since they decide who may get the rest. */
+  check (foundBy: string): Promise<void>
+  start (): void
+  close (): Promise<void>
+}
+
+export function createFeeds ({ broker, settings, metrics, log, onPresence }: {
+  broker: Broker
+  settings: Settings
+  metrics: Metrics
+  log: Log
+  onPresence?: (room: RoomKey, delta: PresenceDelta) => void
+}): Feeds {
+  const feeds = new Map<RoomKey, Feed>()
+  const opening = new Map<RoomKey, Promise<Feed>>()
+  const lingering = new Map<RoomKey, NodeJS.Timeout>()
+  let checking: Promise<void> | undefined
+  let isCheckDue = false
+  let timer: NodeJS.Timeout | undefined
+
+  async function openAnew (room: RoomKey, retention: Retention | undefined): Promise<Feed> {
+    const feed = createFeed({
+      room, broker, settings, metrics, log, retention, onMembers, onPresence: delta => onPresence?.(room, delta)
+    })
+    try {
+      await feed.open()
+    } catch (error) {
+      await feed.close()
+      throw error
+    }
+    feeds.set(room, feed)
+    metrics.rooms.set(feeds.size)
+    onMembers(feed)
+    return feed
+  }
+
+  function onMembers (feed: Feed): void {
+    clearTimeout(lingering.get(feed.room))
+    lingering.delete(feed.room)
+    if (feed.size > 0 || feeds.get(feed.room) !== feed) return
+    lingering.set(feed.room, setTimeout(() => { void close(feed) }, settings.ROOM_LINGER_MS).unref())
+  }
+
+  async function close (feed: Feed): Promise<void> {
+    clearTimeout(lingering.get(feed.room))
+    lingering.delete(feed.room)
+    feeds.delete(feed.room)
+    metrics.rooms.set(feeds.size)
+    try {
+      await feed.close()
+    } catch (error) {
+      log.debug({ room: feed.room, err: (error as Error).message }, 'the channel could not be left; the link is down')
+    }
+  }
+
+  function check (foundBy: string): Promise<void> {
+    if (checking !== undefined) {
+      isCheckDue = true
+      return checking
+    }
+    checking = checkAll(foundBy).finally(() => {
+      checking = undefined
+      if (isCheckDue) {
+        isCheckDue = false
+        void check(foundBy)
+      }
+    })
+    return checking
+  }
+
+  async function checkAll (foundBy: string): Promise<void> {
+    const commands = feeds.get(COMMANDS_ROOM)
+    const rest = [...feeds.values()].filter(feed => feed !== commands)
+    try {
+      if (commands !== undefined) await compare([commands], foundBy)
+      if (rest.length > 0) await compare(rest, foundBy)
+      metrics.positionChecks.inc({ outcome: 'done' })
+    } catch (error) {
+      metrics.positionChecks.inc({ outcome: 'failed' })
+      log.debug({ err: (error as Error).message }, 'positions could not be compared; done again later')
+    }
+  }
+
+  async function compare (some: Feed[], foundBy: string): Promise<void> {
+    const before = some.map(feed => feed.position())
+    const found = await broker.positions(some.map(feed => feed.room), some[0]?.retention)
+    await Promise.all(some.map((feed, i) => feed.compare(found[i] as StreamPosition, before[i] as StreamPosition, foundBy)))
+  }
+
+  function onResumed (): void {
+    void check('reconnect')
+  }
+
+  return {
+    async open (room, retention) {
+      const feed = feeds.get(room)
+      if (feed !== undefined) return feed
+      let promise = opening.get(room)
+      if (promise === undefined) {
+        promise = openAnew(room, retention).finally(() => opening.delete(room))
+        opening.set(room, promise)
+      }
+      return await promise
+    },
+
+    get: room => feeds.get(room),
+    all: () => feeds.values(),
+    check,
+
+    start () {
+      broker.events.on('resumed', onResumed)
+      timer = setInterval(() => { void check('position check') }, settings.POSITION_CHECK_MS)
+      timer.unref()
+    },
+
+    async close () {
+      clearInterval(timer)
+      broker.events.off('resumed', onResumed)
+      await Promise.all([...feeds.values()].map(close))
+    }
+  }
+}

@@ -1,0 +1,265 @@
+// Presence: who is in a room, over all instances. An instance with members keeps the room's view: read once, then
+// changed by what the room's channel tells, and read again after a reconnect and now and then.
+import { createHash } from 'node:crypto'
+import type { Socket } from 'socket.io'
+import type { Broker, PresenceDelta, PresenceEntry } from './broker.ts'
+import type { Identity } from './identity.ts'
+import type { Liveness } from './liveness.ts'
+import type { Log } from './log.ts'
+import type { Collaborator, PresenceChange, PresenceList } from './protocol.ts'
+import { roomName, type RoomKey } from './rooms.ts'
+import type { Settings } from './settings.ts'
+
+/** Every so many heartbeats all views are read again. */
+const BEATS_BETWEEN_READS = 10
+
+const IN_DOUBT = ''
+
+type Sessions = Map<string, PresenceEntry>
+
+/** What this instance knows of one room. */
+interface View {
+  /** Sockets of this instance that are seen in the room. */
+  own: Sessions
+  /** By socket id, what the broker has of us, as text; empty where that is in doubt. */
+  stored: Map<string, string>
+  /** Whoever of this instance sees the others. */
+  watchers: Map<string, Socket>
+  /** All sessions, by instance. */
+  instances: Map<string, Sessions>
+  /** Who the watchers were told is here. */
+  told: Map<string, Collaborator>
+  /** What came while the view was being read. */
+  meanwhile: PresenceDelta[] | undefined
+  timer: NodeJS.Timeout | undefined
+}
+
+export interface Presence {
+  /** The socket sees and is seen; again with another identity to change what is seen. */
+  join (room: RoomKey, socket: Socket, identity: Identity): void
+  /** `disconnect`: the collaborator stays for PRESENCE_LINGER_MS, since it may come back. */
+  leave (room: RoomKey, socketId: string, reason: 'left' | 'disconnect'): void
+  onDelta (room: RoomKey, delta: PresenceDelta): void
+  list (room: RoomKey): Promise<PresenceList>
+  /** Drops who went silent; stores what could not be stored; reads again now and then. */
+  onBeat (): void
+  start (): void
+  /** Takes this instance's own people out of all rooms. */
+  close (): Promise<void>
+}
+
+export function createPresence ({ broker, liveness, settings, log }: {
+  broker: Broker, liveness: Liveness, settings: Settings, log: Log
+}): Presence {
+  const views = new Map<RoomKey, View>()
+  let beats = 0
+
+  // ── Our own people ────────────────────────────────────────────────────────
+
+  function join (room: RoomKey, socket: Socket, identity: Identity): void {
+    const view = views.get(room) ?? openView(room)
+    view.own.set(socket.id, { socketId: socket.id, person: describe(identity, settings.PRESENCE_SHARE_EMAIL) })
+    view.watchers.set(socket.id, socket)
+    schedule(room, view)
+  }
+
+  function leave (room: RoomKey, socketId: string, reason: 'left' | 'disconnect'): void {
+    const view = views.get(room)
+    if (view === undefined || !view.own.has(socketId)) return
+    view.watchers.delete(socketId)
+    if (reason === 'left') drop(room, view, socketId)
+    else setTimeout(() => drop(room, view, socketId), settings.PRESENCE_LINGER_MS).unref()
+  }
+
+  function drop (room: RoomKey, view: View, socketId: string): void {
+    view.own.delete(socketId)
+    schedule(room, view)
+  }
+
+  function openView (room: RoomKey): View {
+    const view: View = {
+      own: new Map(), stored: new Map(), watchers: new Map(), instances: new Map(), told: new Map(), meanwhile: undefined, timer: undefined
+    }
+    views.set(room, view)
+    void read(room, view)
+    return view
+  }
+
+  /** Joins and leaves are stored and told in batches. */
+  function schedule (room: RoomKey, view: View): void {
+    view.timer ??= setTimeout(() => {
+      view.timer = undefined
+      void store(room, view)
+      tell(room, view)
+    }, settings.PRESENCE_BATCH_MS).unref()
+  }
+
+  /** Writes to the broker what it does not have yet. */
+  async function store (room: RoomKey, view: View): Promise<void> {
+    const joined = [...view.own.values()].filter(entry => view.stored.get(entry.socketId) !== JSON.stringify(entry))
+    const left = [...view.stored.keys()].filter(socketId => !view.own.has(socketId))
+    if (joined.length === 0 && left.length === 0) return closeIfEmpty(room, view)
+    view.stored = storedOf(view.own)
+    try {
+      await broker.updatePresence(room, { joined, left })
+      closeIfEmpty(room, view)
+    } catch (error) {
+      for (const socketId of [...joined.map(entry => entry.socketId), ...left]) view.stored.set(socketId, IN_DOUBT)
+      log.debug({ room, err: (error as Error).message }, 'presence was not stored; again with the next heartbeat')
+    }
+  }
+
+  function closeIfEmpty (room: RoomKey, view: View): void {
+    if (view.own.size === 0 && view.stored.size === 0 && view.timer === undefined && views.get(room) === view) views.delete(room)
+  }
+
+  // ── Everyone's ────────────────────────────────────────────────────────────
+
+  async function read (room: RoomKey, view: View): Promise<void> {
+    if (view.meanwhile !== undefined) return
+    view.meanwhile = []
+    try {
+      const snapshot = await broker.presence(room)
+      view.instances = new Map()
+      for (const { instance, entry } of snapshot) sessionsOf(view, instance).set(entry.socketId, entry)
+      view.stored = storedOf(view.instances.get(broker.instance) ?? new Map())
+    } catch (error) {
+      log.debug({ room, err: (error as Error).message }, 'presence was not read; again later')
+    }
+    const meanwhile = view.meanwhile
+    view.meanwhile = undefined
+    for (const delta of meanwhile) apply(view, delta)
+    schedule(room, view)
+  }
+
+  /** For a room without a view here. */
+  async function readAlive (room: RoomKey): Promise<Sessions> {
+    const snapshot = await broker.presence(room)
+    return new Map(snapshot.filter(({ instance }) => liveness.isAlive(instance)).map(({ entry }) => [entry.socketId, entry]))
+  }
+
+  function onDelta (room: RoomKey, delta: PresenceDelta): void {
+    const view = views.get(room)
+    if (view === undefined) return
+    view.meanwhile?.push(delta)
+    apply(view, delta)
+    schedule(room, view)
+  }
+
+  function apply (view: View, { instance, joined, left }: PresenceDelta): void {
+    const sessions = sessionsOf(view, instance)
+    for (const entry of joined) sessions.set(entry.socketId, entry)
+    for (const socketId of left) sessions.delete(socketId)
+    if (sessions.size === 0) view.instances.delete(instance)
+  }
+
+  function sessionsOf (view: View, instance: string): Sessions {
+    const sessions = view.instances.get(instance) ?? new Map<string, PresenceEntry>()
+    view.instances.set(instance, sessions)
+    return sessions
+  }
+
+  function tell (room: RoomKey, view: View): void {
+    if (view.meanwhile !== undefined) return
+    const here = collaborators(view.instances.values())
+    const joined = [...here.values()].filter(({ userId }) => !view.told.has(userId))
+    const left = [...view.told.values()].filter(({ userId }) => !here.has(userId))
+    view.told = here
+    if (joined.length === 0 && left.length === 0) return
+    const isLarge = here.size > settings.PRESENCE_MAX
+    const change: PresenceChange = { ...roomName(room), joined: isLarge ? [] : joined, left: isLarge ? [] : left, count: here.size }
+    for (const socket of view.watchers.values()) socket.emit('presence', change)
+  }
+
+  /** An instance that fell silent is gone, and its people with it: each instance sees that for itself. */
+  function dropSilent (room: RoomKey, view: View): void {
+    for (const [instance, sessions] of view.instances) {
+      if (liveness.isAlive(instance)) continue
+      view.instances.delete(instance)
+      schedule(room, view)
+      log.info({ room, instance, sessions: sessions.size }, 'an instance is silent; its collaborators are taken out')
+      broker.forgetPresence(room, instance, [...sessions.keys()]).catch((error: Error) => {
+        log.debug({ room, err: error.message }, 'presence of a silent instance was not deleted; it expires')
+      })
+    }
+  }
+
+  function readAll (): void {
+    for (const [room, view] of views) void read(room, view)
+  }
+
+  return {
+    join,
+    leave,
+    onDelta,
+
+    async list (room) {
+      const view = views.get(room)
+      const isKnown = view !== undefined && view.meanwhile === undefined
+      const here = collaborators(isKnown ? view.instances.values() : [await readAlive(room)])
+      return { collaborators: here.size > settings.PRESENCE_MAX ? [] : [...here.values()], count: here.size }
+    },
+
+    onBeat () {
+      beats++
+      for (const [room, view] of views) {
+        dropSilent(room, view)
+        schedule(room, view)
+        if (beats % BEATS_BETWEEN_READS === 0) void read(room, view)
+      }
+    },
+
+    start () {
+      broker.events.on('resumed', readAll)
+    },
+
+    async close () {
+      broker.events.off('resumed', readAll)
+      await Promise.all([...views].map(async ([room, view]) => {
+        clearTimeout(view.timer)
+        view.timer = undefined
+        view.own.clear()
+        await store(room, view)
+      }))
+    }
+  }
+}
+
+/** Sessions as people: one user with three tabs is one collaborator. */
+function collaborators (all: Iterable<Sessions>): Map<string, Collaborator> {
+  const people = new Map<string, Collaborator>()
+  for (const sessions of all) {
+    for (const { socketId, person } of sessions.values()) {
+      const known = people.get(person.userId)
+      if (known === undefined) people.set(person.userId, { ...person, sessions: [socketId] })
+      else known.sessions.push(socketId)
+    }
+  }
+  return people
+}
+
+function describe ({ sub, name, email, picture }: Identity, isEmailShared: boolean): PresenceEntry['person'] {
+  return {
+    userId: sub,
+    displayName: name ?? sub,
+    ...isEmailShared && email !== undefined ? { email } : {},
+    photoURL: picture !== undefined && /^https?:\/\//.test(picture) ? picture : null,
+    color: colorOf(sub)
+  }
+}
+
+/** The same color everywhere: a hue from the user's id, of a lightness that is readable on light and dark. */
+export function colorOf (userId: string): string {
+  const hue = createHash('sha256').update(userId).digest().readUInt16BE(0) % 360
+  const [saturation, lightness] = [0.65, 0.5]
+  const channel = (n: number) => {
+    const k = (n + hue / 30) % 12
+    const value = lightness - saturation * Math.min(lightness, 1 - lightness) * Math.max(-1, Math.min(k - 3, 9 - k, 1))
+    return Math.round(255 * value).toString(16).padStart(2, '0')
+  }
+  return `#${channel(0)}${channel(8)}${channel(4)}`
+}
+
+function storedOf (sessions: Sessions): Map<string, string> {
+  return new Map([...sessions].map(([socketId, entry]) => [socketId, JSON.stringify(entry)]))
+}

@@ -1,0 +1,77 @@
+// The probe: publishes to this instance's own room through the broker, the normal way, and waits for the echo.
+// A link can fail without a sign; an echo that is missing is one.
+import { performance } from 'node:perf_hooks'
+import type { Broker, Retention } from './broker.ts'
+import type { Inbox } from './inbox.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import type { Settings } from './settings.ts'
+
+const PROBE_EVENT = 'probe'
+/** A probe's room is worth nothing once its instance is gone. */
+const PROBE_RETENTION: Retention = { historySize: 1, historySeconds: 60, roomSeconds: 60 }
+
+export interface Probe {
+  /** Why no echo came lately; undefined when one did. */
+  fault (): string | undefined
+  start (): void
+  close (): void
+}
+
+export function createProbe ({ broker, inbox, settings, metrics, log }: {
+  broker: Broker, inbox: Inbox, settings: Settings, metrics: Metrics, log: Log
+}): Probe {
+  let echoedAt = performance.now()
+  let replacedAt = performance.now()
+  let hasEchoed = false
+  let tickedAt = performance.now()
+  let timer: NodeJS.Timeout | undefined
+
+  inbox.on(PROBE_EVENT, ({ payload }) => {
+    const now = performance.now()
+    hasEchoed = true
+    echoedAt = now
+    metrics.probeSeconds.observe((now - Number(payload)) / 1000)
+  })
+
+  function onTick (): void {
+    const now = performance.now()
+    // While our event loop was blocked, an echo could not be read.
+    const blockedMs = Math.max(0, now - tickedAt - 2 * settings.PROBE_INTERVAL_MS)
+    echoedAt = Math.min(now, echoedAt + blockedMs)
+    tickedAt = now
+    metrics.probeAge.set((now - echoedAt) / 1000)
+    if (now - echoedAt > settings.PROBE_TIMEOUT_MS && now - replacedAt > settings.PROBE_TIMEOUT_MS) {
+      replacedAt = now
+      broker.reconnect('no echo of a probe')
+    }
+    void send(now)
+  }
+
+  async function send (now: number): Promise<void> {
+    if (!await inbox.open()) return
+    try {
+      await broker.publish({
+        room: inbox.room, event: PROBE_EVENT, payload: now, userId: broker.instance, sub: broker.instance, retention: PROBE_RETENTION
+      })
+    } catch (error) {
+      log.debug({ err: (error as Error).message }, 'probe was not published')
+    }
+  }
+
+  return {
+    fault () {
+      const ageMs = performance.now() - echoedAt
+      if (!hasEchoed) return 'no probe has come back through the broker yet'
+      return ageMs > settings.PROBE_TIMEOUT_MS ? `no probe came back through the broker for ${Math.round(ageMs)} ms` : undefined
+    },
+    start () {
+      onTick()
+      timer = setInterval(onTick, Math.min(settings.PROBE_INTERVAL_MS, settings.PROBE_TIMEOUT_MS))
+      timer.unref()
+    },
+    close () {
+      clearInterval(timer)
+    }
+  }
+}

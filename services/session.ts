@@ -1,0 +1,246 @@
+// One authenticated connection: its identity, the rooms it is in, and how both end.
+import type { Socket } from 'socket.io'
+import { can, type Action, type Capabilities } from './access.ts'
+import { RoomcastError, type ErrorCode, errorCodes } from './errors.ts'
+import type { Feed } from './feed.ts'
+import type { Identity } from './identity.ts'
+import type { Member } from './member.ts'
+import type { Metrics } from './metrics.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
+import type { Presence } from './presence.ts'
+import type { Closing, Joined, StreamPosition, TokenExpiring, Unsubscribed } from './protocol.ts'
+import { roomKey, roomName, type RoomKey, type RoomName } from './rooms.ts'
+import type { Settings } from './settings.ts'
+import { at } from './timer.ts'
+
+/** After this long a connection that was told to close is cut off. */
+const CLOSE_GRACE_MS = 1000
+
+/** A socket in a room. */
+interface Membership {
+  feed: Feed
+  member: Member
+}
+
+/** A token that adds actions in one room. */
+interface RoomToken {
+  identity: Identity
+  cancel: () => void
+}
+
+export interface Session {
+  readonly id: string
+  readonly socket: Socket
+  readonly outbox: Outbox
+  /** When the handshake was authenticated. */
+  readonly startedAt: number
+  identity (): Identity
+  roomToken (room: RoomKey): Identity | undefined
+  isOpen (): boolean
+  isMember (room: RoomKey): boolean
+  rooms (): RoomKey[]
+  /** What the connection's token and the room's token allow together. */
+  capabilities (room: RoomName): Capabilities
+  allows (action: Action, room: RoomName): boolean
+  /** A fresh token of the same user: rooms it does not allow any more are left. */
+  renew (identity: Identity): void
+  /** Adds a room token's actions until its end, or until the room is left. */
+  addRoomToken (room: RoomName, identity: Identity): void
+  join (feed: Feed, since: StreamPosition | undefined, answer: (joined: Joined) => void): Promise<void>
+  leave (room: RoomName): void
+  /** The server ends a subscription; the client is told. */
+  endMembership (room: RoomName, code: ErrorCode): void
+  /** The server ends the connection for good; the client is told, and does not come back by itself. */
+  close (code: ErrorCode): void
+  /** Ends the transport only: a stock client reconnects. */
+  moveAway (): void
+  /** Ends a connection that cannot be told any more. */
+  cutOff (code: ErrorCode): void
+}
+
+export interface SessionOptions {
+  socket: Socket
+  identity: Identity
+  startedAt: number
+  presence: Presence
+  settings: Settings
+  metrics: Metrics
+}
+
+export function createSession ({ socket, identity: first, startedAt, presence, settings, metrics }: SessionOptions): Session {
+  const outbox = createOutbox(socket.conn, settings.MAX_BUFFERED_BYTES / 4)
+  const memberships = new Map<RoomKey, Membership>()
+  const roomTokens = new Map<RoomKey, RoomToken>()
+  let identity = first
+  let cancelTimers = watchToken(first.expiresAt, {}, () => close('auth/token-expired'))
+  let isOpen = true
+
+  socket.once('disconnect', () => {
+    isOpen = false
+    cancelTimers()
+    for (const room of [...memberships.keys()]) forget(room, 'disconnect')
+    for (const { cancel } of roomTokens.values()) cancel()
+    roomTokens.clear()
+  })
+
+  /** Tells the client ahead of a token's end, and acts at its end. */
+  function watchToken (expiresAt: number, room: Partial<RoomName>, onEnd: () => void): () => void {
+    const expiring: TokenExpiring = { expiresAt, ...room }
+    const cancelWarning = at(expiresAt - settings.TOKEN_EXPIRING_SECONDS * 1000, () => socket.emit('token_expiring', expiring))
+    const cancelEnd = at(expiresAt, onEnd)
+    return () => {
+      cancelWarning()
+      cancelEnd()
+    }
+  }
+
+  function capabilities (room: RoomName): Capabilities {
+    const added = roomTokens.get(roomKey(room))?.identity.capabilities
+    if (added === undefined) return identity.capabilities
+    const both = new Set([...Object.keys(identity.capabilities), ...Object.keys(added)])
+    return Object.fromEntries([...both].map(resource => [resource, [...actions(identity.capabilities, resource), ...actions(added, resource)]]))
+  }
+
+  function allows (action: Action, room: RoomName): boolean {
+    return can(capabilities(room), action, room)
+  }
+
+  /** After capabilities changed: rooms that are not allowed any more are left, and presence follows. */
+  function review (room: RoomName, code: ErrorCode): void {
+    if (!memberships.has(roomKey(room))) return
+    if (allows('subscribe', room)) showPresence(room)
+    else endMembership(room, code)
+  }
+
+  function showPresence (room: RoomName): void {
+    if (allows('presence', room)) presence.join(roomKey(room), socket, identity)
+    else presence.leave(roomKey(room), socket.id, 'left')
+  }
+
+  function forget (room: RoomKey, reason: 'left' | 'disconnect'): void {
+    const membership = memberships.get(room)
+    if (membership === undefined) return
+    memberships.delete(room)
+    metrics.subscriptions.dec()
+    membership.feed.leave(membership.member)
+    presence.leave(room, socket.id, reason)
+  }
+
+  function dropRoomToken (room: RoomKey): void {
+    roomTokens.get(room)?.cancel()
+    roomTokens.delete(room)
+  }
+
+  function endMembership (room: RoomName, code: ErrorCode): void {
+    if (!memberships.has(roomKey(room))) return
+    forget(roomKey(room), 'left')
+    dropRoomToken(roomKey(room))
+    const ended: Unsubscribed = { ...room, code, message: errorCodes[code].message }
+    socket.emit('unsubscribed', ended)
+  }
+
+  function createMember (room: RoomKey): Member {
+    return {
+      position: 0,
+      deliver (entry) {
+        outbox.send(entry.packet)
+        metrics.delivered.inc()
+      },
+      deliverEphemeral (entry) {
+        if (outbox.lagging() > settings.EPHEMERAL_MAX_BUFFERED_BYTES) metrics.dropped.inc({ reason: 'lagging socket' })
+        else outbox.send(entry.packet)
+      },
+      waiting: outbox.waiting,
+      whenDrained: outbox.whenDrained,
+      end: code => endMembership(roomName(room), code)
+    }
+  }
+
+  function close (code: ErrorCode): void {
+    if (!isOpen) return
+    const closing: Closing = { code, message: errorCodes[code].message, reconnect: false }
+    metrics.disconnects.inc({ reason: code })
+    socket.emit('closing', closing)
+    socket.disconnect(true)
+    cutOffLater()
+  }
+
+  function cutOffLater (): void {
+    setTimeout(() => { if (socket.conn.readyState !== 'closed') outbox.terminate() }, CLOSE_GRACE_MS).unref()
+  }
+
+  return {
+    id: socket.id,
+    socket,
+    outbox,
+    startedAt,
+    identity: () => identity,
+    roomToken: room => roomTokens.get(room)?.identity,
+    isOpen: () => isOpen,
+    isMember: room => memberships.has(room),
+    rooms: () => [...memberships.keys()],
+    capabilities,
+    allows,
+
+    renew (fresh) {
+      cancelTimers()
+      identity = fresh
+      cancelTimers = watchToken(fresh.expiresAt, {}, () => close('auth/token-expired'))
+      for (const room of [...memberships.keys()]) review(roomName(room), 'auth/forbidden')
+    },
+
+    addRoomToken (room, added) {
+      const key = roomKey(room)
+      dropRoomToken(key)
+      const cancel = watchToken(added.expiresAt, room, () => {
+        dropRoomToken(key)
+        review(room, 'auth/token-expired')
+      })
+      roomTokens.set(key, { identity: added, cancel })
+      review(room, 'auth/forbidden')
+    },
+
+    async join (feed, since, answer) {
+      const { room } = feed
+      const member = createMember(room)
+      const before = memberships.get(room)
+      before?.feed.leave(before.member)
+      try {
+        await feed.join(member, since, joined => {
+          if (!isOpen) throw new RoomcastError('request/invalid', 'The connection ended meanwhile.')
+          if (before === undefined) metrics.subscriptions.inc()
+          memberships.set(room, { feed, member })
+          answer(joined)
+          showPresence(roomName(room))
+        })
+      } catch (error) {
+        if (before !== undefined) forget(room, 'left')
+        throw error
+      }
+    },
+
+    leave (room) {
+      forget(roomKey(room), 'left')
+      dropRoomToken(roomKey(room))
+    },
+
+    endMembership,
+    close,
+
+    moveAway () {
+      metrics.disconnects.inc({ reason: 'server/draining' })
+      socket.conn.close()
+      cutOffLater()
+    },
+
+    cutOff (code) {
+      if (!isOpen) return
+      metrics.disconnects.inc({ reason: code })
+      outbox.terminate()
+    }
+  }
+}
+
+function actions (capabilities: Capabilities, resource: string): string[] {
+  return Object.hasOwn(capabilities, resource) ? capabilities[resource] ?? [] : []
+}

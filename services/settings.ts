@@ -1,0 +1,145 @@
+// Every setting: name, unit, default and reason in one schema; read from the environment, checked at once, frozen.
+import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+
+const whole = (value: number, description: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER) =>
+  Type.Integer({ default: value, description, minimum, maximum })
+const text = (value: string, description: string, rest = {}) => Type.String({ default: value, description, ...rest })
+const choice = <T extends string>(values: T[], value: T, description: string) =>
+  Type.Unsafe<T>(Type.String({ default: value, description, pattern: `^(${values.join('|')})$` }))
+const flag = (value: boolean, description: string) => Type.Boolean({ default: value, description })
+
+/** 24.8 days: the longest a Node timer can wait; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2_147_483_647
+
+export const Settings = Type.Object({
+  // Process
+  NODE_ENV: choice(['production', 'development', 'test'], 'development', 'production: refuse to start without a key, no playground, JSON logs.'),
+  HOST: text('127.0.0.1', 'Address to listen on. 0.0.0.0 in a container. Not "localhost": it opens a second listener without Socket.IO.', { pattern: '^(?!localhost$).+$' }),
+  PORT: whole(3000, 'Port to listen on.', 0, 65535),
+  LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'How much to log. Tokens and payloads are never logged.'),
+  INSTANCE_NAME: text('', 'Name of this instance in logs, and in session ids, from which nginx routes long polling. Empty: made at start.', { pattern: '^[A-Za-z0-9]{0,32}$' }),
+  REQUEST_TIMEOUT_MS: whole(10_000, 'A request must have arrived by then; against clients that send a byte at a time.', 1, LONGEST_TIMER_MS),
+  TRUST_PROXY: text('', 'Addresses or ranges of the proxies whose X-Forwarded-For counts, comma-separated. Empty: none.'),
+
+  // Tokens
+  JWT_SECRET: text('', 'Shared secret, HS256, at least 32 bytes. Exactly one of JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL is set; outside production none means a random one for this run.', { pattern: '^$|^[\\s\\S]{32,}$' }),
+  JWT_SECRET_PREVIOUS: text('', 'The secret before the last rotation; still accepted, never signed with.', { pattern: '^$|^[\\s\\S]{32,}$' }),
+  JWT_PUBLIC_KEY: text('', 'Public key in PEM (\\n for line ends): RSA means RS256, P-256 means ES256, Ed25519 means EdDSA.'),
+  JWT_JWKS_URL: text('', 'Where the issuer publishes its keys; RS256, ES256 and EdDSA.', { pattern: '^$|^https?://' }),
+  JWT_ISSUER: text('', 'Required value of `iss`. Empty: not checked.'),
+  JWT_AUDIENCE: text('', 'Required value of `aud`. Empty: not checked.'),
+  TOKEN_MAX_SECONDS: whole(2_592_000, 'A token whose `exp` is further away is refused: revocations must be kept for as long as that.', 1),
+  TOKEN_EXPIRING_SECONDS: whole(60, 'How long before its end a client is told that its token is running out.', 1),
+  JWKS_CACHE_SECONDS: whole(600, 'How long fetched keys are used before they are fetched again.', 1),
+  JWKS_REFETCH_SECONDS: whole(30, 'At most one fetch in this time for key ids that are unknown: a flood of made-up ids must not reach the issuer.', 1),
+  JWKS_TIMEOUT_MS: whole(3000, 'How long to wait for the issuer.', 1, LONGEST_TIMER_MS),
+  JWKS_MAX_BYTES: whole(65_536, 'A larger answer of the issuer is refused.', 1),
+
+  // Redis
+  REDIS_URL: text('', 'redis://user:password@host:port/db, or rediss:// for TLS. Empty (and no Sentinels): the embedded broker, one instance only.', { pattern: '^$|^rediss?://' }),
+  REDIS_SENTINELS: text('', 'host:port of the Sentinels, comma-separated; user, password and db then come from REDIS_URL, if set.', { pattern: '^$|^[^,:]+:\\d+(,[^,:]+:\\d+)*$' }),
+  REDIS_SENTINEL_NAME: text('mymaster', 'Name of the master that the Sentinels watch.'),
+  REDIS_PREFIX: text('roomcast', 'First part of every key and channel; several services can share one Redis.', { pattern: '^[^{}]{1,64}$' }),
+  PUBLISH_TIMEOUT_MS: whole(1000, 'A publish that has no receipt by then is answered 503, and Redis refuses it when it comes later than that.', 1, LONGEST_TIMER_MS),
+  REDIS_MAX_PENDING: whole(1000, 'Commands sent to Redis and not answered yet; more are refused at once. 1,000 at 1 ms a round trip is a million a second.', 1),
+  REDIS_RECONNECT_MAX_MS: whole(500, 'Longest pause between two attempts to connect; flow must resume within 2 s after Redis answers.', 1, LONGEST_TIMER_MS),
+  PROBE_INTERVAL_MS: whole(1000, 'How often an instance publishes to itself through Redis.', 1, LONGEST_TIMER_MS),
+  PROBE_TIMEOUT_MS: whole(2500, 'No echo of a probe for this long: not ready, and the links to Redis are replaced. Readiness must turn within 3 s.', 1, LONGEST_TIMER_MS),
+  POSITION_CHECK_MS: whole(3000, "How often the positions of all feeds are compared with the rooms': finds a lost last update within 5 s.", 1, LONGEST_TIMER_MS),
+
+  // History
+  HISTORY_SIZE: whole(1000, 'Updates kept of a room.', 1),
+  HISTORY_TTL_SECONDS: whole(600, 'How long the history of a room outlives its newest update; a client may be away for that long.', 1),
+  IDEMPOTENCY_TTL_SECONDS: whole(600, 'How long an id of a caller is remembered, so that a retry publishes nothing.', 1),
+  ROOM_TTL_SECONDS: whole(2_592_000, 'How long an unused room keeps its epoch and offset.', 1),
+  COMMANDS_HISTORY_SIZE: whole(100_000, 'Commands of operators that are kept, revocations among them; each is about 300 bytes.', 1),
+  FEED_TAIL_BYTES: whole(1_048_576, 'Newest updates of a room that an instance keeps itself, to serve those who come back without asking Redis.', 0),
+  HISTORY_READ_BYTES: whole(1_048_576, 'Most that one read of history brings; a longer replay takes several.', 1),
+  ROOM_LINGER_MS: whole(10_000, 'How long an instance stays on the channel of a room that its last member left, so that those who reconnect find it warm.', 0, LONGEST_TIMER_MS),
+  EMBEDDED_MAX_BYTES: whole(268_435_456, 'Most bytes of history that the embedded broker keeps, over all rooms; the rooms longest without an update lose theirs first.', 1),
+
+  // Limits
+  MAX_PAYLOAD_BYTES: whole(65_536, 'Largest payload, as UTF-8 JSON.', 1),
+  MAX_PAYLOAD_DEPTH: whole(256, 'Deepest nesting of a payload: what is deeper can exhaust the stack of whoever reads it.', 1, 2000),
+  MAX_BATCH: whole(100, 'Updates in one batch.', 1),
+  MAX_PACKET_BYTES: whole(524_288, 'Largest packet or long-polling body from a client; a payload, escaped, must fit.', 1024),
+  MAX_BUFFERED_BYTES: whole(1_048_576, 'Most bytes that wait in the send buffer of one socket. Replay keeps to half of it.', 1024),
+  EPHEMERAL_MAX_BUFFERED_BYTES: whole(65_536, 'A socket in which more than this waits is left out of ephemeral updates.', 0),
+  STALL_TIMEOUT_MS: whole(4500, 'A socket that drains nothing for this long is cut off: within 5 s, the pace of the check included.', 100, LONGEST_TIMER_MS),
+  POLLING_STALL_TIMEOUT_MS: whole(20_000, 'The same for long polling, where a client asks for more only after it has loaded the last answer.', 100, LONGEST_TIMER_MS),
+  AUTH_TIMEOUT_MS: whole(10_000, 'A connection that has not authenticated by then is closed.', 1, LONGEST_TIMER_MS),
+  MAX_SOCKETS: whole(20_000, 'Sockets of this instance; more are sent to another one.', 1),
+  MAX_SOCKETS_PER_USER: whole(50, 'Sockets of one user on this instance: tabs and devices, with room for those that have just been left.', 1),
+  MAX_ROOMS_PER_SOCKET: whole(100, 'Rooms that one socket may be in.', 1),
+  CONNECTIONS_PER_SECOND: whole(500, 'New connections this instance takes in a second, on average.', 1),
+  CONNECTION_BURST: whole(2000, 'New connections it takes at once: everybody comes back when a neighbour dies.', 1),
+  EVENTS_PER_SECOND: whole(50, 'Events of one socket in a second, on average.', 1),
+  EVENT_BURST: whole(300, 'Events of one socket at once: an honest client subscribes to all its rooms again in one go.', 1),
+  PUBLISHES_PER_SECOND: whole(2000, 'Publishes with one token in a second, on average, over both doors of this instance.', 1),
+  PUBLISH_BURST: whole(4000, 'Publishes with one token at once.', 1),
+
+  // Browsers
+  CORS_ORIGINS: text('', 'Foreign origins that may use the service, comma-separated, e.g. https://app.example.com. Empty: only the same origin.'),
+  SOCKET_PATH: text('/socket.io/', 'Path of the Socket.IO endpoint.', { pattern: '^/.+/$' }),
+  PING_INTERVAL_MS: whole(25_000, 'Heartbeat of a connection.', 1, LONGEST_TIMER_MS),
+  PING_TIMEOUT_MS: whole(20_000, 'A heartbeat without an answer for this long ends the connection. Far above any stall of the event loop.', 1, LONGEST_TIMER_MS),
+
+  // Presence
+  PRESENCE_MAX: whole(1000, 'Above this many collaborators in a room only the count is told.', 0),
+  PRESENCE_SHARE_EMAIL: flag(false, 'Whether collaborators see the email of each other.'),
+  PRESENCE_LINGER_MS: whole(5000, 'A collaborator whose connection broke stays for this long: a reconnect makes no leave and join.', 0, LONGEST_TIMER_MS),
+  PRESENCE_BATCH_MS: whole(100, 'Joins and leaves of a room are told together at this pace.', 0, LONGEST_TIMER_MS),
+  PRESENCE_TTL_SECONDS: whole(60, 'How long Redis keeps the presence of a room that no instance has members of any more.', 10),
+  HEARTBEAT_MS: whole(3000, 'How often an instance says that it lives.', 1, LONGEST_TIMER_MS),
+  LEASE_MS: whole(10_000, 'An instance that is silent for this long is gone, and its collaborators with it; within 15 s, the pace of the check included.', 1, LONGEST_TIMER_MS),
+
+  // Leaving
+  EVENT_LOOP_MAX_DELAY_MS: whole(1000, 'An event loop that was late by this much over the last second makes the instance not ready.', 10),
+  DRAIN_DELAY_SECONDS: whole(2, 'How long /readyz says 503 before clients are moved: the load balancer must see it first.', 0, 600),
+  DRAIN_SECONDS: whole(10, 'Over how long clients are moved away, in jittered batches.', 0, 600)
+})
+
+export type Settings = Readonly<Static<typeof Settings>>
+export type SettingName = keyof Settings
+
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError'
+}
+
+/**
+ * Reads and checks all settings.
+ * @param env names to texts, as `process.env`; an empty text counts as not set
+ * @throws SettingsError that names every fault: the setting, and what it should be
+ */
+export function readSettings (env: Record<string, string | undefined>): Settings {
+  const faults: string[] = []
+  const settings: Record<string, unknown> = {}
+  for (const [name, schema] of Object.entries<TSchema>(Settings.properties)) {
+    const given = env[name]
+    const value = given === undefined || given === '' ? schema.default as unknown : Value.Convert(schema, given)
+    settings[name] = value
+    if (!Value.Check(schema, value)) faults.push(`${name} ${expectation(schema)}`)
+  }
+  faults.push(...faultsTogether(settings as Settings))
+  if (faults.length > 0) throw new SettingsError(`Settings that are not right:\n${faults.map(fault => `  - ${fault}`).join('\n')}`)
+  return Object.freeze(settings as Settings)
+}
+
+function expectation (schema: TSchema): string {
+  if (schema.type === 'integer') return `should be a whole number from ${String(schema['minimum'])} to ${String(schema['maximum'])}: ${String(schema.description)}`
+  if (schema.type === 'boolean') return `should be true or false: ${String(schema.description)}`
+  return `should match ${String(schema['pattern'])}: ${String(schema.description)}`
+}
+
+/** What no setting can be blamed for alone. */
+function faultsTogether (settings: Settings): string[] {
+  const faults: string[] = []
+  const sources = (['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const).filter(name => settings[name] !== '')
+  if (sources.length > 1) faults.push(`${sources.join(' and ')} are set: exactly one key source should be`)
+  if (sources.length === 0 && settings.NODE_ENV === 'production') {
+    faults.push('JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL should be set: in production there is no random key')
+  }
+  if (settings.JWT_SECRET_PREVIOUS !== '' && settings.JWT_SECRET === '') faults.push('JWT_SECRET_PREVIOUS should be set only together with JWT_SECRET')
+  return faults
+}

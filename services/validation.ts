@@ -1,0 +1,34 @@
+// Checks a value against its schema, and says what is wrong in one sentence; both doors use it.
+import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
+import type { Static, TSchema } from '@sinclair/typebox'
+import { RoomcastError } from './errors.ts'
+
+const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>()
+
+/** The compiled check of a schema, made once. */
+export function checker<T extends TSchema> (schema: T): TypeCheck<T> {
+  let check = compiled.get(schema)
+  if (check === undefined) {
+    check = TypeCompiler.Compile(schema)
+    compiled.set(schema, check)
+  }
+  return check as unknown as TypeCheck<T>
+}
+
+/** The first fault of a value, named by its place; never the value itself, which may be a secret. */
+export function describeFault (schema: TSchema, value: unknown): string {
+  const fault = checker(schema).Errors(value).First()
+  if (fault === undefined) return 'The request does not have the right form.'
+  const pattern: unknown = fault.schema['pattern']
+  const expected = typeof pattern === 'string' ? `${fault.message} (${pattern})` : fault.message
+  return `${fault.path === '' ? 'The request' : fault.path.slice(1).replaceAll('/', '.')}: ${expected}.`
+}
+
+/**
+ * The value as the type of its schema.
+ * @throws RoomcastError `request/invalid` that says what is wrong
+ */
+export function parse<T extends TSchema> (schema: T, value: unknown): Static<T> {
+  if (checker(schema).Check(value)) return value
+  throw new RoomcastError('request/invalid', describeFault(schema, value))
+}

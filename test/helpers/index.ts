@@ -1,0 +1,11 @@
+// The verbs of the tests.
+export * from './eventually.ts'
+export * from './follow.ts'
+export * from './http.ts'
+export * from './instance.ts'
+export * from './ports.ts'
+export * from './proxy.ts'
+export * from './redis.ts'
+export * from './socket.ts'
+export * from './token.ts'
+export * from './within.ts'
