@@ -10,7 +10,7 @@ declare module 'fastify' {
 
 export default fp(async fastify => {
   const { broker, presence, config: settings, metrics, log } = fastify
-  const feeds = createFeeds({ broker, settings, metrics, log, onPresence: (room, delta) => presence.onDelta(room, delta) })
+  const feeds = createFeeds({ broker, settings, metrics, log, onPresence: presence.onDelta, onReset: presence.onReset })
   fastify.decorate('feeds', feeds)
   fastify.addHook('onReady', async () => { feeds.start() })
   fastify.addHook('onClose', async () => { await feeds.close() })

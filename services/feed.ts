@@ -22,7 +22,9 @@ export interface FeedOptions {
   log: Log
   retention?: Retention | undefined
   onPresence?: (delta: PresenceDelta) => void
-  /** The last member is gone, or the first has come. */
+  /** The broker lost the room's past. */
+  onReset?: () => void
+  /** The number of members changed. */
   onMembers?: (feed: Feed) => void
 }
 
@@ -47,7 +49,7 @@ export interface Feed {
 }
 
 export function createFeed (options: FeedOptions): Feed {
-  const { room, broker, settings, metrics, log, retention, onPresence, onMembers } = options
+  const { room, broker, settings, metrics, log, retention, onPresence, onReset, onMembers } = options
   const demotionBytes = settings.MAX_BUFFERED_BYTES / 2
   const limits = { maxUpdates: settings.HISTORY_SIZE, maxBytes: settings.HISTORY_READ_BYTES }
   const tail = createTail(settings.FEED_TAIL_BYTES)
@@ -199,6 +201,7 @@ export function createFeed (options: FeedOptions): Feed {
     live.clear()
     replay.clear()
     for (const member of all) tell(member, reason)
+    onReset?.()
     if (ahead > position) await fill('reset')
   }
 

@@ -21,12 +21,13 @@ export interface Feeds {
   close (): Promise<void>
 }
 
-export function createFeeds ({ broker, settings, metrics, log, onPresence }: {
+export function createFeeds ({ broker, settings, metrics, log, onPresence, onReset }: {
   broker: Broker
   settings: Settings
   metrics: Metrics
   log: Log
   onPresence?: (room: RoomKey, delta: PresenceDelta) => void
+  onReset?: (room: RoomKey) => void
 }): Feeds {
   const feeds = new Map<RoomKey, Feed>()
   const opening = new Map<RoomKey, Promise<Feed>>()
@@ -37,7 +38,15 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence }: {
 
   async function openAnew (room: RoomKey, retention: Retention | undefined): Promise<Feed> {
     const feed = createFeed({
-      room, broker, settings, metrics, log, retention, onMembers, onPresence: delta => onPresence?.(room, delta)
+      room,
+      broker,
+      settings,
+      metrics,
+      log,
+      retention,
+      onMembers,
+      onPresence: delta => onPresence?.(room, delta),
+      onReset: () => onReset?.(room)
     })
     try {
       await feed.open()
