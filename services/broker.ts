@@ -21,6 +21,8 @@ export interface Publication {
   callerId?: string | undefined
   /** Default: what the settings say. */
   retention?: Retention
+  /** W3C `traceparent` of the publish, where it is traced. */
+  trace?: string | undefined
 }
 
 /** An update with its place in the room. */
@@ -33,6 +35,7 @@ export interface NumberedUpdate {
   event: string
   payload: unknown
   userId: string
+  trace?: string | undefined
 }
 
 /** Goes around the feed: no offset, no history, no second try. */

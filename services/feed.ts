@@ -13,6 +13,7 @@ import { createReplay } from './replay.ts'
 import type { RoomKey } from './rooms.ts'
 import type { Settings } from './settings.ts'
 import { createTail } from './tail.ts'
+import { traceRelay } from './tracing.ts'
 
 export interface FeedOptions {
   room: RoomKey
@@ -108,6 +109,7 @@ export function createFeed (options: FeedOptions): Feed {
         member.position = position
       }
     }
+    if (update.trace !== undefined) traceRelay(room, update, size())
     metrics.relayed.inc({ kind: 'update' })
     metrics.lagSeconds.observe(Math.max(0, Date.now() - update.publishedAt) / 1000)
   }

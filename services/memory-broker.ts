@@ -92,7 +92,7 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
 
   async function publish (publication: Publication): Promise<Receipt> {
     assertOpen()
-    const { room: key, sub, callerId, event, userId } = publication
+    const { room: key, sub, callerId, event, userId, trace } = publication
     const keep = publication.retention ?? retention
     const receiptKey = callerId === undefined ? undefined : JSON.stringify([key, sub, callerId])
     const known = receiptKey === undefined ? undefined : receipts.get(receiptKey)
@@ -102,7 +102,7 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
     const room = open(key, keep)
     room.offset++
     const update: NumberedUpdate = {
-      kind: 'update', epoch: room.epoch, offset: room.offset, publishedAt: now(), id: callerId ?? randomUUID(), event, payload: JSON.parse(text), userId
+      kind: 'update', epoch: room.epoch, offset: room.offset, publishedAt: now(), id: callerId ?? randomUUID(), event, payload: JSON.parse(text), userId, trace
     }
     append(key, room, { update, bytes: text.length }, keep)
     const handler = handlers.get(key)

@@ -85,6 +85,9 @@ export const Settings = Type.Object({
   PING_INTERVAL_MS: whole(25_000, 'Heartbeat of a connection.', 1, LONGEST_TIMER_MS),
   PING_TIMEOUT_MS: whole(20_000, 'A heartbeat without an answer for this long ends the connection. Far above any stall of the event loop.', 1, LONGEST_TIMER_MS),
 
+  // Tracing
+  OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Other OTEL_ variables count as usual.', { pattern: '^$|^https?://' }),
+
   // Presence
   PRESENCE_MAX: whole(1000, 'Above this many collaborators in a room only the count is told.', 0),
   PRESENCE_SHARE_EMAIL: flag(false, 'Whether collaborators see the email of each other.'),
