@@ -128,6 +128,15 @@ export interface Broker {
   /** Forgets what an instance that fell silent has left behind in a room. */
   forgetPresence (room: RoomKey, instance: string, socketIds: string[]): Promise<void>
 
+  /** This instance has members of the room; true if it is the first that does. Again is no change. */
+  occupy (room: RoomKey): Promise<boolean>
+  /** It has none any more; true if it was the last. */
+  vacate (room: RoomKey): Promise<boolean>
+  /** Instances that have members of any room. */
+  occupants (): Promise<string[]>
+  /** Takes an instance that fell silent out of its rooms; answers those that nobody is in now, to one caller only. */
+  vacateAll (instance: string): Promise<RoomKey[]>
+
   /** Replaces the links to where the messages come from: a probe heard no echo. */
   reconnect (reason: string): void
   /** Why the broker cannot be used now; undefined when it can. */

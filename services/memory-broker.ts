@@ -33,6 +33,7 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
   const receipts = new Map<string, { receipt: Receipt, expiresAt: number }>()
   const handlers = new Map<RoomKey, (message: Message) => void>()
   const people = new Map<RoomKey, Map<string, PresenceEntry>>()
+  const occupied = new Set<RoomKey>()
   let bytes = 0
   let closed = false
   const retention: Retention = {
@@ -184,6 +185,24 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
 
     async forgetPresence () {
       // There is no other instance that could have left anything behind.
+    },
+
+    async occupy (key) {
+      const isFirst = !occupied.has(key)
+      occupied.add(key)
+      return isFirst
+    },
+
+    async vacate (key) {
+      return occupied.delete(key)
+    },
+
+    async occupants () {
+      return occupied.size > 0 ? [instance] : []
+    },
+
+    async vacateAll () {
+      return []
     },
 
     reconnect () {
