@@ -94,10 +94,13 @@ export function createOutbox (connection: Connection, lowBytes: number): Outbox 
       lastMark = latest
       return stalled
     },
-    terminate () {
-      const { socket } = connection.transport as unknown as WebSocketTransport
-      if (socket === undefined) connection.close(true)
-      else socket.terminate()
-    }
+    terminate: () => terminate(connection)
   }
+}
+
+/** Ends a connection at once, whether or not its client reads. */
+export function terminate (connection: Connection): void {
+  const { socket } = connection.transport as unknown as WebSocketTransport
+  if (socket === undefined) connection.close(true)
+  else socket.terminate()
 }
