@@ -19,6 +19,8 @@ export interface Proxy {
   cut (): Promise<void>
   /** Back to normal, whatever was done. */
   heal (): Promise<void>
+  /** New connections go to another server, as a load balancer would send them. */
+  retarget (port: number): void
   /** Closes the connections of this moment; new ones are welcome. */
   dropAll (): void
   connections (): number
@@ -34,7 +36,8 @@ interface Lane {
   sources: Set<Socket>
 }
 
-export async function startProxy (t: Test, targetPort: number): Promise<Proxy> {
+export async function startProxy (t: Test, firstTarget: number): Promise<Proxy> {
+  let targetPort = firstTarget
   const port = await freePort()
   const lanes = { toServer: createLane(), toClient: createLane() }
   const sockets = new Set<Socket>()
@@ -83,6 +86,7 @@ export async function startProxy (t: Test, targetPort: number): Promise<Proxy> {
       for (const lane of Object.values(lanes)) open(lane)
       if (!server.listening) await listen()
     },
+    retarget (port) { targetPort = port },
     dropAll,
     connections: () => sockets.size / 2
   }
