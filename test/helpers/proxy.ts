@@ -26,7 +26,7 @@ export interface Proxy {
    * @param ports only those whose port at the server's side is among these
    */
   strand (ports?: number[]): void
-  /** Connections from now on lead to another server. */
+  /** Connections from now on lead to another server, as a load balancer would send them. */
   retarget (port: number): void
   connections (): number
 }
@@ -93,6 +93,7 @@ export async function startProxy (t: Scope, targetPort: number): Promise<Proxy> 
       for (const lane of Object.values(lanes)) open(lane)
       if (!server.listening) await listen()
     },
+    retarget (port) { targetPort = port },
     dropAll,
     strand (ports) {
       for (const target of targets) {
