@@ -93,7 +93,6 @@ export async function startProxy (t: Scope, targetPort: number): Promise<Proxy> 
       for (const lane of Object.values(lanes)) open(lane)
       if (!server.listening) await listen()
     },
-    retarget (port) { targetPort = port },
     dropAll,
     strand (ports) {
       for (const target of targets) {
