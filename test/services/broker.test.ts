@@ -141,8 +141,8 @@ async function suite (t: Test, start: Start): Promise<void> {
     await other.until(1)
     await one.until(100)
     t.strictSame(one.messages.map(message => message.kind === 'update' && message.offset), Array.from({ length: 100 }, (_, n) => n + 1))
-    t.strictSame(other.messages, [{ kind: 'update', epoch, offset: 1, publishedAt: other.messages[0]?.kind === 'update' && other.messages[0].publishedAt, id: 'mine', event: 'MOVE', payload: null, userId: 'bob', v: undefined }]
-      .map(({ v, ...message }) => 'v' in (other.messages[0] ?? {}) ? { ...message, v: 1 } : message))
+    t.equal(other.messages.length, 1)
+    t.match(other.messages[0], { kind: 'update', epoch, offset: 1, publishedAt: Number, id: 'mine', event: 'MOVE', payload: null, userId: 'bob' })
   })
 
   await t.test('unsubscribe stops the updates of that room, and of no other', async t => {
