@@ -41,3 +41,9 @@ export function parse<T extends TSchema> (schema: T, value: unknown): Static<T> 
 export function fromText (schema: TSchema, text: unknown): unknown {
   return schema.type === 'integer' && typeof text === 'string' && !/^-?\d+$/.test(text) ? text : Value.Convert(schema, text)
 }
+
+/** Without recursion of its own beyond `depth`: what is deeper could exhaust the stack. */
+export function isDeeperThan (value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return depth === 0 || Object.values(value).some(part => isDeeperThan(part, depth - 1))
+}
