@@ -1,4 +1,6 @@
 // The verbs of the tests.
+export * from './broker.ts'
+export * from './build.ts'
 export * from './eventually.ts'
 export * from './follow.ts'
 export * from './http.ts'
