@@ -54,7 +54,7 @@ function createWatched (): Watched {
   return member
 }
 
-for (const { tail, spread } of [{ tail: '1048576', spread: 1 }, { tail: '2000', spread: 1 }, { tail: '2000', spread: 50 }]) {
+for (const { tail, spread } of [{ tail: '1048576', spread: 1 }, { tail: '4000', spread: 1 }, { tail: '4000', spread: 50 }]) {
   const how = `${spread === 1 ? 'in one turn' : `over ${spread} turns`}, ${tail} bytes of tail`
   test(`10,000 members back ${how}: at most three history reads, every one whole`, async t => {
     const redis = await startRedis(t)
