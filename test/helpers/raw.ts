@@ -85,15 +85,3 @@ export async function rawSession (t: Test, url: string, token: string): Promise<
   await raw.frame('40')
   return raw
 }
-
-/** The value of a sample in /metrics; 0 where it has not been counted yet. */
-export async function metric (url: string, sample: string): Promise<number> {
-  const response = await fetch(`${url}/metrics`)
-  const line = (await response.text()).split('\n').find(line => line.startsWith(`${sample} `))
-  return Number(line?.slice(sample.length + 1) ?? 0)
-}
-
-/** How often a limit has struck. */
-export async function limitHits (url: string, limit: string): Promise<number> {
-  return await metric(url, `roomcast_limit_hits_total{limit="${limit}"}`)
-}
