@@ -36,8 +36,11 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
     // Each update is checked by itself, so that a bad one fails alone.
     validatorCompiler: () => value => ({ value })
   }, async ({ body, identity }) => {
-    if (Array.isArray(body.updates) && body.updates.length > config.MAX_BATCH) metrics.limits.inc({ limit: 'batch' })
-    const { updates } = parse(Type.Object({ updates: Type.Array(Type.Unknown(), { minItems: 1, maxItems: config.MAX_BATCH }) }), body)
+    const { updates } = parse(Type.Object({ updates: Type.Array(Type.Unknown(), { minItems: 1 }) }), body)
+    if (updates.length > config.MAX_BATCH) {
+      metrics.limits.inc({ limit: 'batch' })
+      throw new RoomcastError('request/invalid', `updates: ${updates.length} are too many, at most ${config.MAX_BATCH} make a batch (MAX_BATCH).`)
+    }
     return success({ results: await Promise.all(updates.map(update => publishOne(update))) })
 
     async function publishOne (update: unknown): Promise<Result<Receipt>> {

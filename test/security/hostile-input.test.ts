@@ -18,9 +18,9 @@ async function assertUnharmed (): Promise<void> {
   await neighbour.until(body.data.offset)
 }
 
-t.afterEach(async t => {
+t.afterEach(async () => {
   await assertUnharmed()
-  t.notMatch(service.output(), /"level":(50|60)/)
+  if (/"level":(50|60)/.test(service.output())) throw new Error(`an error was logged:\n${service.output()}`)
 })
 
 /** Resolves when the server has dealt with everything before: it has answered a request, or has closed. */
@@ -37,28 +37,34 @@ const WRONG: unknown[] = [
   { event: 'PUBLISH', payload: { workspaceId: 'acme', appId: 'x', event: 'N', payload: 1 } }, { event: 'constructor', payload: {} }, { payload: { workspaceId: 'acme', appId: 'x' } },
   { event: 'SUBSCRIBE', payload: { workspaceId: 'acme', appId: 'x', since: 1 } }, { event: 'SUBSCRIBE', payload: { workspaceId: 'acme', appId: 'x', since: { epoch: 'e', offset: -1 } } },
   { event: 'SUBSCRIBE', payload: { workspaceId: 'acme', appId: 'x', since: { epoch: {}, offset: '1' } } }, { event: 'SUBSCRIBE', payload: { workspaceId: 'acme', appId: 'x', token: {} } },
-  { workspaceId: 'acme', appId: 'x' }.workspaceId, { token: null }, { token: [] }, { token: { length: 3 } }, { workspaceId: 'acme', appId: 'x', event: 'a b', payload: 1 },
+  { token: null }, { token: [] }, { token: { length: 3 } }, { workspaceId: 'acme', appId: 'x', event: 'a b', payload: 1 },
   { workspaceId: 'acme', appId: 'x', event: 'N' }, { workspaceId: 'acme', appId: 'x', event: 'N', payload: 1, id: '' }, { workspaceId: 'acme', appId: 'x', event: 'N', payload: 1, ephemeral: 'yes' }
 ]
 
 test('every handler answers null, arrays and wrong types with request/invalid, with and without an acknowledgement', async t => {
   const raw = await rawSession(t, service.url, token())
   let id = 0
+  let unanswered = 0
   for (const event of EVENTS) {
     for (const data of WRONG) {
+      // A presence request may hold more than it needs.
+      if (event === 'presence' && isRoom(data)) continue
+      unanswered++
       raw.send(`42${++id}${JSON.stringify([event, data])}`)
       raw.send(`42${JSON.stringify([event, data])}`)
     }
     raw.send(`42${++id}${JSON.stringify([event])}`)
     raw.send(`42${JSON.stringify([event])}`)
     raw.send(`42${++id}${JSON.stringify([event, ...WRONG])}`)
+    unanswered++
   }
   const answers = await eventually(() => {
     const found = raw.frames.filter(frame => /^43\d+\[/.test(frame))
     return found.length === id && found
   }, 10_000)
   for (const answer of answers) t.match(answer, /"status":"ERROR".*"code":"(request|auth)\/[a-z-]+"/)
-  t.equal(raw.frames.filter(frame => frame.startsWith('42["application_response"')).length, EVENTS.length * (WRONG.length + 1) + WRONG.length + 2, 'what came without an acknowledgement, and `application` always')
+  const always = WRONG.length + 2
+  await eventually(() => raw.frames.filter(frame => frame.startsWith('42["application_response"')).length === unanswered + always)
   t.equal(await settled(raw), 'answered')
 })
 
@@ -78,14 +84,14 @@ test('an event named `error` is answered like any unknown one', async t => {
 })
 
 test('malformed frames of Engine.IO and Socket.IO, and binary attachments, close the connection or are ignored', async t => {
-  const closing = ['4', '42', '42{}', '42[', '42[{}]', '42[null]', '4x', '49', '44', '44{}', '48["x"]', '42/other,["x"]', '40', `40${JSON.stringify({ token: token() })}`,
-    '451-["publish",{"_placeholder":true,"num":0}]', '4599999999-["x"]', '461-1[{"_placeholder":true,"num":0}]', '2', '0{}', 'x', '\u0000', Buffer.from('42["x"]'), Buffer.alloc(3)]
+  const closing = ['4', '42{}', '42[', '42[{}]', '42[null]', '4x', '49', '44', '44{}', '48["x"]', '42/other,["x"]', '40', `40${JSON.stringify({ token: token() })}`,
+    '451-["publish",{"_placeholder":true,"num":0}]', '4599999999-["x"]', '461-1[{"_placeholder":true,"num":0}]', '2', 'x', '\u0000', Buffer.from('42["x"]'), Buffer.alloc(3)]
   for (const frame of closing) {
     const raw = await rawSession(t, service.url, token())
     raw.send(frame)
     t.equal(await settled(raw), 'closed', String(frame))
   }
-  for (const frame of ['431[]', '439999999999999999999["x"]', '430[null]', '3', '3probe', '6', '5']) {
+  for (const frame of ['431[]', '439999999999999999999["x"]', '430[null]', '3', '3probe', '6', '5', '42', '0{}']) {
     const raw = await rawSession(t, service.url, token())
     raw.send(frame)
     t.equal(await settled(raw), 'answered', frame)
@@ -232,6 +238,10 @@ test('20,000 events in a burst: who sends them is answered or closed, a neighbou
   t.match(raw.frames.join('\n'), /42\["closing",\{"code":"limit\/event-rate"/)
   t.ok(socket.connected)
 })
+
+function isRoom (data: unknown): boolean {
+  return typeof data === 'object' && data !== null && 'workspaceId' in data
+}
 
 /** Nearly right requests: what random JSON hardly ever hits. */
 function shapes (): fc.Arbitrary<unknown> {
