@@ -8,6 +8,7 @@ import * as parser from 'socket.io-parser'
 import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/errors.ts'
 import type { Identity } from '../services/identity.ts'
 import { isAllowedOrigin, listOrigins } from '../services/origin.ts'
+import { terminate } from '../services/outbox.ts'
 import { failure } from '../services/protocol.ts'
 import { createRate } from '../services/rate.ts'
 import { listen } from '../services/requests/door.ts'
@@ -156,7 +157,7 @@ export default fp(async fastify => {
     for (const connection of open()) connection.close()
     if (open().length === 0) return done()
     const timer = setTimeout(() => {
-      for (const connection of open()) connection.close(true)
+      for (const connection of open()) terminate(connection)
       done()
     }, CLOSE_GRACE_MS)
     const poll = setInterval(() => {

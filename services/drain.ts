@@ -7,6 +7,9 @@ import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import type { Settings } from './settings.ts'
 
+/** How often to look for clients whose handshake was under way when draining began. */
+const LOOK_AGAIN_MS = 250
+
 /**
  * Resolves when every client has been told its slot and has been moved away. Publishes are served all the while;
  * only then may the app close.
@@ -17,7 +20,16 @@ export async function drain ({ readiness, sessions, settings, log }: {
   readiness.startDraining()
   log.info({ sockets: sessions.size }, 'draining')
   await wait(settings.DRAIN_DELAY_SECONDS * 1000)
-  await Promise.all([...sessions.all()].map(session => moveAway(session, settings.DRAIN_SECONDS * 1000)))
+  const endsAt = Date.now() + settings.DRAIN_SECONDS * 1000
+  const leaving = new Map<Session, Promise<void>>()
+  for (;;) {
+    for (const session of sessions.all()) {
+      if (!leaving.has(session)) leaving.set(session, moveAway(session, Math.max(0, endsAt - Date.now())))
+    }
+    if (sessions.size === 0 || Date.now() >= endsAt) break
+    await wait(Math.min(LOOK_AGAIN_MS, Math.max(0, endsAt - Date.now())))
+  }
+  await Promise.all(leaving.values())
   log.info({ sockets: sessions.size }, 'drained')
 }
 

@@ -94,10 +94,13 @@ export function createOutbox (connection: Connection, lowBytes: number): Outbox 
       lastMark = latest
       return stalled
     },
-    terminate () {
-      const { socket } = connection.transport as unknown as WebSocketTransport
-      if (socket === undefined) connection.close(true)
-      else socket.terminate()
-    }
+    terminate: () => terminate(connection)
   }
+}
+
+/** Closing alone waits half a minute for a client that has stopped reading. */
+export function terminate (connection: Connection): void {
+  const { socket } = connection.transport as unknown as WebSocketTransport
+  if (socket === undefined) connection.close(true)
+  else socket.terminate()
 }
