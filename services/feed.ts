@@ -13,6 +13,7 @@ import { createReplay } from './replay.ts'
 import type { RoomKey } from './rooms.ts'
 import type { Settings } from './settings.ts'
 import { createTail } from './tail.ts'
+import { traceRelay } from './tracing.ts'
 
 export interface FeedOptions {
   room: RoomKey
@@ -22,7 +23,9 @@ export interface FeedOptions {
   log: Log
   retention?: Retention | undefined
   onPresence?: (delta: PresenceDelta) => void
-  /** The last member is gone, or the first has come. */
+  /** The broker lost the room's past. */
+  onReset?: () => void
+  /** The number of members changed. */
   onMembers?: (feed: Feed) => void
 }
 
@@ -47,7 +50,7 @@ export interface Feed {
 }
 
 export function createFeed (options: FeedOptions): Feed {
-  const { room, broker, settings, metrics, log, retention, onPresence, onMembers } = options
+  const { room, broker, settings, metrics, log, retention, onPresence, onReset, onMembers } = options
   const demotionBytes = settings.MAX_BUFFERED_BYTES / 2
   const limits = { maxUpdates: settings.HISTORY_SIZE, maxBytes: settings.HISTORY_READ_BYTES }
   const tail = createTail(settings.FEED_TAIL_BYTES)
@@ -77,6 +80,8 @@ export function createFeed (options: FeedOptions): Feed {
   /** Highest position seen of another epoch, which a reset may turn out to be ours. */
   let stranger: StreamPosition | undefined
   let isOpen = false
+  /** Members on their way in: the feed is not to be closed under them. */
+  let joining = 0
   let filling: Promise<void> | undefined
   let checking: Promise<void> | undefined
 
@@ -106,6 +111,7 @@ export function createFeed (options: FeedOptions): Feed {
         member.position = position
       }
     }
+    if (update.trace !== undefined) traceRelay(room, update, size())
     metrics.relayed.inc({ kind: 'update' })
     metrics.lagSeconds.observe(Math.max(0, Date.now() - update.publishedAt) / 1000)
   }
@@ -199,6 +205,7 @@ export function createFeed (options: FeedOptions): Feed {
     live.clear()
     replay.clear()
     for (const member of all) tell(member, reason)
+    onReset?.()
     if (ahead > position) await fill('reset')
   }
 
@@ -230,6 +237,16 @@ export function createFeed (options: FeedOptions): Feed {
   // ── Members ───────────────────────────────────────────────────────────────
 
   async function join (member: Member, since: StreamPosition | undefined, answer: (joined: Joined) => void): Promise<void> {
+    joining++
+    try {
+      await joinFrom(member, since, answer)
+    } finally {
+      joining--
+      onMembers?.(feed)
+    }
+  }
+
+  async function joinFrom (member: Member, since: StreamPosition | undefined, answer: (joined: Joined) => void): Promise<void> {
     const recovered = since !== undefined && (isAtHand(since) || await isKept(since)) && isReached(since)
     if (!isOpen) throw new RoomcastError('broker/unavailable', 'The room was closed meanwhile: subscribe again.')
     const missed = recovered ? position - since.offset : 0
@@ -238,7 +255,6 @@ export function createFeed (options: FeedOptions): Feed {
     if (missed === 0) live.add(member)
     else replay.add(member)
     if (since !== undefined) metrics.recoveries.inc({ outcome: recovered ? 'recovered' : 'insufficient' })
-    onMembers?.(feed)
   }
 
   /** The feed alone can bring everything after `since`, and is not behind it. */
@@ -272,7 +288,7 @@ export function createFeed (options: FeedOptions): Feed {
   }
 
   function size (): number {
-    return live.size + replay.size
+    return live.size + replay.size + joining
   }
 
   const feed: Feed = {
