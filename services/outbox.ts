@@ -111,3 +111,10 @@ function bytesOf ({ data = '', options }: EnginePacket): number {
   const frame = options?.wsPreEncodedFrame
   return frame === undefined ? Buffer.byteLength(data) + 1 : frame.reduce((sum, part) => sum + part.length, 0)
 }
+
+/** Ends a connection at once, whether or not its client reads. */
+export function terminate (connection: Connection): void {
+  const { socket } = connection.transport as unknown as WebSocketTransport
+  if (socket === undefined) connection.close(true)
+  else socket.terminate()
+}

@@ -10,7 +10,8 @@ export function redisNames (prefix: string, room: string) {
     log: `${base}:log`,
     presence: `${base}:presence`,
     channel: `${base}:updates`,
-    receipt: (sub: string, id: string) => `${base}:id:${sub}:${id}`
+    // A colon inside a `sub` would let one user spell the receipts of another.
+    receipt: (sub: string, id: string) => `${base}:id:${sub.replaceAll('%', '%25').replaceAll(':', '%3A')}:${id}`
   }
 }
 
