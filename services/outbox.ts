@@ -100,13 +100,6 @@ export function createOutbox (connection: Connection, lowBytes: number): Outbox 
   }
 }
 
-/** Closing alone waits half a minute for a client that has stopped reading. */
-export function terminate (connection: Connection): void {
-  const { socket } = connection.transport as unknown as WebSocketTransport
-  if (socket === undefined) connection.close(true)
-  else socket.terminate()
-}
-
 function bytesOf ({ data = '', options }: EnginePacket): number {
   const frame = options?.wsPreEncodedFrame
   return frame === undefined ? Buffer.byteLength(data) + 1 : frame.reduce((sum, part) => sum + part.length, 0)

@@ -21,13 +21,9 @@ export interface Child {
   resume (): void
 }
 
-<<<<<<< HEAD
 export async function startChild (
-  t: Test, command: string, args: string[], env: NodeJS.ProcessEnv = process.env, deathSignal = 'KILL'
+  t: Scope, command: string, args: string[], env: NodeJS.ProcessEnv = process.env, deathSignal = 'KILL'
 ): Promise<Child> {
-=======
-export async function startChild (t: Scope, command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<Child> {
->>>>>>> main
   // A tap process that is killed runs no teardown; Linux then kills the child for us, under the same pid.
   const [file, ...fileArgs] = process.platform === 'linux'
     ? ['setpriv', '--pdeathsig', deathSignal, command, ...args]

@@ -4,10 +4,10 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Test } from 'tap'
 import { nginxArgs, renderNginx } from '../../scripts/render-nginx.ts'
 import { startChild, untilReady } from './child.ts'
 import { freePort, HOST } from './ports.ts'
+import type { Scope } from './scope.ts'
 
 const configuration = new URL('../../deploy/nginx.conf', import.meta.url)
 
@@ -23,7 +23,7 @@ export interface Nginx {
 }
 
 /** @param ports of the instances with the INSTANCE_NAMEs a, b and c */
-export async function startNginx (t: Test, [a, b, c]: [number, number, number]): Promise<Nginx> {
+export async function startNginx (t: Scope, [a, b, c]: [number, number, number]): Promise<Nginx> {
   const dir = await mkdtemp(join(tmpdir(), 'roomcast-nginx-'))
   t.teardown(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }))
   // The workers are of another user.
