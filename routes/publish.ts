@@ -59,6 +59,8 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
 /** The caller's id of an update: in the body, or in the header that proxies know. */
 export function updateId ({ headers }: FastifyRequest, bodyId?: string): string | undefined {
   const header = headers['idempotency-key'] as string | undefined
+  // Made by our nginx for a caller that sent no header; nginx cannot see an id in the body.
+  if (header !== undefined && header === headers['x-request-id']) return bodyId ?? header
   if (header !== undefined && bodyId !== undefined && header !== bodyId) {
     throw new RoomcastError('request/invalid', 'Idempotency-Key and id differ: send one of them, or the same.')
   }
