@@ -1,6 +1,5 @@
 // The process: Fastify with its limits, the app, listen, signals.
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
-import app from './app.ts'
 import errors, { onError, onNotFound } from './plugins/errors.ts'
 import { drain } from './services/drain.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
@@ -29,7 +28,15 @@ export function createServer (settings: Settings): FastifyInstance {
 
 async function main (): Promise<void> {
   const settings = readSettings(process.env)
+  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await import('./services/tracing-sdk.ts')
+  const instrumentation = tracing?.startTracing()
+  // Only now: instrumentation has to stand before what it instruments is loaded.
+  const { default: app } = await import('./app.ts')
   const server = createServer(settings)
+  if (instrumentation !== undefined) {
+    await server.register(instrumentation.plugin())
+    server.addHook('onClose', instrumentation.stop)
+  }
   await server.register(errors)
   server.setNotFoundHandler(onNotFound)
   await server.register(app)

@@ -8,7 +8,7 @@ import { checker } from './validation.ts'
 export const ENVELOPE_VERSION = 1
 
 const Head = { v: Type.Literal(ENVELOPE_VERSION) }
-const Body = { epoch: Epoch, publishedAt: Time, id: UpdateId, event: EventName, payload: Type.Unknown(), userId: UserId }
+const Body = { epoch: Epoch, publishedAt: Time, id: UpdateId, event: EventName, payload: Type.Unknown(), userId: UserId, trace: Type.Optional(Type.String()) }
 const UpdateEnvelope = Type.Object({ ...Head, kind: Type.Literal('update'), offset: Offset, ...Body })
 const EphemeralEnvelope = Type.Object({ ...Head, kind: Type.Literal('ephemeral'), ...Body })
 const PresenceEntry = Type.Object({ socketId: Type.String(), person: Type.Omit(Collaborator, ['sessions']) })
@@ -26,8 +26,8 @@ const Envelope = Type.Union([UpdateEnvelope, EphemeralEnvelope, PresenceEnvelope
  * version, kind, epoch, offset and time in front, in the same step that gives them.
  */
 export function envelopeBody (publication: Publication, id: string): string {
-  const { event, payload, userId } = publication
-  return JSON.stringify({ id, event, payload, userId }).slice(1)
+  const { event, payload, userId, trace } = publication
+  return JSON.stringify({ id, event, payload, userId, trace }).slice(1)
 }
 
 export function presenceEnvelope (delta: Omit<PresenceDelta, 'kind'>): string {

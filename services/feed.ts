@@ -13,6 +13,7 @@ import { createReplay } from './replay.ts'
 import type { RoomKey } from './rooms.ts'
 import type { Settings } from './settings.ts'
 import { createTail } from './tail.ts'
+import { traceRelay } from './tracing.ts'
 
 export interface FeedOptions {
   room: RoomKey
@@ -22,7 +23,9 @@ export interface FeedOptions {
   log: Log
   retention?: Retention | undefined
   onPresence?: (delta: PresenceDelta) => void
-  /** The last member is gone, or the first has come. */
+  /** The broker lost the room's past. */
+  onReset?: () => void
+  /** The number of members changed. */
   onMembers?: (feed: Feed) => void
 }
 
@@ -47,7 +50,7 @@ export interface Feed {
 }
 
 export function createFeed (options: FeedOptions): Feed {
-  const { room, broker, settings, metrics, log, retention, onPresence, onMembers } = options
+  const { room, broker, settings, metrics, log, retention, onPresence, onReset, onMembers } = options
   const demotionBytes = settings.MAX_BUFFERED_BYTES / 2
   const limits = { maxUpdates: settings.HISTORY_SIZE, maxBytes: settings.HISTORY_READ_BYTES }
   const tail = createTail(settings.FEED_TAIL_BYTES)
@@ -106,6 +109,7 @@ export function createFeed (options: FeedOptions): Feed {
         member.position = position
       }
     }
+    if (update.trace !== undefined) traceRelay(room, update, size())
     metrics.relayed.inc({ kind: 'update' })
     metrics.lagSeconds.observe(Math.max(0, Date.now() - update.publishedAt) / 1000)
   }
@@ -199,6 +203,7 @@ export function createFeed (options: FeedOptions): Feed {
     live.clear()
     replay.clear()
     for (const member of all) tell(member, reason)
+    onReset?.()
     if (ahead > position) await fill('reset')
   }
 

@@ -26,6 +26,8 @@ interface WebSocketTransport {
   socket?: { bufferedAmount: number, terminate: () => void, _socket?: { _handle?: { writeQueueSize?: number } | null } }
 }
 
+interface EnginePacket { data?: string, options?: { wsPreEncodedFrame?: Buffer[] } }
+
 export function createOutbox (connection: Connection, lowBytes: number): Outbox {
   let queued = 0
   let inFlight = 0
@@ -35,8 +37,8 @@ export function createOutbox (connection: Connection, lowBytes: number): Outbox 
   let lastMark = ''
   let stalled = 0
 
-  connection.on('packetCreate', (packet: { data?: string, options?: { wsPreEncodedFrame?: Buffer[] } }) => {
-    const bytes = packet.data === undefined ? 1 : packet.data.length + 1
+  connection.on('packetCreate', (packet: EnginePacket) => {
+    const bytes = bytesOf(packet)
     queued += bytes
     if (ofThisTurn === 0) setImmediate(() => { ofThisTurn = 0 })
     ofThisTurn += bytes
@@ -100,4 +102,9 @@ export function createOutbox (connection: Connection, lowBytes: number): Outbox 
       else socket.terminate()
     }
   }
+}
+
+function bytesOf ({ data = '', options }: EnginePacket): number {
+  const frame = options?.wsPreEncodedFrame
+  return frame === undefined ? Buffer.byteLength(data) + 1 : frame.reduce((sum, part) => sum + part.length, 0)
 }

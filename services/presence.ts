@@ -13,6 +13,7 @@ import type { Settings } from './settings.ts'
 /** Every so many heartbeats all views are read again. */
 const BEATS_BETWEEN_READS = 10
 
+const READS_AT_ONCE = 50
 const IN_DOUBT = ''
 
 type Sessions = Map<string, PresenceEntry>
@@ -40,6 +41,8 @@ export interface Presence {
   /** `disconnect`: the collaborator stays for PRESENCE_LINGER_MS, since it may come back. */
   leave (room: RoomKey, socketId: string, reason: 'left' | 'disconnect'): void
   onDelta (room: RoomKey, delta: PresenceDelta): void
+  /** The broker lost the room's past, and with it perhaps who is there. */
+  onReset (room: RoomKey): void
   list (room: RoomKey): Promise<PresenceList>
   /** Drops who went silent; stores what could not be stored; reads again now and then. */
   onBeat (): void
@@ -184,14 +187,27 @@ export function createPresence ({ broker, liveness, settings, log }: {
     }
   }
 
-  function readAll (): void {
-    for (const [room, view] of views) void read(room, view)
+  /** A few at a time: all rooms of an instance at once would fill the link to Redis. */
+  async function readAll (): Promise<void> {
+    const all = [...views]
+    for (let from = 0; from < all.length; from += READS_AT_ONCE) {
+      await Promise.all(all.slice(from, from + READS_AT_ONCE).map(([room, view]) => read(room, view)))
+    }
+  }
+
+  function onResumed (): void {
+    void readAll()
   }
 
   return {
     join,
     leave,
     onDelta,
+
+    onReset (room) {
+      const view = views.get(room)
+      if (view !== undefined) void read(room, view)
+    },
 
     async list (room) {
       const view = views.get(room)
@@ -205,16 +221,16 @@ export function createPresence ({ broker, liveness, settings, log }: {
       for (const [room, view] of views) {
         dropSilent(room, view)
         schedule(room, view)
-        if (beats % BEATS_BETWEEN_READS === 0) void read(room, view)
       }
+      if (beats % BEATS_BETWEEN_READS === 0) void readAll()
     },
 
     start () {
-      broker.events.on('resumed', readAll)
+      broker.events.on('resumed', onResumed)
     },
 
     async close () {
-      broker.events.off('resumed', readAll)
+      broker.events.off('resumed', onResumed)
       await Promise.all([...views].map(async ([room, view]) => {
         clearTimeout(view.timer)
         view.timer = undefined

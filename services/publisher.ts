@@ -9,6 +9,7 @@ import type { HttpPublish, Receipt } from './protocol.ts'
 import { createRates } from './rate.ts'
 import { roomKey } from './rooms.ts'
 import type { Settings } from './settings.ts'
+import { tracePublish } from './tracing.ts'
 
 export interface Publisher {
   /**
@@ -34,9 +35,12 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
         const { event, payload, id: callerId } = update
         // Only a manager of the room may speak for another.
         const userId = update.userId !== undefined && can(capabilities, 'manage', update) ? update.userId : sub
-        const publication = { room: roomKey(update), event, payload, userId, sub, callerId }
+        const room = roomKey(update)
         const startedAt = performance.now()
-        const receipt = kind === 'ephemeral' ? await broker.publishEphemeral(publication) : await broker.publish(publication)
+        const receipt = await tracePublish(room, kind, async trace => {
+          const publication = { room, event, payload, userId, sub, callerId, trace }
+          return kind === 'ephemeral' ? await broker.publishEphemeral(publication) : await broker.publish(publication)
+        })
         metrics.publishSeconds.observe((performance.now() - startedAt) / 1000)
         metrics.published.inc({ kind, outcome: receipt.duplicate ? 'duplicate' : 'published' })
         return receipt
