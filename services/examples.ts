@@ -44,14 +44,23 @@ export function exampleOf (schema: TSchema, name = ''): unknown {
   if (schema.const !== undefined) return schema.const as unknown
   if (schema.type === 'null') return null
   if (schema.examples !== undefined) return (schema.examples as unknown[])[0]
-  if (Object.hasOwn(words, name)) return words[name]
-  if (Array.isArray(schema.anyOf)) return exampleOf(schema.anyOf[0] as TSchema, name)
+  if (Array.isArray(schema.enum)) return (schema.enum as unknown[])[0]
   if (schema.type === 'object') {
     const properties = schema['properties'] as Record<string, TSchema>
+    const { code, message } = properties
+    // What a code says is in the table.
+    if (code !== undefined && message !== undefined) return exampleWithCode(properties, exampleOf(code) as ErrorCode)
     return Object.fromEntries(Object.entries(properties).map(([property, part]) => [property, exampleOf(part, property)]))
   }
+  if (Object.hasOwn(words, name)) return words[name]
+  if (Array.isArray(schema.anyOf)) return exampleOf(schema.anyOf[0] as TSchema, name)
   if (schema.type === 'array') return [exampleOf(schema['items'] as TSchema)]
   throw new Error(`no example for ${name === '' ? JSON.stringify(schema) : name}: add the word to services/examples.ts`)
+}
+
+function exampleWithCode (properties: Record<string, TSchema>, code: ErrorCode): unknown {
+  const error: Record<string, unknown> = { ...errorExample(code) }
+  return Object.fromEntries(Object.entries(properties).map(([property, part]) => [property, error[property] ?? exampleOf(part, property)]))
 }
 
 /** The error of a code with its default message, as a caller sees it. */
