@@ -21,7 +21,7 @@ const words: Record<string, unknown> = {
   email: 'ann@example.com',
   color: '#3f88c5',
   sessions: ['x1Zk8QmT0aBcDeFgAAAB'],
-  token: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl',
+  token: 'a.fresh.token',
   jti: 'token-1',
   count: 1,
   instances: 3,

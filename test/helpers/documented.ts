@@ -1,5 +1,5 @@
 // Holds what a service sends against the schemas of its own documents: nothing may be missing, and nothing be sent that they do not name.
-import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020.js'
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 
 export interface Documented {
   components: { schemas: Record<string, object> }
@@ -9,7 +9,7 @@ export interface Documented {
 export type Faults = (schema: object, value: unknown) => string[]
 
 export function faultsAgainst (document: Documented): Faults {
-  const ajv = new Ajv2020.default({ allErrors: true, strict: true, strictTypes: false, strictRequired: false })
+  const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false, strictRequired: false })
   ajv.addVocabulary(['components', 'x-examples'])
   // The components stand in the root of every schema that is compiled, so that references find them.
   const compiled = new WeakMap<object, ValidateFunction>()
