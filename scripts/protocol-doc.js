@@ -12,7 +12,7 @@ const isCheck = process.argv.includes('--check')
 for (const path of ['protocol.md', 'settings.md']) {
   const file = new URL(`../docs/${path}`, import.meta.url)
   const before = readFileSync(file, 'utf8')
-  const after = before.replaceAll(/(<!-- generated: ([\w-]+) -->\n)[\s\S]*?(\n<!-- end -->)/g, (_, start, name, end) => `${start}${tables[name]()}${end}`)
+  const after = before.replaceAll(/(<!-- generated: ([\w-]+) -->\n)[\s\S]*?(<!-- end -->)/g, (_, start, name, end) => `${start}${tables[name]()}\n${end}`)
   if (before === after) continue
   if (isCheck) {
     console.error(`docs/${path} is stale: run "npm run build && node scripts/protocol-doc.js"`)
