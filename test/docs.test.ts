@@ -31,7 +31,7 @@ test('the client of docs/protocol.md gets every update once and in order over a 
   const folder = t.testdir({ 'client.mjs': code })
   const { follow } = await import(pathToFileURL(join(folder, 'client.mjs')).href) as { follow: Follow }
 
-  const instance = await startInstance(t, { HISTORY_SIZE: '3' })
+  const instance = await startInstance(t, { HISTORY_SIZE: '3', FEED_TAIL_BYTES: '0' })
   const updates: Update[] = []
   const reloads: StreamPosition[] = []
   const socket = follow(instance.url, token(), { workspaceId: 'acme', appId: 'board-1' }, update => updates.push(update), position => reloads.push(position))
