@@ -1,6 +1,6 @@
 // The process: Fastify with its limits, the app, listen, signals.
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
-import errors, { onError, onNotFound } from './plugins/errors.ts'
+import errors, { onClientError, onError, onNotFound } from './plugins/errors.ts'
 import { drain } from './services/drain.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
 
@@ -12,7 +12,9 @@ export function createServer (settings: Settings): FastifyInstance {
     logger: {
       level: settings.LOG_LEVEL,
       // Without the query: what a careless client put there may be a token.
-      serializers: { req: ({ method, url, id }: FastifyRequest) => ({ method, url: url.split('?')[0], id }) }
+      serializers: { req: ({ method, url, id }: FastifyRequest) => ({ method, url: url.split('?')[0], id }) },
+      // An error reply of Redis carries its command, and with it the payload.
+      redact: { paths: ['err.command'], remove: true }
     },
     // Requests are counted in metrics; a line for each would drown what an operator acts on.
     logController: new LogController({ disableRequestLogging: true }),
@@ -22,7 +24,8 @@ export function createServer (settings: Settings): FastifyInstance {
     // While it drains, an instance still serves publishes.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    frameworkErrors: onError
+    frameworkErrors: onError,
+    clientErrorHandler: onClientError
   })
 }
 

@@ -1,25 +1,22 @@
-// Writes the generated tables of docs/protocol.md and docs/settings.md from the build; with --check, fails when they are stale.
+// Writes the generated tables of docs/protocol.md from the build; with --check, fails when they are stale.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createAsyncApi } from '../dist/services/asyncapi.js'
 import { messageAt } from '../dist/services/asyncapi-page.js'
 import { errorCodes } from '../dist/services/errors.js'
-import { readSettings, Settings } from '../dist/services/settings.js'
+import { readSettings } from '../dist/services/settings.js'
 
 const document = createAsyncApi(readSettings({ NODE_ENV: 'test' }))
-const tables = { 'client-events': clientEvents, 'server-events': serverEvents, 'error-codes': errors, settings }
+const tables = { 'client-events': clientEvents, 'server-events': serverEvents, 'error-codes': errors }
 const isCheck = process.argv.includes('--check')
 
-for (const path of ['protocol.md', 'settings.md']) {
-  const file = new URL(`../docs/${path}`, import.meta.url)
-  const before = readFileSync(file, 'utf8')
-  const after = before.replaceAll(/(<!-- generated: ([\w-]+) -->\n)[\s\S]*?(<!-- end -->)/g, (_, start, name, end) => `${start}${tables[name]()}\n${end}`)
-  if (before === after) continue
-  if (isCheck) {
-    console.error(`docs/${path} is stale: run "npm run build && node scripts/protocol-doc.js"`)
-    process.exitCode = 1
-  } else {
-    writeFileSync(file, after)
-  }
+const file = new URL('../docs/protocol.md', import.meta.url)
+const before = readFileSync(file, 'utf8')
+const after = before.replaceAll(/(<!-- generated: ([\w-]+) -->\n)[\s\S]*?(<!-- end -->)/g, (_, start, name, end) => `${start}${tables[name]()}\n${end}`)
+if (!isCheck) {
+  writeFileSync(file, after)
+} else if (before !== after) {
+  console.error('docs/protocol.md is stale: run "npm run docs"')
+  process.exitCode = 1
 }
 
 function clientEvents () {
@@ -46,11 +43,6 @@ function serverEvents () {
 function errors () {
   return table(['code', 'HTTP status', 'may succeed later', 'message'],
     Object.entries(errorCodes).map(([code, { status, retryable, message }]) => [`\`${code}\``, status, retryable ? 'yes' : 'no', message]))
-}
-
-function settings () {
-  return table(['name', 'default', 'what, and why'], Object.entries(Settings.properties).map(([name, { default: value, description }]) =>
-    [`\`${name}\``, value === '' ? '' : `\`${value}\``, description]))
 }
 
 function fields ({ properties, required = [] }) {

@@ -3,9 +3,12 @@ import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
 import type { Message, PresenceDelta, Publication } from './broker.ts'
 import { Collaborator, Epoch, EventName, Offset, Time, UpdateId, UserId } from './protocol.ts'
-import { checker } from './validation.ts'
+import { checker, isDeeperThan } from './validation.ts'
 
 export const ENVELOPE_VERSION = 1
+
+/** No publisher lets pass what is nested deeper: the largest MAX_PAYLOAD_DEPTH, and the envelope itself. */
+const MAX_DEPTH = 2001
 
 const Head = { v: Type.Literal(ENVELOPE_VERSION) }
 const Body = { epoch: Epoch, publishedAt: Time, id: UpdateId, event: EventName, payload: Type.Unknown(), userId: UserId, trace: Type.Optional(Type.String()) }
@@ -51,5 +54,5 @@ function read<T extends TSchema> (check: TypeCheck<T>, text: string): Static<T> 
   } catch {
     return undefined
   }
-  return check.Check(value) ? value : undefined
+  return check.Check(value) && !isDeeperThan(value, MAX_DEPTH) ? value : undefined
 }

@@ -67,7 +67,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
     lingering.delete(feed.room)
     if (feed.size > 0) return onOccupancy?.(feed.room, true)
     if (feeds.get(feed.room) !== feed) return
-    lingering.set(feed.room, setTimeout(() => { void close(feed) }, settings.ROOM_LINGER_MS).unref())
+    lingering.set(feed.room, setTimeout(() => { if (feed.size === 0) void close(feed) }, settings.ROOM_LINGER_MS).unref())
   }
 
   async function close (feed: Feed): Promise<void> {

@@ -10,6 +10,7 @@ import { createRates } from './rate.ts'
 import { roomKey } from './rooms.ts'
 import type { Settings } from './settings.ts'
 import { tracePublish } from './tracing.ts'
+import { isDeeperThan } from './validation.ts'
 
 export interface Publisher {
   /**
@@ -53,6 +54,7 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
 
   function checkPayload (payload: unknown): void {
     if (isDeeperThan(payload, settings.MAX_PAYLOAD_DEPTH)) {
+      metrics.limits.inc({ limit: 'payload-depth' })
       throw new RoomcastError('request/invalid', `payload: nested deeper than ${settings.MAX_PAYLOAD_DEPTH} levels (MAX_PAYLOAD_DEPTH).`)
     }
     const bytes = Buffer.byteLength(JSON.stringify(payload))
@@ -60,10 +62,4 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
     metrics.limits.inc({ limit: 'payload-bytes' })
     throw new RoomcastError('publish/payload-too-large', `The payload has ${bytes} bytes, ${settings.MAX_PAYLOAD_BYTES} are allowed: send less, or a reference to the data.`)
   }
-}
-
-/** Without recursion of its own beyond `depth`: what is deeper could exhaust the stack. */
-function isDeeperThan (value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return depth === 0 || Object.values(value).some(part => isDeeperThan(part, depth - 1))
 }

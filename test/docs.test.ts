@@ -6,7 +6,6 @@ import type { Socket } from 'socket.io-client'
 import { test } from 'tap'
 import { errorCodes } from '../services/errors.ts'
 import type { StreamPosition, Update } from '../services/protocol.ts'
-import { Settings } from '../services/settings.ts'
 import { eventually, publish, startInstance, token, within } from './helpers/index.ts'
 import { startChild } from './helpers/child.ts'
 
@@ -23,7 +22,6 @@ test('the generated tables are those of this build', async t => {
   const { code } = await within(20_000, 'the check', check.exited)
   t.equal(code, 0, check.output())
   for (const error of Object.keys(errorCodes)) t.ok(page('protocol.md').includes(`| \`${error}\` |`), `${error} is documented`)
-  for (const setting of Object.keys(Settings.properties)) t.ok(page('settings.md').includes(`| \`${setting}\` |`), `${setting} is documented`)
 })
 
 test('the client of docs/protocol.md gets every update once and in order over a lost connection, and is told when it cannot', async t => {

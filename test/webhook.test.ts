@@ -74,7 +74,7 @@ test('a killed instance leaves its rooms: the others tell, once', async t => {
   const ann = await connect(t, a.url, { token: token() })
   await subscribe(ann, 'acme', 'board-1')
   await eventually(() => receiver.events('board-1').length === 1)
-  a.kill()
+  await a.kill()
   await eventually(() => receiver.events('board-1').length === 2, 10_000)
   t.strictSame(receiver.events('board-1'), ['room.occupied', 'room.vacated'])
   t.equal(await redis.client().exists('roomcast:{$/occupancy}:counts'), 0)

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Test } from 'tap'
+import type { Scope } from './scope.ts'
 import { freePort, HOST } from './ports.ts'
 
 export type Direction = 'both' | 'toServer' | 'toClient'
@@ -21,6 +21,13 @@ export interface Proxy {
   heal (): Promise<void>
   /** Closes the connections of this moment; new ones are welcome. */
   dropAll (): void
+  /**
+   * Half-open: connections of this moment bring nothing to the client any more, and do not end; new ones are as usual.
+   * @param ports only those whose port at the server's side is among these
+   */
+  strand (ports?: number[]): void
+  /** Connections from now on lead to another server, as a load balancer would send them. */
+  retarget (port: number): void
   connections (): number
 }
 
@@ -34,13 +41,16 @@ interface Lane {
   sources: Set<Socket>
 }
 
-export async function startProxy (t: Test, targetPort: number): Promise<Proxy> {
+export async function startProxy (t: Scope, targetPort: number): Promise<Proxy> {
   const port = await freePort()
   const lanes = { toServer: createLane(), toClient: createLane() }
   const sockets = new Set<Socket>()
+  const targets = new Set<Socket>()
 
   const server = createServer({ allowHalfOpen: true }, client => {
     const target = connect({ host: HOST, port: targetPort, allowHalfOpen: true })
+    targets.add(target)
+    target.once('close', () => targets.delete(target))
     for (const socket of [client, target]) {
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
@@ -84,6 +94,14 @@ export async function startProxy (t: Test, targetPort: number): Promise<Proxy> {
       if (!server.listening) await listen()
     },
     dropAll,
+    strand (ports) {
+      for (const target of targets) {
+        if (ports !== undefined && !ports.includes(target.localPort ?? 0)) continue
+        lanes.toClient.sources.delete(target)
+        target.removeAllListeners('data').pause()
+      }
+    },
+    retarget (port) { targetPort = port },
     connections: () => sockets.size / 2
   }
 }
