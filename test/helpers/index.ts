@@ -1,4 +1,5 @@
 // The verbs of the tests.
+export * from './client.ts'
 export * from './eventually.ts'
 export * from './follow.ts'
 export * from './http.ts'
