@@ -10,6 +10,7 @@ import feeds from './plugins/feeds.ts'
 import inbox from './plugins/inbox.ts'
 import liveness from './plugins/liveness.ts'
 import metrics from './plugins/metrics.ts'
+import playground from './plugins/playground.ts'
 import presence from './plugins/presence.ts'
 import probe from './plugins/probe.ts'
 import publisher from './plugins/publisher.ts'
@@ -24,7 +25,10 @@ import publishRoutes from './routes/publish.ts'
 import roomRoutes from './routes/rooms.ts'
 import sessionRoutes from './routes/sessions.ts'
 
-export type RoomcastOptions = ConfigOptions
+export interface RoomcastOptions extends ConfigOptions {
+  /** Outside production, serves the playground at `/`: off by default, since that path is the host's. */
+  playground?: boolean
+}
 
 export default fp<RoomcastOptions>(async (fastify, options) => {
   await fastify.register(config, options)
@@ -58,6 +62,7 @@ export default fp<RoomcastOptions>(async (fastify, options) => {
       if (fastify.readiness.isDraining()) reply.header('Connection', 'close')
     })
     await open.register(healthRoutes)
+    if (options.playground === true) await open.register(playground)
 
     await open.register(async api => {
       api.setNotFoundHandler(onNotFound)

@@ -133,7 +133,8 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
 
   function endMembership (room: RoomName, code: ErrorCode): void {
     if (!memberships.has(roomKey(room))) return
-    forget(roomKey(room), 'left')
+    // Who is told to subscribe anew does not seem to leave meanwhile.
+    forget(roomKey(room), code === 'history/insufficient' ? 'disconnect' : 'left')
     dropRoomToken(roomKey(room))
     const ended: Unsubscribed = { ...room, code, message: errorCodes[code].message }
     socket.emit('unsubscribed', ended)
