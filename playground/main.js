@@ -3,7 +3,7 @@ import { createSide } from './side.js'
 
 const fragment = new URLSearchParams(window.location.hash.slice(1))
 const [workspaceId, appId] = (fragment.get('room') ?? 'acme/board-1').split('/')
-const DEMO_USERS = ['ann', 'bob']
+const DEMO_USERS = ['ann', 'leo']
 
 document.getElementById('room').textContent = `${workspaceId}/${appId}`
 const form = document.getElementById('ask')

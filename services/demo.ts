@@ -4,7 +4,7 @@ const DEMO_SECONDS = 24 * 3600
 
 const people = {
   ann: { name: 'Ann', capabilities: { '*/*': ['subscribe', 'publish', 'presence', 'manage'] } },
-  bob: { name: 'Bob', capabilities: { '*/*': ['subscribe', 'publish', 'presence'] } }
+  leo: { name: 'Leo', capabilities: { '*/*': ['subscribe', 'publish', 'presence'] } }
 }
 
 export type DemoUser = keyof typeof people

@@ -26,14 +26,14 @@ test('in the demo two collaborators meet in one page: updates, cursors, presence
   const link = await eventually(() => /^http\S+#token=\S+$/m.exec(instance.output())?.[0])
   const { page, faults } = await openPage(await openBrowser(t), link)
   await connected(page)
-  t.strictSame(await page.locator('.side h2').allTextContents(), ['Ann', 'Bob'])
+  t.strictSame(await page.locator('.side h2').allTextContents(), ['Ann', 'Leo'])
   for (const n of [0, 1]) await fact(page, n, 'presence').filter({ hasText: /Ann.*2$/ }).waitFor()
   t.match(await fact(page, 0, 'capabilities').textContent(), '*/*: subscribe, publish, presence, manage')
   t.match(await fact(page, 0, 'instance').textContent(), /^[A-Za-z0-9]+$/)
 
-  await say(page, 0, 'Hello Bob')
+  await say(page, 0, 'Hello Leo')
   for (const n of [0, 1]) {
-    await log(page, n).getByText('Hello Bob').waitFor()
+    await log(page, n).getByText('Hello Leo').waitFor()
     await fact(page, n, 'position').getByText('#1').waitFor()
   }
 
@@ -55,10 +55,10 @@ test('in the demo two collaborators meet in one page: updates, cursors, presence
   await side(page, 1).getByText('Go offline').click()
   await side(page, 1).locator('.status', { hasText: 'offline' }).waitFor()
   await say(page, 1, 'waits for me')
-  await say(page, 0, 'while Bob is away')
+  await say(page, 0, 'while Leo is away')
   await side(page, 1).getByText('Come back').click()
   for (const n of [0, 1]) await log(page, n).getByText('waits for me').waitFor()
-  await log(page, 1).locator('.recovered', { hasText: 'while Bob is away' }).waitFor()
+  await log(page, 1).locator('.recovered', { hasText: 'while Leo is away' }).waitFor()
   t.strictSame(faults, [])
 })
 
