@@ -19,6 +19,7 @@ import redis from './plugins/redis.ts'
 import sessions from './plugins/sessions.ts'
 import sockets from './plugins/sockets.ts'
 import validation from './plugins/validation.ts'
+import webhook from './plugins/webhook.ts'
 import appRoutes from './routes/apps.ts'
 import healthRoutes from './routes/health.ts'
 import publishRoutes from './routes/publish.ts'
@@ -43,6 +44,7 @@ export default fp<RoomcastOptions>(async (fastify, options) => {
 
   // Who is where
   await fastify.register(presence)
+  await fastify.register(webhook)
   await fastify.register(feeds)
   await fastify.register(sessions)
   await fastify.register(commands)

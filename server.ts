@@ -1,7 +1,6 @@
 // The process: Fastify with its limits, the app, listen, signals.
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
-import app from './app.ts'
-import errors, { onError, onNotFound } from './plugins/errors.ts'
+import errors, { onClientError, onError, onNotFound } from './plugins/errors.ts'
 import { demoClaims } from './services/demo.ts'
 import { drain } from './services/drain.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
@@ -11,7 +10,9 @@ export function createServer (settings: Settings): FastifyInstance {
     logger: {
       level: settings.LOG_LEVEL,
       // Without the query: what a careless client put there may be a token.
-      serializers: { req: ({ method, url, id }: FastifyRequest) => ({ method, url: url.split('?')[0], id }) }
+      serializers: { req: ({ method, url, id }: FastifyRequest) => ({ method, url: url.split('?')[0], id }) },
+      // An error reply of Redis carries its command, and with it the payload.
+      redact: { paths: ['err.command'], remove: true }
     },
     // Requests are counted in metrics; a line for each would drown what an operator acts on.
     logController: new LogController({ disableRequestLogging: true }),
@@ -21,13 +22,22 @@ export function createServer (settings: Settings): FastifyInstance {
     // While it drains, an instance still serves publishes.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    frameworkErrors: onError
+    frameworkErrors: onError,
+    clientErrorHandler: onClientError
   })
 }
 
 async function main (): Promise<void> {
   const settings = readSettings(process.env)
+  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await import('./services/tracing-sdk.ts')
+  const instrumentation = tracing?.startTracing()
+  // Only now: instrumentation has to stand before what it instruments is loaded.
+  const { default: app } = await import('./app.ts')
   const server = createServer(settings)
+  if (instrumentation !== undefined) {
+    await server.register(instrumentation.plugin())
+    server.addHook('onClose', instrumentation.stop)
+  }
   await server.register(errors)
   server.setNotFoundHandler(onNotFound)
   await server.register(app, { playground: true })

@@ -11,7 +11,7 @@ const REST_BYTES = 4096
 const BATCH_BYTES = 1_048_576
 
 const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { config, publisher } = fastify
+  const { config, metrics, publisher } = fastify
   const bodyLimit = config.MAX_PAYLOAD_BYTES * ESCAPED_BYTES + REST_BYTES
 
   fastify.post('/publish', {
@@ -36,6 +36,7 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
     // Each update is checked by itself, so that a bad one fails alone.
     validatorCompiler: () => value => ({ value })
   }, async ({ body, identity }) => {
+    if (Array.isArray(body.updates) && body.updates.length > config.MAX_BATCH) metrics.limits.inc({ limit: 'batch' })
     const { updates } = parse(Type.Object({ updates: Type.Array(Type.Unknown(), { minItems: 1, maxItems: config.MAX_BATCH }) }), body)
     return success({ results: await Promise.all(updates.map(update => publishOne(update))) })
 

@@ -10,8 +10,15 @@ export function redisNames (prefix: string, room: string) {
     log: `${base}:log`,
     presence: `${base}:presence`,
     channel: `${base}:updates`,
-    receipt: (sub: string, id: string) => `${base}:id:${sub}:${id}`
+    // A colon inside a `sub` would let one user spell the receipts of another.
+    receipt: (sub: string, id: string) => `${base}:id:${sub.replaceAll('%', '%25').replaceAll(':', '%3A')}:${id}`
   }
+}
+
+/** Which instances have members of which rooms; in one slot, since a silent instance leaves all its rooms in one step. */
+export function occupancyNames (prefix: string, instance: string): [string, string, string] {
+  const base = `${prefix}:{$/occupancy}`
+  return [`${base}:rooms:${instance}`, `${base}:counts`, `${base}:instances`]
 }
 
 /**
@@ -141,11 +148,34 @@ redis.call('PUBLISH', ARGV[1], ARGV[3])
 return 1
 `
 
+/** KEYS 1 rooms of the instance, 2 how many instances a room has, 3 instances. ARGV 1 instance, 2 room. Answers 1 for the first. */
+const occupy = `
+redis.call('SADD', KEYS[3], ARGV[1])
+if redis.call('SADD', KEYS[1], ARGV[2]) == 1 and redis.call('HINCRBY', KEYS[2], ARGV[2], 1) == 1 then return 1 end
+return 0
+`
+
+/** KEYS as above. ARGV 1 instance, 2 room, or none for all of them. Answers the rooms that nobody is in now. */
+const vacate = `
+local rooms, empty = {}, {}
+if ARGV[2] then rooms[1] = ARGV[2] else rooms = redis.call('SMEMBERS', KEYS[1]) end
+for _, room in ipairs(rooms) do
+  if redis.call('SREM', KEYS[1], room) == 1 and redis.call('HINCRBY', KEYS[2], room, -1) <= 0 then
+    redis.call('HDEL', KEYS[2], room)
+    empty[#empty + 1] = room
+  end
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[3], ARGV[1]) end
+return empty
+`
+
 export const redisScripts = {
   publishUpdate: { lua: publish },
   publishEphemeral: { lua: publishEphemeral, numberOfKeys: 2 },
   position: { lua: position, numberOfKeys: 3 },
   history: { lua: history, numberOfKeys: 2 },
   renewEpoch: { lua: renewEpoch, numberOfKeys: 2 },
-  updatePresence: { lua: updatePresence, numberOfKeys: 1 }
+  updatePresence: { lua: updatePresence, numberOfKeys: 1 },
+  occupy: { lua: occupy, numberOfKeys: 3 },
+  vacate: { lua: vacate, numberOfKeys: 3 }
 }

@@ -133,12 +133,17 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
       }
     }
     isReading = false
-    if (members.size === 0) pages = []
+    // Not before those who waited for this read have begun to use it.
+    setImmediate(forgetPages)
+  }
+
+  function forgetPages (): void {
+    if (members.size === 0 && !isReading) pages = []
   }
 
   function remove (member: Member): void {
     members.delete(member)
-    if (members.size === 0 && !isReading) pages = []
+    forgetPages()
   }
 
   return {

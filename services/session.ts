@@ -1,6 +1,6 @@
 // One authenticated connection: its identity, the rooms it is in, and how both end.
 import type { Socket } from 'socket.io'
-import { can, type Action, type Capabilities } from './access.ts'
+import { authorize, can, type Action, type Capabilities } from './access.ts'
 import { RoomcastError, type ErrorCode, errorCodes } from './errors.ts'
 import type { Feed } from './feed.ts'
 import type { Identity } from './identity.ts'
@@ -36,6 +36,8 @@ export interface Session {
   readonly startedAt: number
   identity (): Identity
   roomToken (room: RoomKey): Identity | undefined
+  /** Rooms with a room token, also those that are only being joined. */
+  roomsWithToken (): RoomKey[]
   isOpen (): boolean
   isMember (room: RoomKey): boolean
   rooms (): RoomKey[]
@@ -132,10 +134,10 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   }
 
   function endMembership (room: RoomName, code: ErrorCode): void {
+    dropRoomToken(roomKey(room))
     if (!memberships.has(roomKey(room))) return
     // Who is told to subscribe anew does not seem to leave meanwhile.
     forget(roomKey(room), code === 'history/insufficient' ? 'disconnect' : 'left')
-    dropRoomToken(roomKey(room))
     const ended: Unsubscribed = { ...room, code, message: errorCodes[code].message }
     socket.emit('unsubscribed', ended)
   }
@@ -177,6 +179,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     startedAt,
     identity: () => identity,
     roomToken: room => roomTokens.get(room)?.identity,
+    roomsWithToken: () => [...roomTokens.keys()],
     isOpen: () => isOpen,
     isMember: room => memberships.has(room),
     rooms: () => [...memberships.keys()],
@@ -184,6 +187,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     allows,
 
     renew (fresh) {
+      if (!isOpen) return
       cancelTimers()
       identity = fresh
       cancelTimers = watchToken(fresh.expiresAt, {}, () => close('auth/token-expired'))
@@ -191,6 +195,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     },
 
     addRoomToken (room, added) {
+      if (!isOpen) return
       const key = roomKey(room)
       dropRoomToken(key)
       const cancel = watchToken(added.expiresAt, room, () => {
@@ -209,6 +214,8 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       try {
         await feed.join(member, since, joined => {
           if (!isOpen) throw new RoomcastError('request/invalid', 'The connection ended meanwhile.')
+          // So may a token, while the history was read.
+          authorize(capabilities(roomName(room)), 'subscribe', roomName(room))
           if (before === undefined) metrics.subscriptions.inc()
           memberships.set(room, { feed, member })
           answer(joined)

@@ -85,6 +85,18 @@ export const Settings = Type.Object({
   PING_INTERVAL_MS: whole(25_000, 'Heartbeat of a connection.', 1, LONGEST_TIMER_MS),
   PING_TIMEOUT_MS: whole(20_000, 'A heartbeat without an answer for this long ends the connection. Far above any stall of the event loop.', 1, LONGEST_TIMER_MS),
 
+  // Tracing
+  OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Other OTEL_ variables count as usual.', { pattern: '^$|^https?://' }),
+
+  // Webhook
+  WEBHOOK_URL: text('', 'Where to tell that a room got its first member over all instances, or lost its last. Empty: nowhere.', { pattern: '^$|^https?://' }),
+  WEBHOOK_SECRET: text('', 'Key of the signature that each request carries, as Standard Webhooks has it (whsec_… or any text).'),
+  WEBHOOK_TIMEOUT_MS: whole(5000, 'How long to wait for the answer.', 1, LONGEST_TIMER_MS),
+  WEBHOOK_BATCH_MS: whole(500, 'Events are gathered for this long, and sent together.', 1, LONGEST_TIMER_MS),
+  WEBHOOK_BATCH_SIZE: whole(100, 'Most events in one request.', 1),
+  WEBHOOK_QUEUE_SIZE: whole(10_000, 'Most events that wait while the receiver is away; then the oldest are dropped, logged and counted.', 1),
+  WEBHOOK_RETRY_MAX_MS: whole(60_000, 'Longest pause before a request is repeated; the first is a second, and each is twice the one before.', 1, LONGEST_TIMER_MS),
+
   // Presence
   PRESENCE_MAX: whole(1000, 'Above this many collaborators in a room only the count is told.', 0),
   PRESENCE_SHARE_EMAIL: flag(false, 'Whether collaborators see the email of each other.'),
@@ -140,6 +152,7 @@ function faultsTogether (settings: Settings): string[] {
   if (sources.length === 0 && settings.NODE_ENV === 'production') {
     faults.push('JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL should be set: in production there is no random key')
   }
+  if (settings.WEBHOOK_URL !== '' && settings.WEBHOOK_SECRET === '') faults.push('WEBHOOK_SECRET should be set together with WEBHOOK_URL: the receiver must know who calls')
   if (settings.JWT_SECRET_PREVIOUS !== '' && settings.JWT_SECRET === '') faults.push('JWT_SECRET_PREVIOUS should be set only together with JWT_SECRET')
   return faults
 }

@@ -32,3 +32,9 @@ export function parse<T extends TSchema> (schema: T, value: unknown): Static<T> 
   if (checker(schema).Check(value)) return value
   throw new RoomcastError('request/invalid', describeFault(schema, value))
 }
+
+/** Without recursion of its own beyond `depth`: what is deeper could exhaust the stack. */
+export function isDeeperThan (value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return depth === 0 || Object.values(value).some(part => isDeeperThan(part, depth - 1))
+}

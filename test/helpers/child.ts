@@ -1,7 +1,7 @@
 // A real child process: its output is kept, and it is gone when the test is over, also when it hangs or is stopped.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import type { Test } from 'tap'
+import type { Scope } from './scope.ts'
 import { eventually } from './eventually.ts'
 
 export interface Exit {
@@ -21,7 +21,7 @@ export interface Child {
   resume (): void
 }
 
-export async function startChild (t: Test, command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<Child> {
+export async function startChild (t: Scope, command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<Child> {
   // A tap process that is killed runs no teardown; Linux then kills the child for us, under the same pid.
   const [file, ...fileArgs] = process.platform === 'linux'
     ? ['setpriv', '--pdeathsig', 'KILL', command, ...args]

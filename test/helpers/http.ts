@@ -14,6 +14,7 @@ export interface Call {
   /** Sent as JSON, a string as it is. */
   body?: unknown
   headers?: Record<string, string>
+  signal?: AbortSignal
 }
 
 export interface Reply<T> {
@@ -32,6 +33,7 @@ export async function call<T = Record<string, unknown>> (url: string, method: st
   const response = await fetch(new URL(path, url), {
     method,
     headers,
+    ...request.signal && { signal: request.signal },
     ...hasBody && { body: typeof request.body === 'string' ? request.body : JSON.stringify(request.body) }
   })
   const text = await response.text()

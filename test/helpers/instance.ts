@@ -1,13 +1,14 @@
 // Instances of the built service as child processes, to be loaded, stopped and killed.
 import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { Test } from 'tap'
+import type { Scope } from './scope.ts'
 import { startChild, untilReady, type Exit } from './child.ts'
 import { eventually } from './eventually.ts'
 import { freePort, HOST } from './ports.ts'
 import { TEST_SECRET } from './token.ts'
 
-const server = fileURLToPath(new URL('../../dist/server.js', import.meta.url))
+// By the package's own name: the chaos harness runs these helpers from dist.
+const server = fileURLToPath(new URL('server.js', import.meta.resolve('roomcast')))
 
 export interface Instance {
   url: string
@@ -24,7 +25,7 @@ export interface Instance {
 }
 
 /** Runs `node dist/server.js` (so build first) and resolves when it is live. Only `env` and a few defaults reach it. */
-export async function startInstance (t: Test, env: Record<string, string> = {}): Promise<Instance> {
+export async function startInstance (t: Scope, env: Record<string, string> = {}): Promise<Instance> {
   const port = env.PORT ? Number(env.PORT) : await freePort()
   const child = await startChild(t, process.execPath, [server], {
     // Not the whole environment: tap's own loaders and a developer's settings stay outside.
@@ -59,7 +60,7 @@ export async function startInstance (t: Test, env: Record<string, string> = {}):
 }
 
 /** `n` instances of the same settings, started side by side. */
-export async function cluster<N extends number> (t: Test, n: N, env: Record<string, string> = {}): Promise<Several<Instance, N>> {
+export async function cluster<N extends number> (t: Scope, n: N, env: Record<string, string> = {}): Promise<Several<Instance, N>> {
   return await Promise.all(Array.from({ length: n }, () => startInstance(t, env))) as Several<Instance, N>
 }
 

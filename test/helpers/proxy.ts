@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Test } from 'tap'
+import type { Scope } from './scope.ts'
 import { freePort, HOST } from './ports.ts'
 
 export type Direction = 'both' | 'toServer' | 'toClient'
@@ -19,10 +19,15 @@ export interface Proxy {
   cut (): Promise<void>
   /** Back to normal, whatever was done. */
   heal (): Promise<void>
-  /** New connections go to another server, as a load balancer would send them. */
-  retarget (port: number): void
   /** Closes the connections of this moment; new ones are welcome. */
   dropAll (): void
+  /**
+   * Half-open: connections of this moment bring nothing to the client any more, and do not end; new ones are as usual.
+   * @param ports only those whose port at the server's side is among these
+   */
+  strand (ports?: number[]): void
+  /** Connections from now on lead to another server, as a load balancer would send them. */
+  retarget (port: number): void
   connections (): number
 }
 
@@ -36,14 +41,16 @@ interface Lane {
   sources: Set<Socket>
 }
 
-export async function startProxy (t: Test, firstTarget: number): Promise<Proxy> {
-  let targetPort = firstTarget
+export async function startProxy (t: Scope, targetPort: number): Promise<Proxy> {
   const port = await freePort()
   const lanes = { toServer: createLane(), toClient: createLane() }
   const sockets = new Set<Socket>()
+  const targets = new Set<Socket>()
 
   const server = createServer({ allowHalfOpen: true }, client => {
     const target = connect({ host: HOST, port: targetPort, allowHalfOpen: true })
+    targets.add(target)
+    target.once('close', () => targets.delete(target))
     for (const socket of [client, target]) {
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
@@ -86,8 +93,15 @@ export async function startProxy (t: Test, firstTarget: number): Promise<Proxy> 
       for (const lane of Object.values(lanes)) open(lane)
       if (!server.listening) await listen()
     },
-    retarget (port) { targetPort = port },
     dropAll,
+    strand (ports) {
+      for (const target of targets) {
+        if (ports !== undefined && !ports.includes(target.localPort ?? 0)) continue
+        lanes.toClient.sources.delete(target)
+        target.removeAllListeners('data').pause()
+      }
+    },
+    retarget (port) { targetPort = port },
     connections: () => sockets.size / 2
   }
 }

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import type { Test } from 'tap'
+import type { Scope } from './scope.ts'
 import { startChild, untilReady, type Child } from './child.ts'
 import { eventually } from './eventually.ts'
 import { freePort, HOST } from './ports.ts'
@@ -34,7 +34,7 @@ export interface RedisServer {
   client (): Redis
 }
 
-export async function startRedis (t: Test, options: RedisOptions = {}): Promise<RedisServer> {
+export async function startRedis (t: Scope, options: RedisOptions = {}): Promise<RedisServer> {
   const port = options.port ?? await freePort()
   const dir = options.dir ?? await temporaryFolder(t)
   const args = [
@@ -86,7 +86,7 @@ export interface SentinelSetup {
   failover (how?: 'crash' | 'command'): Promise<number>
 }
 
-export async function startSentinel (t: Test, { sentinels = 3, downAfterMs = 500 } = {}): Promise<SentinelSetup> {
+export async function startSentinel (t: Scope, { sentinels = 3, downAfterMs = 500 } = {}): Promise<SentinelSetup> {
   const name = 'main'
   const master = await startRedis(t)
   const replica = await startRedis(t, { args: ['--replicaof', HOST, String(master.port)] })
@@ -128,7 +128,7 @@ export async function startSentinel (t: Test, { sentinels = 3, downAfterMs = 500
   return { name, ports, addresses: ports.map(port => `${HOST}:${port}`).join(','), master, replica, masterPort, failover }
 }
 
-async function launchSentinel (t: Test, config: string[]): Promise<number> {
+async function launchSentinel (t: Scope, config: string[]): Promise<number> {
   const port = await freePort()
   const dir = await temporaryFolder(t)
   const file = join(dir, 'sentinel.conf')
@@ -159,7 +159,7 @@ async function answersAs (port: number, pid: number): Promise<boolean> {
   }
 }
 
-function clientOf (t: Test, port: number): Redis {
+function clientOf (t: Scope, port: number): Redis {
   const client = new Redis({ host: HOST, port, retryStrategy: () => 50, maxRetriesPerRequest: null })
   client.on('error', ignore)
   t.teardown(() => client.disconnect())
@@ -169,7 +169,7 @@ function clientOf (t: Test, port: number): Redis {
 /** That a Redis goes away is what the tests are about: the client reconnects, and its commands tell the rest. */
 function ignore (): void {}
 
-async function temporaryFolder (t: Test): Promise<string> {
+async function temporaryFolder (t: Scope): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'roomcast-redis-'))
   t.teardown(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }))
   return dir

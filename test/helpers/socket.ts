@@ -1,6 +1,6 @@
 // Stock socket.io-client, as verbs: connect, subscribe, wait for an event, see that one did not come.
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
-import type { Test } from 'tap'
+import type { Scope } from './scope.ts'
 import type { ApplicationResponse, Joined, StreamPosition } from '../../services/protocol.ts'
 import type { Answer } from './http.ts'
 import { within } from './within.ts'
@@ -13,7 +13,7 @@ export interface ConnectOptions extends Partial<ManagerOptions & SocketOptions> 
 export type ApplicationAnswer<T> = Answer<T> & Pick<ApplicationResponse, 'event' | 'payload'>
 
 /** Resolves when connected; rejects with the `connect_error`, unless the client goes on trying by itself. */
-export async function connect (t: Test, url: string, { token, ...options }: ConnectOptions = {}): Promise<Socket> {
+export async function connect (t: Scope, url: string, { token, ...options }: ConnectOptions = {}): Promise<Socket> {
   const reconnection = options.reconnection ?? false
   const socket = io(url, { forceNew: true, ...token !== undefined && { auth: { token } }, ...options, reconnection })
   t.teardown(() => { socket.close() })
