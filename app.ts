@@ -12,6 +12,7 @@ import inbox from './plugins/inbox.ts'
 import liveness from './plugins/liveness.ts'
 import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
+import playground from './plugins/playground.ts'
 import presence from './plugins/presence.ts'
 import probe from './plugins/probe.ts'
 import publisher from './plugins/publisher.ts'
@@ -30,6 +31,8 @@ import sessionRoutes from './routes/sessions.ts'
 export interface RoomcastOptions extends ConfigOptions {
   /** Whether /openapi.json, /asyncapi.json and /docs/ are served; not where the host has its own at these addresses. Default: true. */
   documents?: boolean
+  /** Outside production, serves the playground at `/`: off by default, since that path is the host's. */
+  playground?: boolean
 }
 
 export default fp<RoomcastOptions>(async (fastify, options) => {
@@ -70,6 +73,7 @@ export default fp<RoomcastOptions>(async (fastify, options) => {
       await open.register(asyncapi)
     }
     await open.register(healthRoutes)
+    if (options.playground === true) await open.register(playground)
 
     await open.register(async api => {
       api.setNotFoundHandler(onNotFound)
