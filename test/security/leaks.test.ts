@@ -1,7 +1,7 @@
 // What leaks nothing: error bodies and logs hold no stack, address, key name, token or payload, also when things break.
 import { inspect } from 'node:util'
 import Fastify from 'fastify'
-import t, { test } from 'tap'
+import { test, type Test } from 'tap'
 import app from '../../app.ts'
 import { call, connect, eventually, publish, rawRequest, startInstance, startRedis, subscribe, TEST_SECRET, token, type Instance } from '../helpers/index.ts'
 
@@ -10,12 +10,12 @@ const SECRETS = ['Bearer', PAYLOAD, TEST_SECRET, 'secret-password']
 /** Stacks, files, addresses of Redis, names of keys and scripts. */
 const INSIDE = [/ at .*\(.*:\d+:\d+\)/, /node_modules/, /\.ts:\d+/, /roomcast:\{/, /:meta|:log\b|:updates/, /evalsha/i, /ECONNREFUSED.*\d/]
 
-function assertTight (t: Parameters<typeof startInstance>[0], text: string, what: string, secrets: string[]): void {
+function assertTight (t: Test, text: string, what: string, secrets: string[]): void {
   for (const secret of [...SECRETS, ...secrets]) t.notOk(text.includes(secret), `${what} holds ${secret.slice(0, 20)}`)
   for (const pattern of INSIDE) t.notMatch(text, pattern, what)
 }
 
-async function tryEverything (t: Parameters<typeof startInstance>[0], { url, port }: Instance, bearer: string): Promise<string[]> {
+async function tryEverything (t: Test, { url, port }: Instance, bearer: string): Promise<string[]> {
   const room = { workspaceId: 'acme', appId: 'board-1' }
   const bodies = [
     await publish(url, { ...room, event: 'N', payload: PAYLOAD }, bearer),
@@ -56,14 +56,13 @@ function partsOf (bearer: string): string[] {
 
 test('with Redis up, down, hanging and full: nothing leaks, at LOG_LEVEL=trace', async t => {
   const redis = await startRedis(t, { args: ['--maxmemory-policy', 'noeviction'] })
-  const instance = await startInstance(t, { REDIS_URL: redis.url.replace('redis://', 'redis://default:secret-password@'), LOG_LEVEL: 'trace' })
-  await redis.client().config('SET', 'requirepass', 'secret-password')
+  const admin = redis.client()
+  await admin.acl('SETUSER', 'roomcast', 'on', '>secret-password', '~*', '&*', '+@all')
+  const instance = await startInstance(t, { REDIS_URL: redis.url.replace('redis://', 'redis://roomcast:secret-password@'), LOG_LEVEL: 'trace' })
   await instance.ready(20_000)
   const bearer = token({ sub: 'leaky' })
   const bodies = await tryEverything(t, instance, bearer)
 
-  const admin = redis.client()
-  await admin.auth('secret-password')
   await admin.config('SET', 'maxmemory', '1')
   const full = await publish(instance.url, { workspaceId: 'acme', appId: 'board-1', event: 'N', payload: PAYLOAD }, bearer)
   t.equal(full.status, 503)
