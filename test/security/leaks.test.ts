@@ -56,14 +56,13 @@ function partsOf (bearer: string): string[] {
 
 test('with Redis up, down, hanging and full: nothing leaks, at LOG_LEVEL=trace', async t => {
   const redis = await startRedis(t, { args: ['--maxmemory-policy', 'noeviction'] })
-  const instance = await startInstance(t, { REDIS_URL: redis.url.replace('redis://', 'redis://default:secret-password@'), LOG_LEVEL: 'trace' })
-  await redis.client().config('SET', 'requirepass', 'secret-password')
+  const admin = redis.client()
+  await admin.acl('SETUSER', 'roomcast', 'on', '>secret-password', '~*', '&*', '+@all')
+  const instance = await startInstance(t, { REDIS_URL: redis.url.replace('redis://', 'redis://roomcast:secret-password@'), LOG_LEVEL: 'trace' })
   await instance.ready(20_000)
   const bearer = token({ sub: 'leaky' })
   const bodies = await tryEverything(t, instance, bearer)
 
-  const admin = redis.client()
-  await admin.auth('secret-password')
   await admin.config('SET', 'maxmemory', '1')
   const full = await publish(instance.url, { workspaceId: 'acme', appId: 'board-1', event: 'N', payload: PAYLOAD }, bearer)
   t.equal(full.status, 503)

@@ -1,6 +1,6 @@
 // What each door says of a token: `accepted`, or the code of its refusal.
 import type { Test } from 'tap'
-import { call, openWebSocket } from '../helpers/index.ts'
+import { call, eventually, openWebSocket } from '../helpers/index.ts'
 
 export interface Verdicts {
   http: string
@@ -23,12 +23,16 @@ export async function httpVerdict (url: string, bearer: string): Promise<string>
   return body.error?.code ?? 'accepted'
 }
 
-/** @param auth the `auth` of the handshake: a token, or whatever else may stand there */
+/**
+ * Also `closed`, where the connection ends without a word: not for good.
+ * @param auth the `auth` of the handshake: a token, or whatever else may stand there
+ */
 export async function socketVerdict (t: Test, url: string, bearer: unknown, auth: unknown = { token: bearer }): Promise<string> {
   const raw = await openWebSocket(t, url)
   raw.send(`40${JSON.stringify(auth)}`)
-  const answer = await raw.frame('4')
+  const answer = await eventually(() => raw.frames.find(frame => frame.startsWith('4')) ?? (raw.isClosed() && 'closed'))
   raw.socket.terminate()
+  if (answer === 'closed') return answer
   if (answer.startsWith('40')) return 'accepted'
   const refusal = JSON.parse(answer.slice(2)) as { data?: { code?: string } }
   return refusal.data?.code ?? answer
