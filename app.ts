@@ -1,5 +1,6 @@
 // The service as a Fastify plugin. What it registers, in this order, is the table of contents.
 import fp from 'fastify-plugin'
+import asyncapi from './plugins/asyncapi.ts'
 import auth from './plugins/auth.ts'
 import broker from './plugins/broker.ts'
 import browsers from './plugins/browsers.ts'
@@ -10,6 +11,8 @@ import feeds from './plugins/feeds.ts'
 import inbox from './plugins/inbox.ts'
 import liveness from './plugins/liveness.ts'
 import metrics from './plugins/metrics.ts'
+import openapi from './plugins/openapi.ts'
+import playground from './plugins/playground.ts'
 import presence from './plugins/presence.ts'
 import probe from './plugins/probe.ts'
 import publisher from './plugins/publisher.ts'
@@ -18,13 +21,19 @@ import redis from './plugins/redis.ts'
 import sessions from './plugins/sessions.ts'
 import sockets from './plugins/sockets.ts'
 import validation from './plugins/validation.ts'
+import webhook from './plugins/webhook.ts'
 import appRoutes from './routes/apps.ts'
 import healthRoutes from './routes/health.ts'
 import publishRoutes from './routes/publish.ts'
 import roomRoutes from './routes/rooms.ts'
 import sessionRoutes from './routes/sessions.ts'
 
-export type RoomcastOptions = ConfigOptions
+export interface RoomcastOptions extends ConfigOptions {
+  /** Whether /openapi.json, /asyncapi.json and /docs/ are served; not where the host has its own at these addresses. Default: true. */
+  documents?: boolean
+  /** Outside production, serves the playground at `/`: off by default, since that path is the host's. */
+  playground?: boolean
+}
 
 export default fp<RoomcastOptions>(async (fastify, options) => {
   await fastify.register(config, options)
@@ -39,6 +48,7 @@ export default fp<RoomcastOptions>(async (fastify, options) => {
 
   // Who is where
   await fastify.register(presence)
+  await fastify.register(webhook)
   await fastify.register(feeds)
   await fastify.register(sessions)
   await fastify.register(commands)
@@ -57,7 +67,13 @@ export default fp<RoomcastOptions>(async (fastify, options) => {
     open.addHook('onSend', async (_request, reply) => {
       if (fastify.readiness.isDraining()) reply.header('Connection', 'close')
     })
+    // Before the routes, which it is to see
+    if (options.documents !== false) {
+      await open.register(openapi)
+      await open.register(asyncapi)
+    }
     await open.register(healthRoutes)
+    if (options.playground === true) await open.register(playground)
 
     await open.register(async api => {
       api.setNotFoundHandler(onNotFound)

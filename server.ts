@@ -1,19 +1,18 @@
 // The process: Fastify with its limits, the app, listen, signals.
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
-import app from './app.ts'
-import errors, { onError, onNotFound } from './plugins/errors.ts'
+import errors, { onClientError, onError, onNotFound } from './plugins/errors.ts'
+import { demoClaims } from './services/demo.ts'
 import { drain } from './services/drain.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
-
-const DEMO_SECONDS = 24 * 3600
-const DEMO_CAPABILITIES = { '*/*': ['subscribe', 'publish', 'presence', 'manage'] }
 
 export function createServer (settings: Settings): FastifyInstance {
   return Fastify({
     logger: {
       level: settings.LOG_LEVEL,
       // Without the query: what a careless client put there may be a token.
-      serializers: { req: ({ method, url, id }: FastifyRequest) => ({ method, url: url.split('?')[0], id }) }
+      serializers: { req: ({ method, url, id }: FastifyRequest) => ({ method, url: url.split('?')[0], id }) },
+      // An error reply of Redis carries its command, and with it the payload.
+      redact: { paths: ['err.command'], remove: true }
     },
     // Requests are counted in metrics; a line for each would drown what an operator acts on.
     logController: new LogController({ disableRequestLogging: true }),
@@ -23,29 +22,41 @@ export function createServer (settings: Settings): FastifyInstance {
     // While it drains, an instance still serves publishes.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    frameworkErrors: onError
+    frameworkErrors: onError,
+    clientErrorHandler: onClientError
   })
 }
 
 async function main (): Promise<void> {
   const settings = readSettings(process.env)
+  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await import('./services/tracing-sdk.ts')
+  const instrumentation = tracing?.startTracing()
+  // Only now: instrumentation has to stand before what it instruments is loaded.
+  const { default: app } = await import('./app.ts')
   const server = createServer(settings)
+  if (instrumentation !== undefined) {
+    await server.register(instrumentation.plugin())
+    server.addHook('onClose', instrumentation.stop)
+  }
   await server.register(errors)
   server.setNotFoundHandler(onNotFound)
-  await server.register(app)
+  await server.register(app, { playground: true })
   const address = await server.listen({ host: settings.HOST, port: settings.PORT })
   leaveOnSignal(server, settings)
   if (server.authenticator.signDemo !== undefined) printDemo(address, server.authenticator.signDemo)
 }
 
 function printDemo (address: string, sign: (claims: object) => string): void {
-  const now = Math.floor(Date.now() / 1000)
-  const token = sign({ sub: 'demo', name: 'Demo', iat: now, exp: now + DEMO_SECONDS, capabilities: DEMO_CAPABILITIES })
+  const token = sign(demoClaims('ann'))
   console.log(`
 Roomcast listens on ${address}
-A demo token for this run, which may do everything (no key is configured):
+No key is configured, so here is a demo token for this run, which may do everything:
 
 ${token}
+
+The playground, with that token:
+
+${address}/#token=${token}
 `)
 }
 
@@ -70,7 +81,13 @@ function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
 
 /** All of the draining comes before `close`: once a `preClose` is pending, Fastify refuses requests. */
 async function leave (server: FastifyInstance, settings: Settings, log: FastifyBaseLogger): Promise<void> {
-  await drain({ readiness: server.readiness, sessions: server.sessions, settings, log })
+  const { readiness, sessions, io } = server
+  await drain({ readiness, sessions, countConnections: () => io.engine.clientsCount, settings, log })
+  // A request whose caller does not read its answer would keep the process for ever.
+  setTimeout(() => {
+    log.warn({ afterMs: settings.CLOSE_TIMEOUT_MS }, 'requests did not finish: ending without them')
+    process.exit(0)
+  }, settings.CLOSE_TIMEOUT_MS)
   await server.close()
   process.exit(0)
 }

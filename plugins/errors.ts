@@ -1,6 +1,7 @@
 // Every error leaves as the answer envelope with a code of the table.
+import type { Socket } from 'node:net'
 import fp from 'fastify-plugin'
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { RoomcastError, toRoomcastError } from '../services/errors.ts'
 import { failure } from '../services/protocol.ts'
 
@@ -12,9 +13,23 @@ export default fp(async fastify => {
 export function onError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const known = translate(error)
   request.server.metrics?.errors.inc({ code: known.code, door: 'http' })
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') request.server.metrics?.limits.inc({ limit: 'body-bytes' })
   if (known.code === 'server/internal') request.log.error({ err: error }, 'request failed')
   if (known.status === 429 || known.status === 503) reply.header('Retry-After', known.retryAfterSeconds)
   reply.code(known.status).send(failure(known.toBody()))
+}
+
+/** What is not even a request. Node's error holds the raw bytes, a token perhaps among them: nothing of it is logged or told. */
+export function onClientError (this: FastifyInstance, { code }: ConnectionError, socket: Socket): void {
+  if (code === 'ECONNRESET' || socket.destroyed) return
+  const known = new RoomcastError(code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request/timeout' : 'request/invalid')
+  this.metrics?.errors.inc({ code: known.code, door: 'http' })
+  if (known.code === 'request/timeout') this.metrics?.limits.inc({ limit: 'request-time' })
+  const body = JSON.stringify(failure(known.toBody()))
+  if (socket.writable) {
+    socket.write(`HTTP/1.1 ${known.status} Refused\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+  }
+  socket.destroy()
 }
 
 /** For the root of a process of our own, and for our prefix in a host's. */

@@ -9,9 +9,9 @@ declare module 'fastify' {
 }
 
 export default fp(async fastify => {
-  const { broker, presence, config: settings, metrics, log } = fastify
-  const feeds = createFeeds({ broker, settings, metrics, log, onPresence: presence.onDelta, onReset: presence.onReset })
+  const { broker, presence, occupancy, config: settings, metrics, log } = fastify
+  const feeds = createFeeds({ broker, settings, metrics, log, onPresence: presence.onDelta, onReset: presence.onReset, onOccupancy: occupancy?.change })
   fastify.decorate('feeds', feeds)
   fastify.addHook('onReady', async () => { feeds.start() })
   fastify.addHook('onClose', async () => { await feeds.close() })
-}, { name: 'feeds', fastify: '5.x', dependencies: ['broker', 'presence'] })
+}, { name: 'feeds', fastify: '5.x', dependencies: ['broker', 'presence', 'webhook'] })

@@ -8,6 +8,7 @@ import * as parser from 'socket.io-parser'
 import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/errors.ts'
 import type { Identity } from '../services/identity.ts'
 import { isAllowedOrigin, listOrigins } from '../services/origin.ts'
+import { terminate } from '../services/outbox.ts'
 import { failure } from '../services/protocol.ts'
 import { createRate } from '../services/rate.ts'
 import { listen } from '../services/requests/door.ts'
@@ -21,13 +22,22 @@ declare module 'fastify' {
   }
 }
 
+const CONNECT = String(parser.PacketType.CONNECT)
 /** When the app closes, connections that have not closed by then are cut off. */
 const CLOSE_GRACE_MS = 1000
 
-/** Binary attachments are held in memory until they are complete; nothing here needs them. */
-class TextDecoder extends parser.Decoder {
+/** One to a connection. What it throws at ends the connection. */
+class StrictDecoder extends parser.Decoder {
+  private isConnecting = false
+
   override add (packet: unknown): void {
+    // Binary attachments are held in memory until they are complete; nothing here needs them.
     if (typeof packet !== 'string' || /^[56]/.test(packet)) throw new Error('binary packets are not accepted')
+    if (packet.startsWith(CONNECT)) {
+      // A second one would begin a second session behind the same transport, or guess another token.
+      if (this.isConnecting) throw new Error('a connection has one session')
+      this.isConnecting = true
+    }
     super.add(packet)
   }
 }
@@ -42,6 +52,7 @@ export default fp(async fastify => {
   const origins = listOrigins(config.CORS_ORIGINS)
   const connectionRate = createRate(config.CONNECTIONS_PER_SECOND, config.CONNECTION_BURST)
   const handshakes = new WeakMap<Socket, Handshake>()
+  const authenticated = new WeakSet<Socket['conn']>()
   const context: RequestContext = {
     feeds, publisher, presence, commands, verifyToken: authenticator.verify, settings: config, metrics, log
   }
@@ -57,10 +68,11 @@ export default fp(async fastify => {
     maxHttpBufferSize: config.MAX_PACKET_BYTES,
     pingInterval: config.PING_INTERVAL_MS,
     pingTimeout: config.PING_TIMEOUT_MS,
-    connectTimeout: config.AUTH_TIMEOUT_MS,
+    // Ours comes first, counts, and does not wait for a client that does not read.
+    connectTimeout: config.AUTH_TIMEOUT_MS + CLOSE_GRACE_MS,
     perMessageDeflate: false,
     httpCompression: false,
-    parser: { ...parser, Decoder: TextDecoder },
+    parser: { ...parser, Decoder: StrictDecoder },
     preClose: closeConnections
   } as never)
   const { io } = fastify
@@ -68,6 +80,7 @@ export default fp(async fastify => {
   io.engine.generateId = () => `${config.INSTANCE_NAME || fastify.broker.instance}.${randomBytes(15).toString('base64url')}`
   io.engine.use(onEngineRequest)
   io.engine.on('connection_error', ({ code }: { code: number }) => metrics.connections.inc({ outcome: `engine/${code}` }))
+  io.engine.on('connection', watchNew)
   io.use((socket, next) => { void onHandshake(socket, next) })
   io.on('connection', onConnection)
 
@@ -75,7 +88,12 @@ export default fp(async fastify => {
 
   function onEngineRequest (request: IncomingMessage & { _query?: Record<string, string> }, response: ServerResponse, next: () => void): void {
     if (!isAllowedOrigin(request.headers.origin, request.headers.host, origins)) return refuse(request, response, 'auth/foreign-origin')
-    if (request._query?.['sid'] !== undefined) return next()
+    // A script tag sends no Origin.
+    if (request._query?.['j'] !== undefined) return refuse(request, response, 'request/invalid')
+    if (request._query?.['sid'] !== undefined) {
+      response.once('finish', () => { if (response.statusCode === 413) countPacketTooLarge() })
+      return next()
+    }
     const refusal = refusalOfNew()
     if (refusal === undefined) return next()
     refuse(request, response, refusal)
@@ -109,6 +127,24 @@ export default fp(async fastify => {
     }
   }
 
+  /** What a connection may not do, with a session or without. */
+  function watchNew (connection: Socket['conn']): void {
+    const timer = setTimeout(() => {
+      if (authenticated.has(connection)) return
+      metrics.limits.inc({ limit: 'auth-time' })
+      terminate(connection)
+    }, config.AUTH_TIMEOUT_MS)
+    connection.once('close', (_reason: string, cause: unknown) => {
+      clearTimeout(timer)
+      // Engine.io keeps only the text of what ws says.
+      if (cause instanceof Error && cause.message.includes('Max payload size exceeded')) countPacketTooLarge()
+    })
+  }
+
+  function countPacketTooLarge (): void {
+    metrics.limits.inc({ limit: 'packet-bytes' })
+  }
+
   // ── A session ─────────────────────────────────────────────────────────────
 
   async function onHandshake (socket: Socket, next: (error?: Error) => void): Promise<void> {
@@ -138,6 +174,7 @@ export default fp(async fastify => {
     const handshake = handshakes.get(socket)
     if (handshake === undefined) return socket.conn.close()
     handshakes.delete(socket)
+    authenticated.add(socket.conn)
     const session = createSession({ socket, ...handshake, presence, settings: config, metrics })
     sessions.add(session)
     metrics.connections.inc({ outcome: 'connected' })
@@ -146,6 +183,11 @@ export default fp(async fastify => {
       metrics.disconnects.inc({ reason })
     })
     listen(session, context)
+    // Several handshakes at once have all passed the check before the first of them was counted.
+    if (sessions.ofUser(session.identity().sub).length > config.MAX_SOCKETS_PER_USER) {
+      metrics.limits.inc({ limit: 'sockets-per-user' })
+      session.close('limit/sockets-per-user')
+    }
     // The session stands where commands find it; what came in between is looked up.
     commands.checkNew(session)
   }
@@ -156,7 +198,7 @@ export default fp(async fastify => {
     for (const connection of open()) connection.close()
     if (open().length === 0) return done()
     const timer = setTimeout(() => {
-      for (const connection of open()) connection.close(true)
+      for (const connection of open()) terminate(connection)
       done()
     }, CLOSE_GRACE_MS)
     const poll = setInterval(() => {
@@ -182,6 +224,7 @@ function takeToken (socket: Socket): string | undefined {
   delete auth['token']
   delete headers.authorization
   delete socket.request.headers.authorization
+  socket.request.rawHeaders.length = 0
   if (given !== undefined && typeof given !== 'string') throw new RoomcastError('auth/invalid-token')
   return given ?? bearerToken(header)
 }

@@ -21,6 +21,8 @@ export interface Publication {
   callerId?: string | undefined
   /** Default: what the settings say. */
   retention?: Retention
+  /** W3C `traceparent` of the publish, where it is traced. */
+  trace?: string | undefined
 }
 
 /** An update with its place in the room. */
@@ -33,6 +35,7 @@ export interface NumberedUpdate {
   event: string
   payload: unknown
   userId: string
+  trace?: string | undefined
 }
 
 /** Goes around the feed: no offset, no history, no second try. */
@@ -124,6 +127,15 @@ export interface Broker {
   presence (room: RoomKey): Promise<PresenceSnapshot>
   /** Forgets what an instance that fell silent has left behind in a room. */
   forgetPresence (room: RoomKey, instance: string, socketIds: string[]): Promise<void>
+
+  /** This instance has members of the room; true if it is the first that does. Again is no change. */
+  occupy (room: RoomKey): Promise<boolean>
+  /** It has none any more; true if it was the last. */
+  vacate (room: RoomKey): Promise<boolean>
+  /** Instances that have members of any room. */
+  occupants (): Promise<string[]>
+  /** Takes an instance that fell silent out of its rooms; answers those that nobody is in now, to one caller only. */
+  vacateAll (instance: string): Promise<RoomKey[]>
 
   /** Replaces the links to where the messages come from: a probe heard no echo. */
   reconnect (reason: string): void

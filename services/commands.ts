@@ -152,8 +152,9 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
   function carryOut (command: Command, publishedAt: number): number {
     if (command.do === 'disconnect') {
       const { userId } = command.target
-      disconnectedAt.set(userId, Date.now())
-      setTimeout(() => disconnectedAt.delete(userId), DISCONNECT_MEMORY_MS).unref()
+      const hitAt = Date.now()
+      disconnectedAt.set(userId, hitAt)
+      setTimeout(() => { if (disconnectedAt.get(userId) === hitAt) disconnectedAt.delete(userId) }, DISCONNECT_MEMORY_MS).unref()
       return end(sessions.ofUser(userId), session => session.close('auth/disconnected'))
     }
     if (command.do === 'unsubscribe') {
@@ -171,7 +172,7 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
   }
 
   function usesRevoked (session: Session): boolean {
-    return revocations.isRevoked(session.identity()) || session.rooms().some(room => isRoomTokenRevoked(session, room))
+    return revocations.isRevoked(session.identity()) || session.roomsWithToken().some(room => isRoomTokenRevoked(session, room))
   }
 
   function isRoomTokenRevoked (session: Session, room: string): boolean {
@@ -181,7 +182,7 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
 
   function endRevoked (session: Session): void {
     if (revocations.isRevoked(session.identity())) return session.close('auth/token-revoked')
-    for (const room of session.rooms()) {
+    for (const room of session.roomsWithToken()) {
       if (isRoomTokenRevoked(session, room)) session.endMembership(roomName(room), 'auth/token-revoked')
     }
   }

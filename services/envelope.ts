@@ -3,12 +3,15 @@ import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
 import type { Message, PresenceDelta, Publication } from './broker.ts'
 import { Collaborator, Epoch, EventName, Offset, Time, UpdateId, UserId } from './protocol.ts'
-import { checker } from './validation.ts'
+import { checker, isDeeperThan } from './validation.ts'
 
 export const ENVELOPE_VERSION = 1
 
+/** No publisher lets pass what is nested deeper: the largest MAX_PAYLOAD_DEPTH, and the envelope itself. */
+const MAX_DEPTH = 2001
+
 const Head = { v: Type.Literal(ENVELOPE_VERSION) }
-const Body = { epoch: Epoch, publishedAt: Time, id: UpdateId, event: EventName, payload: Type.Unknown(), userId: UserId }
+const Body = { epoch: Epoch, publishedAt: Time, id: UpdateId, event: EventName, payload: Type.Unknown(), userId: UserId, trace: Type.Optional(Type.String()) }
 const UpdateEnvelope = Type.Object({ ...Head, kind: Type.Literal('update'), offset: Offset, ...Body })
 const EphemeralEnvelope = Type.Object({ ...Head, kind: Type.Literal('ephemeral'), ...Body })
 const PresenceEntry = Type.Object({ socketId: Type.String(), person: Type.Omit(Collaborator, ['sessions']) })
@@ -26,8 +29,8 @@ const Envelope = Type.Union([UpdateEnvelope, EphemeralEnvelope, PresenceEnvelope
  * version, kind, epoch, offset and time in front, in the same step that gives them.
  */
 export function envelopeBody (publication: Publication, id: string): string {
-  const { event, payload, userId } = publication
-  return JSON.stringify({ id, event, payload, userId }).slice(1)
+  const { event, payload, userId, trace } = publication
+  return JSON.stringify({ id, event, payload, userId, trace }).slice(1)
 }
 
 export function presenceEnvelope (delta: Omit<PresenceDelta, 'kind'>): string {
@@ -51,5 +54,5 @@ function read<T extends TSchema> (check: TypeCheck<T>, text: string): Static<T> 
   } catch {
     return undefined
   }
-  return check.Check(value) ? value : undefined
+  return check.Check(value) && !isDeeperThan(value, MAX_DEPTH) ? value : undefined
 }

@@ -13,6 +13,7 @@ import { createReplay } from './replay.ts'
 import type { RoomKey } from './rooms.ts'
 import type { Settings } from './settings.ts'
 import { createTail } from './tail.ts'
+import { traceRelay } from './tracing.ts'
 
 export interface FeedOptions {
   room: RoomKey
@@ -79,6 +80,8 @@ export function createFeed (options: FeedOptions): Feed {
   /** Highest position seen of another epoch, which a reset may turn out to be ours. */
   let stranger: StreamPosition | undefined
   let isOpen = false
+  /** Members on their way in: the feed is not to be closed under them. */
+  let joining = 0
   let filling: Promise<void> | undefined
   let checking: Promise<void> | undefined
 
@@ -108,6 +111,7 @@ export function createFeed (options: FeedOptions): Feed {
         member.position = position
       }
     }
+    if (update.trace !== undefined) traceRelay(room, update, size())
     metrics.relayed.inc({ kind: 'update' })
     metrics.lagSeconds.observe(Math.max(0, Date.now() - update.publishedAt) / 1000)
   }
@@ -233,6 +237,16 @@ export function createFeed (options: FeedOptions): Feed {
   // ── Members ───────────────────────────────────────────────────────────────
 
   async function join (member: Member, since: StreamPosition | undefined, answer: (joined: Joined) => void): Promise<void> {
+    joining++
+    try {
+      await joinFrom(member, since, answer)
+    } finally {
+      joining--
+      onMembers?.(feed)
+    }
+  }
+
+  async function joinFrom (member: Member, since: StreamPosition | undefined, answer: (joined: Joined) => void): Promise<void> {
     const recovered = since !== undefined && (isAtHand(since) || await isKept(since)) && isReached(since)
     if (!isOpen) throw new RoomcastError('broker/unavailable', 'The room was closed meanwhile: subscribe again.')
     const missed = recovered ? position - since.offset : 0
@@ -241,7 +255,6 @@ export function createFeed (options: FeedOptions): Feed {
     if (missed === 0) live.add(member)
     else replay.add(member)
     if (since !== undefined) metrics.recoveries.inc({ outcome: recovered ? 'recovered' : 'insufficient' })
-    onMembers?.(feed)
   }
 
   /** The feed alone can bring everything after `since`, and is not behind it. */
@@ -275,7 +288,7 @@ export function createFeed (options: FeedOptions): Feed {
   }
 
   function size (): number {
-    return live.size + replay.size
+    return live.size + replay.size + joining
   }
 
   const feed: Feed = {

@@ -21,13 +21,15 @@ export interface Feeds {
   close (): Promise<void>
 }
 
-export function createFeeds ({ broker, settings, metrics, log, onPresence, onReset }: {
+export function createFeeds ({ broker, settings, metrics, log, onPresence, onReset, onOccupancy }: {
   broker: Broker
   settings: Settings
   metrics: Metrics
   log: Log
   onPresence?: (room: RoomKey, delta: PresenceDelta) => void
   onReset?: (room: RoomKey) => void
+  /** This instance has members of the room; or has had none for so long that the room was left. */
+  onOccupancy?: ((room: RoomKey, isOccupied: boolean) => void) | undefined
 }): Feeds {
   const feeds = new Map<RoomKey, Feed>()
   const opening = new Map<RoomKey, Promise<Feed>>()
@@ -63,8 +65,9 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
   function onMembers (feed: Feed): void {
     clearTimeout(lingering.get(feed.room))
     lingering.delete(feed.room)
-    if (feed.size > 0 || feeds.get(feed.room) !== feed) return
-    lingering.set(feed.room, setTimeout(() => { void close(feed) }, settings.ROOM_LINGER_MS).unref())
+    if (feed.size > 0) return onOccupancy?.(feed.room, true)
+    if (feeds.get(feed.room) !== feed) return
+    lingering.set(feed.room, setTimeout(() => { if (feed.size === 0) void close(feed) }, settings.ROOM_LINGER_MS).unref())
   }
 
   async function close (feed: Feed): Promise<void> {
@@ -72,6 +75,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
     lingering.delete(feed.room)
     feeds.delete(feed.room)
     metrics.rooms.set(feeds.size)
+    onOccupancy?.(feed.room, false)
     try {
       await feed.close()
     } catch (error) {

@@ -1,5 +1,6 @@
 // The keys that tokens are verified with: exactly one source, each with its algorithms pinned.
 import { createPublicKey, KeyObject, randomBytes, type KeyObject as Key } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import { createRemoteJWKSet, customFetch, errors, type JWTHeaderParameters } from 'jose'
 import { RoomcastError } from './errors.ts'
 import type { Log } from './log.ts'
@@ -53,31 +54,30 @@ export interface IssuerKeys {
 
 const MAX_KEY_ID_LENGTH = 256
 const PUBLIC_ALGORITHMS: readonly string[] = ['RS256', 'ES256', 'EdDSA']
-/** After a fetch that failed, the issuer is left alone for this long. */
-const FAILURE_PAUSE_MS = 1000
+/** While there are no keys at all, the issuer is asked at most once in this time. */
+const FIRST_KEYS_PAUSE_MS = 1000
 
 /**
  * Keys from JWT_JWKS_URL. They are fetched again in the background, and the old ones serve while the issuer is down;
  * a key id that is unknown causes at most one fetch in JWKS_REFETCH_SECONDS.
  */
 export function createIssuerKeys (settings: Settings, log: Log): IssuerKeys {
-  let failedAt = -Infinity
+  let askedAt = -Infinity
   const keys = createRemoteJWKSet(new URL(settings.JWT_JWKS_URL), {
     timeoutDuration: settings.JWKS_TIMEOUT_MS,
     cooldownDuration: settings.JWKS_REFETCH_SECONDS * 1000,
     cacheMaxAge: Infinity,
     [customFetch]: async (url, options) => {
-      if (Date.now() - failedAt < FAILURE_PAUSE_MS) throw new Error('the last fetch failed a moment ago')
-      try {
-        const response = await fetch(url, options)
-        return new Response(await readCapped(response, settings.JWKS_MAX_BYTES), { status: response.status })
-      } catch (error) {
-        failedAt = Date.now()
-        throw error
-      }
+      // Whatever the last answer was: jose's own cool-down begins only with a good one.
+      const pauseMs = keys.jwks() === undefined ? FIRST_KEYS_PAUSE_MS : settings.JWKS_REFETCH_SECONDS * 1000
+      if (performance.now() - askedAt < pauseMs) throw new Error('the issuer was asked a moment ago')
+      askedAt = performance.now()
+      const response = await fetch(url, options)
+      return new Response(await readCapped(response, settings.JWKS_MAX_BYTES), { status: response.status })
     }
   })
   const refresh = (): void => {
+    askedAt = -Infinity
     keys.reload().catch((error: Error) => log.warn({ err: error.message }, "the issuer's keys could not be fetched; the old ones serve"))
   }
   refresh()

@@ -33,6 +33,7 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
   const receipts = new Map<string, { receipt: Receipt, expiresAt: number }>()
   const handlers = new Map<RoomKey, (message: Message) => void>()
   const people = new Map<RoomKey, Map<string, PresenceEntry>>()
+  const occupied = new Set<RoomKey>()
   let bytes = 0
   let closed = false
   const retention: Retention = {
@@ -92,17 +93,19 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
 
   async function publish (publication: Publication): Promise<Receipt> {
     assertOpen()
-    const { room: key, sub, callerId, event, userId } = publication
+    const { room: key, sub, callerId, event, userId, trace } = publication
     const keep = publication.retention ?? retention
     const receiptKey = callerId === undefined ? undefined : JSON.stringify([key, sub, callerId])
     const known = receiptKey === undefined ? undefined : receipts.get(receiptKey)
     if (known !== undefined && known.expiresAt > now()) return { ...known.receipt, duplicate: true }
 
+    // First, since it may throw: a room that took an offset must have its update.
     const text = JSON.stringify(publication.payload)
+    const payload: unknown = JSON.parse(text)
     const room = open(key, keep)
     room.offset++
     const update: NumberedUpdate = {
-      kind: 'update', epoch: room.epoch, offset: room.offset, publishedAt: now(), id: callerId ?? randomUUID(), event, payload: JSON.parse(text), userId
+      kind: 'update', epoch: room.epoch, offset: room.offset, publishedAt: now(), id: callerId ?? randomUUID(), event, payload, userId, trace
     }
     append(key, room, { update, bytes: text.length }, keep)
     const handler = handlers.get(key)
@@ -184,6 +187,24 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
 
     async forgetPresence () {
       // There is no other instance that could have left anything behind.
+    },
+
+    async occupy (key) {
+      const isFirst = !occupied.has(key)
+      occupied.add(key)
+      return isFirst
+    },
+
+    async vacate (key) {
+      return occupied.delete(key)
+    },
+
+    async occupants () {
+      return occupied.size > 0 ? [instance] : []
+    },
+
+    async vacateAll () {
+      return []
     },
 
     reconnect () {

@@ -96,15 +96,18 @@ export function createOutbox (connection: Connection, lowBytes: number): Outbox 
       lastMark = latest
       return stalled
     },
-    terminate () {
-      const { socket } = connection.transport as unknown as WebSocketTransport
-      if (socket === undefined) connection.close(true)
-      else socket.terminate()
-    }
+    terminate: () => terminate(connection)
   }
 }
 
 function bytesOf ({ data = '', options }: EnginePacket): number {
   const frame = options?.wsPreEncodedFrame
   return frame === undefined ? Buffer.byteLength(data) + 1 : frame.reduce((sum, part) => sum + part.length, 0)
+}
+
+/** Ends a connection at once, whether or not its client reads. */
+export function terminate (connection: Connection): void {
+  const { socket } = connection.transport as unknown as WebSocketTransport
+  if (socket === undefined) connection.close(true)
+  else socket.terminate()
 }

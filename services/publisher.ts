@@ -9,6 +9,8 @@ import type { HttpPublish, Receipt } from './protocol.ts'
 import { createRates } from './rate.ts'
 import { roomKey } from './rooms.ts'
 import type { Settings } from './settings.ts'
+import { tracePublish } from './tracing.ts'
+import { isDeeperThan } from './validation.ts'
 
 export interface Publisher {
   /**
@@ -34,9 +36,12 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
         const { event, payload, id: callerId } = update
         // Only a manager of the room may speak for another.
         const userId = update.userId !== undefined && can(capabilities, 'manage', update) ? update.userId : sub
-        const publication = { room: roomKey(update), event, payload, userId, sub, callerId }
+        const room = roomKey(update)
         const startedAt = performance.now()
-        const receipt = kind === 'ephemeral' ? await broker.publishEphemeral(publication) : await broker.publish(publication)
+        const receipt = await tracePublish(room, kind, async trace => {
+          const publication = { room, event, payload, userId, sub, callerId, trace }
+          return kind === 'ephemeral' ? await broker.publishEphemeral(publication) : await broker.publish(publication)
+        })
         metrics.publishSeconds.observe((performance.now() - startedAt) / 1000)
         metrics.published.inc({ kind, outcome: receipt.duplicate ? 'duplicate' : 'published' })
         return receipt
@@ -49,6 +54,7 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
 
   function checkPayload (payload: unknown): void {
     if (isDeeperThan(payload, settings.MAX_PAYLOAD_DEPTH)) {
+      metrics.limits.inc({ limit: 'payload-depth' })
       throw new RoomcastError('request/invalid', `payload: nested deeper than ${settings.MAX_PAYLOAD_DEPTH} levels (MAX_PAYLOAD_DEPTH).`)
     }
     const bytes = Buffer.byteLength(JSON.stringify(payload))
@@ -56,10 +62,4 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
     metrics.limits.inc({ limit: 'payload-bytes' })
     throw new RoomcastError('publish/payload-too-large', `The payload has ${bytes} bytes, ${settings.MAX_PAYLOAD_BYTES} are allowed: send less, or a reference to the data.`)
   }
-}
-
-/** Without recursion of its own beyond `depth`: what is deeper could exhaust the stack. */
-function isDeeperThan (value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return depth === 0 || Object.values(value).some(part => isDeeperThan(part, depth - 1))
 }

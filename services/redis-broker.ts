@@ -10,7 +10,7 @@ import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Receipt, StreamPosition } from './protocol.ts'
 import { createRedisLink, type RedisIdentity } from './redis-link.ts'
-import { redisNames } from './redis-scripts.ts'
+import { occupancyNames, redisNames } from './redis-scripts.ts'
 import type { RoomKey } from './rooms.ts'
 import type { Settings } from './settings.ts'
 
@@ -158,6 +158,21 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
 
     async forgetPresence (room, silent, socketIds) {
       await link.run('write', redis => redis.hdel(namesOf(room).presence, ...socketIds.map(id => presenceField(silent, id))))
+    },
+
+    async occupy (room) {
+      return await link.run('write', redis => redis.occupy(...occupancyNames(settings.REDIS_PREFIX, instance), instance, room)) === 1
+    },
+
+    async vacate (room) {
+      const empty = await link.run('write', redis => redis.vacate(...occupancyNames(settings.REDIS_PREFIX, instance), instance, room)) as RoomKey[]
+      return empty.length > 0
+    },
+
+    occupants: () => link.run('read', redis => redis.smembers(occupancyNames(settings.REDIS_PREFIX, instance)[2])),
+
+    async vacateAll (silent) {
+      return await link.run('write', redis => redis.vacate(...occupancyNames(settings.REDIS_PREFIX, silent), silent)) as RoomKey[]
     },
 
     reconnect: reason => link.reconnect(reason),

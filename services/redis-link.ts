@@ -82,7 +82,7 @@ export function createRedisLink ({ commands, subscriber, settings, log, metrics,
       onClose()
     })
     redis.on('reconnecting', () => metrics.redisReconnects.inc({ link }))
-    redis.on('error', (error: Error) => log.warn({ link, err: error.message }, 'redis connection failed'))
+    redis.on('error', (error: Error) => log.warn({ link, err: (error as NodeJS.ErrnoException).code ?? error.message }, 'redis connection failed'))
   }
 
   async function onCommandsReady (): Promise<void> {

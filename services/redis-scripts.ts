@@ -10,8 +10,15 @@ export function redisNames (prefix: string, room: string) {
     log: `${base}:log`,
     presence: `${base}:presence`,
     channel: `${base}:updates`,
-    receipt: (sub: string, id: string) => `${base}:id:${sub}:${id}`
+    // Escaped, so that the colon after it is the first: `a` with `b:c` is not `a:b` with `c`.
+    receipt: (sub: string, id: string) => `${base}:id:${sub.replaceAll(/[%:]/g, encodeURIComponent)}:${id}`
   }
+}
+
+/** Which instances have members of which rooms; in one slot, since a silent instance leaves all its rooms in one step. */
+export function occupancyNames (prefix: string, instance: string): [string, string, string] {
+  const base = `${prefix}:{$/occupancy}`
+  return [`${base}:rooms:${instance}`, `${base}:counts`, `${base}:instances`]
 }
 
 /**
@@ -48,10 +55,19 @@ const publish = `${room}
 if tonumber(now) > tonumber(ARGV[5]) then return { 'late', now } end
 if KEYS[3] then
   local receipt = redis.call('GET', KEYS[3])
-  if receipt then return { 'known', now, receipt } end
+  if receipt then
+    -- A script that died after the receipt left the meta behind.
+    local epoch, offset = string.match(receipt, '^(%S+) (%d+)')
+    local meta = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
+    if meta[1] == epoch and tonumber(meta[2]) < tonumber(offset) then redis.call('HSET', KEYS[1], 'offset', offset) end
+    return { 'known', now, receipt }
+  end
 end
 
 local epoch, offset = position()
+local remember = function (key, known)
+  redis.call('SET', key, epoch .. ' ' .. text(known), 'EX', ARGV[9])
+end
 local message
 local append = function ()
   message = '{"v":${ENVELOPE_VERSION},"kind":"update","epoch":"' .. epoch .. '","offset":' .. text(offset) .. ',"publishedAt":' .. now .. ',' .. ARGV[10]
@@ -68,15 +84,18 @@ if type(appended) == 'table' and appended.err then
   if KEYS[3] and last[2][4] == KEYS[3] then
     offset, message = top, last[2][2]
   else
+    -- That one's receipt is missing if the script died before it: the caller will repeat it.
+    if last[2][4] ~= '' then remember(last[2][4], top) end
     offset = top + 1
     appended = append()
     if type(appended) == 'table' and appended.err then return redis.error_reply(appended.err) end
   end
 end
+-- The receipt comes before the offset: as long as the log is ahead, the append above finds what lacks one.
+if KEYS[3] then remember(KEYS[3], offset) end
 redis.call('HSET', KEYS[1], 'offset', text(offset))
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 redis.call('EXPIRE', KEYS[2], ARGV[8])
-if KEYS[3] then redis.call('SET', KEYS[3], epoch .. ' ' .. text(offset), 'EX', ARGV[9]) end
 local instances = redis.call('PUBLISH', ARGV[6], message)
 if KEYS[3] then redis.call('APPEND', KEYS[3], ' ' .. instances) end
 return { 'new', now, epoch, offset, instances }
@@ -141,11 +160,34 @@ redis.call('PUBLISH', ARGV[1], ARGV[3])
 return 1
 `
 
+/** KEYS 1 rooms of the instance, 2 how many instances a room has, 3 instances. ARGV 1 instance, 2 room. Answers 1 for the first. */
+const occupy = `
+redis.call('SADD', KEYS[3], ARGV[1])
+if redis.call('SADD', KEYS[1], ARGV[2]) == 1 and redis.call('HINCRBY', KEYS[2], ARGV[2], 1) == 1 then return 1 end
+return 0
+`
+
+/** KEYS as above. ARGV 1 instance, 2 room, or none for all of them. Answers the rooms that nobody is in now. */
+const vacate = `
+local rooms, empty = {}, {}
+if ARGV[2] then rooms[1] = ARGV[2] else rooms = redis.call('SMEMBERS', KEYS[1]) end
+for _, room in ipairs(rooms) do
+  if redis.call('SREM', KEYS[1], room) == 1 and redis.call('HINCRBY', KEYS[2], room, -1) <= 0 then
+    redis.call('HDEL', KEYS[2], room)
+    empty[#empty + 1] = room
+  end
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[3], ARGV[1]) end
+return empty
+`
+
 export const redisScripts = {
   publishUpdate: { lua: publish },
   publishEphemeral: { lua: publishEphemeral, numberOfKeys: 2 },
   position: { lua: position, numberOfKeys: 3 },
   history: { lua: history, numberOfKeys: 2 },
   renewEpoch: { lua: renewEpoch, numberOfKeys: 2 },
-  updatePresence: { lua: updatePresence, numberOfKeys: 1 }
+  updatePresence: { lua: updatePresence, numberOfKeys: 1 },
+  occupy: { lua: occupy, numberOfKeys: 3 },
+  vacate: { lua: vacate, numberOfKeys: 3 }
 }

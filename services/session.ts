@@ -1,6 +1,6 @@
 // One authenticated connection: its identity, the rooms it is in, and how both end.
 import type { Socket } from 'socket.io'
-import { can, type Action, type Capabilities } from './access.ts'
+import { authorize, can, type Action, type Capabilities } from './access.ts'
 import { RoomcastError, type ErrorCode, errorCodes } from './errors.ts'
 import type { Feed } from './feed.ts'
 import type { Identity } from './identity.ts'
@@ -36,6 +36,8 @@ export interface Session {
   readonly startedAt: number
   identity (): Identity
   roomToken (room: RoomKey): Identity | undefined
+  /** Rooms with a room token, also those that are only being joined. */
+  roomsWithToken (): RoomKey[]
   isOpen (): boolean
   isMember (room: RoomKey): boolean
   rooms (): RoomKey[]
@@ -46,6 +48,8 @@ export interface Session {
   renew (identity: Identity): void
   /** Adds a room token's actions until its end, or until the room is left. */
   addRoomToken (room: RoomName, identity: Identity): void
+  /** @throws RoomcastError `limit/rooms-per-socket` */
+  assertRoomLeft (room: RoomKey): void
   join (feed: Feed, since: StreamPosition | undefined, answer: (joined: Joined) => void): Promise<void>
   leave (room: RoomName): void
   /** The server ends a subscription; the client is told. */
@@ -132,11 +136,18 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   }
 
   function endMembership (room: RoomName, code: ErrorCode): void {
-    if (!memberships.has(roomKey(room))) return
-    forget(roomKey(room), 'left')
     dropRoomToken(roomKey(room))
+    if (!memberships.has(roomKey(room))) return
+    // Who is told to subscribe anew does not seem to leave meanwhile.
+    forget(roomKey(room), code === 'history/insufficient' ? 'disconnect' : 'left')
     const ended: Unsubscribed = { ...room, code, message: errorCodes[code].message }
     socket.emit('unsubscribed', ended)
+  }
+
+  function assertRoomLeft (room: RoomKey): void {
+    if (memberships.has(room) || memberships.size < settings.MAX_ROOMS_PER_SOCKET) return
+    metrics.limits.inc({ limit: 'rooms-per-socket' })
+    throw new RoomcastError('limit/rooms-per-socket', `This socket is in ${settings.MAX_ROOMS_PER_SOCKET} rooms, the most it may be in: leave one first.`)
   }
 
   function createMember (room: RoomKey): Member {
@@ -176,6 +187,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     startedAt,
     identity: () => identity,
     roomToken: room => roomTokens.get(room)?.identity,
+    roomsWithToken: () => [...roomTokens.keys()],
     isOpen: () => isOpen,
     isMember: room => memberships.has(room),
     rooms: () => [...memberships.keys()],
@@ -183,6 +195,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     allows,
 
     renew (fresh) {
+      if (!isOpen) return
       cancelTimers()
       identity = fresh
       cancelTimers = watchToken(fresh.expiresAt, {}, () => close('auth/token-expired'))
@@ -190,6 +203,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     },
 
     addRoomToken (room, added) {
+      if (!isOpen) return
       const key = roomKey(room)
       dropRoomToken(key)
       const cancel = watchToken(added.expiresAt, room, () => {
@@ -200,6 +214,8 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       review(room, 'auth/forbidden')
     },
 
+    assertRoomLeft,
+
     async join (feed, since, answer) {
       const { room } = feed
       const member = createMember(room)
@@ -208,6 +224,9 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       try {
         await feed.join(member, since, joined => {
           if (!isOpen) throw new RoomcastError('request/invalid', 'The connection ended meanwhile.')
+          // So may a token, while the history was read.
+          authorize(capabilities(roomName(room)), 'subscribe', roomName(room))
+          assertRoomLeft(room)
           if (before === undefined) metrics.subscriptions.inc()
           memberships.set(room, { feed, member })
           answer(joined)

@@ -1,6 +1,7 @@
 // Every setting: name, unit, default and reason in one schema; read from the environment, checked at once, frozen.
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { fromText } from './validation.ts'
 
 const whole = (value: number, description: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER) =>
   Type.Integer({ default: value, description, minimum, maximum })
@@ -18,7 +19,7 @@ export const Settings = Type.Object({
   HOST: text('127.0.0.1', 'Address to listen on. 0.0.0.0 in a container. Not "localhost": it opens a second listener without Socket.IO.', { pattern: '^(?!localhost$).+$' }),
   PORT: whole(3000, 'Port to listen on.', 0, 65535),
   LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'How much to log. Tokens and payloads are never logged.'),
-  INSTANCE_NAME: text('', 'Name of this instance in logs, and in session ids, from which nginx routes long polling. Empty: made at start.', { pattern: '^[A-Za-z0-9]{0,32}$' }),
+  INSTANCE_NAME: text('', 'Name of this instance in logs, and in session ids, from which nginx routes long polling. A pod name fits. Empty: made at start.', { pattern: '^[A-Za-z0-9-]{0,63}$' }),
   REQUEST_TIMEOUT_MS: whole(10_000, 'A request must have arrived by then; against clients that send a byte at a time.', 1, LONGEST_TIMER_MS),
   TRUST_PROXY: text('', 'Addresses or ranges of the proxies whose X-Forwarded-For counts, comma-separated. Empty: none.'),
 
@@ -85,6 +86,18 @@ export const Settings = Type.Object({
   PING_INTERVAL_MS: whole(25_000, 'Heartbeat of a connection.', 1, LONGEST_TIMER_MS),
   PING_TIMEOUT_MS: whole(20_000, 'A heartbeat without an answer for this long ends the connection. Far above any stall of the event loop.', 1, LONGEST_TIMER_MS),
 
+  // Tracing
+  OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Other OTEL_ variables count as usual.', { pattern: '^$|^https?://' }),
+
+  // Webhook
+  WEBHOOK_URL: text('', 'Where to tell that a room got its first member over all instances, or lost its last. Empty: nowhere.', { pattern: '^$|^https?://' }),
+  WEBHOOK_SECRET: text('', 'Key of the signature that each request carries, as Standard Webhooks has it (whsec_… or any text).'),
+  WEBHOOK_TIMEOUT_MS: whole(5000, 'How long to wait for the answer.', 1, LONGEST_TIMER_MS),
+  WEBHOOK_BATCH_MS: whole(500, 'Events are gathered for this long, and sent together.', 1, LONGEST_TIMER_MS),
+  WEBHOOK_BATCH_SIZE: whole(100, 'Most events in one request.', 1),
+  WEBHOOK_QUEUE_SIZE: whole(10_000, 'Most events that wait while the receiver is away; then the oldest are dropped, logged and counted.', 1),
+  WEBHOOK_RETRY_MAX_MS: whole(60_000, 'Longest pause before a request is repeated; the first is a second, and each is twice the one before.', 1, LONGEST_TIMER_MS),
+
   // Presence
   PRESENCE_MAX: whole(1000, 'Above this many collaborators in a room only the count is told.', 0),
   PRESENCE_SHARE_EMAIL: flag(false, 'Whether collaborators see the email of each other.'),
@@ -97,7 +110,8 @@ export const Settings = Type.Object({
   // Leaving
   EVENT_LOOP_MAX_DELAY_MS: whole(1000, 'An event loop that was late by this much over the last second makes the instance not ready.', 10),
   DRAIN_DELAY_SECONDS: whole(2, 'How long /readyz says 503 before clients are moved: the load balancer must see it first.', 0, 600),
-  DRAIN_SECONDS: whole(10, 'Over how long clients are moved away, in jittered batches.', 0, 600)
+  DRAIN_SECONDS: whole(10, 'Over how long clients are moved away, in jittered batches.', 0, 600),
+  CLOSE_TIMEOUT_MS: whole(10_000, 'How long requests under way may take to finish after that; then the process ends anyway.', 1, LONGEST_TIMER_MS)
 })
 
 export type Settings = Readonly<Static<typeof Settings>>
@@ -117,7 +131,7 @@ export function readSettings (env: Record<string, string | undefined>): Settings
   const settings: Record<string, unknown> = {}
   for (const [name, schema] of Object.entries<TSchema>(Settings.properties)) {
     const given = env[name]
-    const value = given === undefined || given === '' ? schema.default as unknown : Value.Convert(schema, given)
+    const value = given === undefined || given === '' ? schema.default as unknown : fromText(schema, given)
     settings[name] = value
     if (!Value.Check(schema, value)) faults.push(`${name} ${expectation(schema)}`)
   }
@@ -140,6 +154,7 @@ function faultsTogether (settings: Settings): string[] {
   if (sources.length === 0 && settings.NODE_ENV === 'production') {
     faults.push('JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL should be set: in production there is no random key')
   }
+  if (settings.WEBHOOK_URL !== '' && settings.WEBHOOK_SECRET === '') faults.push('WEBHOOK_SECRET should be set together with WEBHOOK_URL: the receiver must know who calls')
   if (settings.JWT_SECRET_PREVIOUS !== '' && settings.JWT_SECRET === '') faults.push('JWT_SECRET_PREVIOUS should be set only together with JWT_SECRET')
   return faults
 }

@@ -41,10 +41,16 @@ export function listen (session: Session, context: RequestContext): void {
   for (const [event, name] of Object.entries(events)) {
     socket.on(event, (...args: unknown[]) => onEvent(name, args))
   }
-  // Socket.IO reports what it cannot parse here, and closes the connection itself.
-  socket.on('error', (error: Error) => log.debug({ socket: session.id, err: error.message }, 'socket error'))
+  // What nobody listens to counts as well: no flood is free.
+  socket.onAny((event: string, ...args: unknown[]) => {
+    if (event !== 'application' && !Object.hasOwn(events, event)) onEvent('UNKNOWN', args)
+  })
+  // Socket.IO reports what it cannot parse here, and closes the connection itself; a client may send an event of that name too.
+  socket.on('error', (error: unknown) => {
+    if (error instanceof Error) log.debug({ socket: session.id, err: error.message }, 'socket error')
+  })
 
-  function onEvent (name: keyof typeof requests | 'application', args: unknown[]): void {
+  function onEvent (name: keyof typeof requests | 'application' | 'UNKNOWN', args: unknown[]): void {
     const last = args.at(-1)
     const callback = typeof last === 'function' ? last as (result: unknown) => void : undefined
     const data = typeof args[0] === 'function' ? undefined : args[0]
@@ -69,6 +75,7 @@ export function listen (session: Session, context: RequestContext): void {
     void inOrder(name, `${room.workspaceId ?? ''}/${room.appId ?? ''}`, async () => {
       try {
         if (!session.isOpen()) return
+        if (name === 'UNKNOWN') throw new RoomcastError('request/invalid', 'There is no such event: see the protocol.')
         const request = requests[isApplication ? parse(ApplicationEvent, data).event : name]
         const handler = request.handler as Handler<unknown>
         await handler(session, parse(request.schema, body), data => answer(success(data)), context)

@@ -9,6 +9,11 @@ export async function metric (url: string, name: string, label = ''): Promise<nu
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
 }
 
+/** How often a limit has struck. */
+export async function limitHits (url: string, limit: string): Promise<number> {
+  return await metric(url, 'roomcast_limit_hits_total', `limit="${limit}"`)
+}
+
 export async function statusOf (url: string, path: '/livez' | '/readyz'): Promise<number> {
   return (await call(url, 'GET', path)).status
 }

@@ -26,7 +26,7 @@ export interface Proxy {
    * @param ports only those whose port at the server's side is among these
    */
   strand (ports?: number[]): void
-  /** Connections from now on lead to another server. */
+  /** Connections from now on lead to another server, as a load balancer would send them. */
   retarget (port: number): void
   connections (): number
 }

@@ -1,0 +1,107 @@
+// What an app sees of the client. Types only: the schemas of the service, and the app's own event map.
+import type { ManagerOptions, Socket, SocketOptions } from 'socket.io-client'
+import type { Collaborator, Failure, Joined, PresenceList, Receipt, StreamPosition, Update } from '../services/protocol.ts'
+
+export type { Collaborator, Joined, PresenceList, Receipt, StreamPosition, Update }
+
+/** What the service itself publishes; join it with your own: `client.room<AppEvents & MyEvents>(…)`. */
+export type AppEvents = {
+  UPDATE_APP: { id: string, displayName: string, workspaceID: string }
+}
+
+/** The error of an answer, or one of the client's own: `client/…`. */
+export interface ErrorInfo extends Omit<Failure['error'], 'code'> {
+  code: Failure['error']['code'] | 'client/closed' | 'client/no-answer' | 'client/no-token' | (string & {})
+}
+
+export interface ClientOptions {
+  /** Gives a token; asked before every connection, and when the token in use runs out. */
+  token: () => string | Promise<string>
+  /** How long a publish is tried again before it fails; below the service's idempotency window of 600 s. Default 60 s. */
+  publishTimeoutMs?: number
+  /** How long to wait for one answer before asking again. Default 5 s. */
+  answerTimeoutMs?: number
+  /** For socket.io-client: `path`, `transports`, … */
+  socket?: Partial<ManagerOptions & SocketOptions>
+}
+
+/** `closed`: it does not come back by itself; `connecting`: first time or again. */
+export type Status = 'connecting' | 'connected' | 'closed'
+
+export interface ClientEvents {
+  status: Status
+  /** A refused connection, a failed token callback, or why the server ends the connection. */
+  error: ErrorInfo
+  /** The instance goes away; the client moves to another one. */
+  draining: { reconnectInMs: number }
+}
+
+export interface Client {
+  readonly status: Status
+  /** The session at the service; its part before the dot names the instance. */
+  readonly sessionId: string | undefined
+  /** The socket below, for what this layer has no word for. */
+  readonly socket: Socket
+  on<E extends keyof ClientEvents> (event: E, listener: (data: ClientEvents[E]) => void): Client
+  off<E extends keyof ClientEvents> (event: E, listener: (data: ClientEvents[E]) => void): Client
+  /** The same room for the same ids until it is left. `Events` maps the app's events to their payloads. */
+  room<Events extends object = Record<string, unknown>> (workspaceId: string, appId: string, options?: RoomOptions): Room<Events>
+  /** Connects again after `closed`. */
+  connect (): void
+  /** Closes for good: what was not published fails with `client/closed`. */
+  close (): void
+}
+
+export interface RoomOptions {
+  /** Gives a room token, which adds its actions in this room. */
+  token?: () => string | Promise<string>
+  /** The position of the state that the app already has: what came after it is delivered. */
+  since?: StreamPosition
+}
+
+/** An update with the payload that the event map promises. */
+export type TypedUpdate<E, Payload> = Omit<Update, 'event' | 'payload'> & { event: E, payload: Payload }
+
+/** Words of the client; an app's events of the same name arrive as `update` only. */
+export interface RoomEvents<Events extends object = Record<string, unknown>> {
+  /** Every update, whatever its event. */
+  update: AnyUpdate<Events>
+  /** Subscribed, again after every reconnect: where, and how much was recovered. */
+  joined: Joined
+  /** Not everything since the last update could be recovered: load the state anew, from `position` on updates follow. */
+  reset: { position: StreamPosition }
+  presence: PresenceList & { joined: Collaborator[], left: Collaborator[] }
+  /** The room could not be subscribed to, or the server ended it; if `retryable`, the client goes on trying. */
+  error: ErrorInfo
+}
+
+type AnyUpdate<Events extends object> = { [E in keyof Events & string]: TypedUpdate<E, Events[E]> }[keyof Events & string]
+
+/** What a listener of an event is given. */
+export type Heard<Events extends object, E> =
+  E extends keyof RoomEvents ? RoomEvents<Events>[E] : E extends keyof Events ? TypedUpdate<E, Events[E]> : never
+
+export interface PublishOptions {
+  /** An id of your own, to repeat it safely; without one the client makes one, and repeats with it. */
+  id?: string
+  /** Not kept, no offset, not repeated: cursors, typing. While away it goes nowhere. */
+  ephemeral?: boolean
+}
+
+export interface Room<Events extends object = Record<string, unknown>> {
+  readonly workspaceId: string
+  readonly appId: string
+  readonly isJoined: boolean
+  /** The last update that was delivered here; undefined before the first subscription. */
+  readonly position: StreamPosition | undefined
+  /** Who is here, as far as the token allows to see it. */
+  readonly presence: PresenceList
+  on<E extends keyof RoomEvents | (keyof Events & string)> (event: E, listener: (data: Heard<Events, E>) => void): Room<Events>
+  off<E extends keyof RoomEvents | (keyof Events & string)> (event: E, listener: (data: Heard<Events, E>) => void): Room<Events>
+  /**
+   * Resolves when the service has it. While away it waits; after a reconnect, a timeout, or a refusal that may pass,
+   * it is repeated with the same id. Rejects with a ClientError.
+   */
+  publish<E extends keyof Events & string> (event: E, payload: Events[E], options?: PublishOptions): Promise<Receipt>
+  leave (): void
+}

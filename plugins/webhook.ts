@@ -1,0 +1,24 @@
+// fastify.occupancy: tells a team's backend which rooms come and go; undefined where no webhook is configured.
+import fp from 'fastify-plugin'
+import { createOccupancy, type Occupancy } from '../services/occupancy.ts'
+import { createWebhook } from '../services/webhook.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    occupancy: Occupancy | undefined
+  }
+}
+
+export default fp(async fastify => {
+  const { broker, liveness, config: settings, metrics, log } = fastify
+  fastify.decorate('occupancy', undefined)
+  if (settings.WEBHOOK_URL === '') return
+  const webhook = createWebhook({ settings, metrics, log })
+  const occupancy = createOccupancy({ broker, liveness, log, onChange: webhook.add })
+  liveness.onBeat(occupancy.onBeat)
+  fastify.occupancy = occupancy
+  fastify.addHook('onClose', async () => {
+    await occupancy.close()
+    await webhook.close()
+  })
+}, { name: 'webhook', fastify: '5.x', dependencies: ['broker', 'liveness'] })
