@@ -1,4 +1,4 @@
-// `npm run chaos -- --minutes 10 [--seed n]`: random faults under traffic; a table at the end, and exit 1 with seed and time line on any loss.
+// `npm run chaos -- --minutes 10 [--seed n] [--only part-of-a-name]`: random faults under traffic; a table at the end, and exit 1 with seed and time line on any loss.
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
@@ -13,7 +13,8 @@ import { createWorld, type World } from './world.ts'
 /** The longest that the table of promises allows: what was lost without a sign is found within 5 s. */
 const REPAIR_MS = 5000
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' } } })
+const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' }, only: { type: 'string', default: '' } } })
+const chosen = faults.filter(({ name }) => name.includes(values.only))
 const seed = Number(values.seed ?? randomInt(2 ** 31))
 const endsAt = performance.now() + Number(values.minutes) * 60_000
 const random = createRandom(seed)
@@ -45,9 +46,9 @@ const broken: string[] = []
 try {
   const world = await createWorld(scope, roomcast)
   // Each once at least, in an order of its own, then at random until the time is over.
-  const queue = [...faults]
+  const queue = [...chosen]
   while (broken.length === 0 && (queue.length > 0 || performance.now() < endsAt)) {
-    const [fault = faults[random.below(faults.length)] as Fault] = queue.splice(random.below(queue.length), 1)
+    const [fault = chosen[random.below(chosen.length)] as Fault] = queue.splice(random.below(queue.length), 1)
     const row = await runRound(world, fault, random, note)
     const known = rows.get(fault.name)
     rows.set(fault.name, known === undefined ? row : addRows(known, row))

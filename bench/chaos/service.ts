@@ -15,5 +15,8 @@ export interface Service {
   follow (scope: Scope, url: string, tally: Tally): Promise<void>
 }
 
-/** A stock client, only with less patience: the table shows the service, not the client's pauses. */
-export const RECONNECTION = { reconnection: true, reconnectionDelay: 200, reconnectionDelayMax: 1000 }
+/**
+ * A stock client, only with less patience: the table shows the service, not the client's pauses. WebSocket alone: a client
+ * whose connections break right while it upgrades from polling stands still until its ping time-out, whatever the server.
+ */
+export const RECONNECTION = { transports: ['websocket'], reconnection: true, reconnectionDelay: 200, reconnectionDelayMax: 1000 }

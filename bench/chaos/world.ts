@@ -1,6 +1,7 @@
 // A small world to break: Redis, instances each behind two proxies, followers on every instance, and writers that never give up.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
+import { eventually } from '../../test/helpers/eventually.ts'
 import { startProxy, type Proxy } from '../../test/helpers/proxy.ts'
 import { startRedis, type RedisServer } from '../../test/helpers/redis.ts'
 import type { Scope } from '../../test/helpers/scope.ts'
@@ -11,6 +12,8 @@ const WRITERS = 2
 const FOLLOWERS_PER_NODE = 3
 const WRITE_PAUSE_MS = 10
 const ATTEMPT_MS = 3000
+const WARM_UPDATES = 20
+const WARM_LIMIT_MS = 20_000
 
 export interface Node {
   /** Between the instance and Redis. */
@@ -77,6 +80,26 @@ export async function createWorld (scope: Scope, service: Service, size = 3): Pr
   const tallies = nodes.flatMap(() => Array.from({ length: FOLLOWERS_PER_NODE }, () => createTally(WRITERS)))
   await Promise.all(tallies.map((tally, i) => service.follow(scope, nodes[i % size]?.edge.url('http') ?? '', tally)))
 
+  async function rest (): Promise<void> {
+    isResting = true
+    await resting
+  }
+
+  function write (): void {
+    isResting = false
+    resting = Promise.all(acknowledged.map((_, writer) => runWriter(writer)))
+  }
+
+  /** Until updates flow to everyone; some services begin to listen only after they say that they are up, and that is no fault. */
+  async function warmUp (): Promise<void> {
+    write()
+    await eventually(() => acknowledged.every(n => n >= WARM_UPDATES), WARM_LIMIT_MS)
+    await rest()
+    await eventually(() => tallies.every(tally => tally.hasReached(acknowledged)), WARM_LIMIT_MS)
+    for (const tally of tallies) tally.take(acknowledged)
+  }
+
+  await warmUp()
   return {
     service,
     redis,
@@ -90,13 +113,7 @@ export async function createWorld (scope: Scope, service: Service, size = 3): Pr
       node.edge.retarget(node.instance.port)
       node.isUp = true
     },
-    async rest () {
-      isResting = true
-      await resting
-    },
-    write () {
-      isResting = false
-      resting = Promise.all(acknowledged.map((_, writer) => runWriter(writer)))
-    }
+    rest,
+    write
   }
 }

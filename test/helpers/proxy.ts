@@ -140,6 +140,8 @@ function carry (source: Socket, sink: Socket, lane: Lane): void {
   source.on('data', chunk => inTurn(() => {
     if (sink.destroyed || sink.write(chunk)) return
     source.pause()
+    // What was already queued when it was paused must not wait for the same drain again.
+    if (sink.listenerCount('drain') > 0) return
     sink.once('drain', () => { if (!lane.silent) source.resume() })
   }))
   source.on('end', () => inTurn(() => sink.end()))
