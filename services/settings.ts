@@ -1,6 +1,7 @@
 // Every setting: name, unit, default and reason in one schema; read from the environment, checked at once, frozen.
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { fromText } from './validation.ts'
 
 const whole = (value: number, description: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER) =>
   Type.Integer({ default: value, description, minimum, maximum })
@@ -130,7 +131,7 @@ export function readSettings (env: Record<string, string | undefined>): Settings
   const settings: Record<string, unknown> = {}
   for (const [name, schema] of Object.entries<TSchema>(Settings.properties)) {
     const given = env[name]
-    const value = given === undefined || given === '' ? schema.default as unknown : Value.Convert(schema, given)
+    const value = given === undefined || given === '' ? schema.default as unknown : fromText(schema, given)
     settings[name] = value
     if (!Value.Check(schema, value)) faults.push(`${name} ${expectation(schema)}`)
   }

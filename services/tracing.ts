@@ -1,12 +1,22 @@
 // Traces: one span for a publish, one for each instance that relays it, none per member. Without an SDK, nothing.
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context, propagation, ProxyTracerProvider, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { NumberedUpdate } from './broker.ts'
 import type { RoomKey } from './rooms.ts'
 
 const tracer = trace.getTracer('roomcast')
 
 /** Runs a publish in a span, and gives it the `traceparent` that is to travel with the update. */
-export async function tracePublish<T> (room: RoomKey, kind: string, publish: (traceparent: string | undefined) => Promise<T>): Promise<T> {
+export function tracePublish<T> (room: RoomKey, kind: string, publish: (traceparent: string | undefined) => Promise<T>): Promise<T> {
+  return isOff() ? publish(undefined) : publishInSpan(room, kind, publish)
+}
+
+/** Whether no SDK was started: then not even an empty span is made. */
+function isOff (): boolean {
+  const provider = trace.getTracerProvider()
+  return provider instanceof ProxyTracerProvider && provider.getDelegateTracer('roomcast') === undefined
+}
+
+async function publishInSpan<T> (room: RoomKey, kind: string, publish: (traceparent: string | undefined) => Promise<T>): Promise<T> {
   const span = tracer.startSpan('roomcast publish', { kind: SpanKind.PRODUCER, attributes: { 'roomcast.room': room, 'roomcast.kind': kind } })
   if (!span.isRecording()) return await publish(undefined)
   const active = trace.setSpan(context.active(), span)

@@ -1,0 +1,42 @@
+// What tracing costs when it is off: a publish through the embedded broker, with our tracing around it and without.
+import { performance } from 'node:perf_hooks'
+import type { Publication } from '../services/broker.ts'
+import { createMemoryBroker } from '../services/memory-broker.ts'
+import { readSettings } from '../services/settings.ts'
+import { tracePublish } from '../services/tracing.ts'
+
+const PUBLISHES = 50_000
+const ROUNDS = 9
+
+export interface TracingCost {
+  plainMicroseconds: number
+  tracedMicroseconds: number
+}
+
+/** Medians of rounds that alternate, so that what else the machine does falls on both alike. */
+export async function measureTracing (): Promise<TracingCost> {
+  const broker = createMemoryBroker({ instance: 'bench', settings: readSettings({}) })
+  const room = 'acme/board-1'
+  const publication = (trace: string | undefined): Publication =>
+    ({ room, event: 'E', payload: { card: 7, column: 'done' }, userId: 'ann', sub: 'ann', callerId: undefined, trace })
+  const plain = () => broker.publish(publication(undefined))
+  const traced = () => tracePublish(room, 'update', trace => broker.publish(publication(trace)))
+  const times = { plain: [] as number[], traced: [] as number[] }
+  for (let round = 0; round < ROUNDS; round++) {
+    times.plain.push(await time(plain))
+    times.traced.push(await time(traced))
+  }
+  await broker.close()
+  return { plainMicroseconds: median(times.plain), tracedMicroseconds: median(times.traced) }
+}
+
+async function time (publish: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now()
+  for (let i = 0; i < PUBLISHES; i++) await publish()
+  return (performance.now() - startedAt) * 1000 / PUBLISHES
+}
+
+export function median (values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN
+}
