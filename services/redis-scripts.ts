@@ -10,8 +10,8 @@ export function redisNames (prefix: string, room: string) {
     log: `${base}:log`,
     presence: `${base}:presence`,
     channel: `${base}:updates`,
-    // A colon inside a `sub` would let one user spell the receipts of another.
-    receipt: (sub: string, id: string) => `${base}:id:${sub.replaceAll('%', '%25').replaceAll(':', '%3A')}:${id}`
+    // Escaped, so that the colon after it is the first: `a` with `b:c` is not `a:b` with `c`.
+    receipt: (sub: string, id: string) => `${base}:id:${sub.replaceAll(/[%:]/g, encodeURIComponent)}:${id}`
   }
 }
 
