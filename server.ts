@@ -1,11 +1,9 @@
 // The process: Fastify with its limits, the app, listen, signals.
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import errors, { onClientError, onError, onNotFound } from './plugins/errors.ts'
+import { demoClaims } from './services/demo.ts'
 import { drain } from './services/drain.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
-
-const DEMO_SECONDS = 24 * 3600
-const DEMO_CAPABILITIES = { '*/*': ['subscribe', 'publish', 'presence', 'manage'] }
 
 export function createServer (settings: Settings): FastifyInstance {
   return Fastify({
@@ -42,20 +40,23 @@ async function main (): Promise<void> {
   }
   await server.register(errors)
   server.setNotFoundHandler(onNotFound)
-  await server.register(app)
+  await server.register(app, { playground: true })
   const address = await server.listen({ host: settings.HOST, port: settings.PORT })
   leaveOnSignal(server, settings)
   if (server.authenticator.signDemo !== undefined) printDemo(address, server.authenticator.signDemo)
 }
 
 function printDemo (address: string, sign: (claims: object) => string): void {
-  const now = Math.floor(Date.now() / 1000)
-  const token = sign({ sub: 'demo', name: 'Demo', iat: now, exp: now + DEMO_SECONDS, capabilities: DEMO_CAPABILITIES })
+  const token = sign(demoClaims('ann'))
   console.log(`
 Roomcast listens on ${address}
-A demo token for this run, which may do everything (no key is configured):
+No key is configured, so here is a demo token for this run, which may do everything:
 
 ${token}
+
+The playground, with that token:
+
+${address}/#token=${token}
 `)
 }
 

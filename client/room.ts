@@ -39,6 +39,8 @@ export function createRoom (workspaceId: string, appId: string, { token, since }
   let position: StreamPosition | undefined = since
   let isJoined = false
   let isLeft = false
+  /** An operator ended the subscription: it does not come back by itself. */
+  let isBarred = false
   let attempts = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   /** Counts subscriptions: an answer to an earlier one is no longer of interest. */
@@ -49,6 +51,7 @@ export function createRoom (workspaceId: string, appId: string, { token, since }
   async function subscribe (): Promise<void> {
     const mine = ++turn
     clearTimeout(timer)
+    if (isBarred) return outgoing.open()
     let roomToken: string | undefined
     try {
       roomToken = await token?.()
@@ -156,6 +159,7 @@ export function createRoom (workspaceId: string, appId: string, { token, since }
       if (ended.code === 'history/insufficient') {
         void subscribe()
       } else {
+        isBarred = ended.code === 'auth/unsubscribed'
         people.replace({ collaborators: [], count: 0 })
         onRefused({ ...ended, name: 'Unsubscribed', retryable: false })
       }

@@ -5,7 +5,7 @@ import type { Collaborator, Failure, Joined, PresenceList, Receipt, StreamPositi
 export type { Collaborator, Joined, PresenceList, Receipt, StreamPosition, Update }
 
 /** What the service itself publishes; join it with your own: `client.room<AppEvents & MyEvents>(…)`. */
-export interface AppEvents {
+export type AppEvents = {
   UPDATE_APP: { id: string, displayName: string, workspaceID: string }
 }
 

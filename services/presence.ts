@@ -1,6 +1,7 @@
 // Presence: who is in a room, over all instances. An instance with members keeps the room's view: read once, then
 // changed by what the room's channel tells, and read again after a reconnect and now and then.
 import { createHash } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import type { Socket } from 'socket.io'
 import type { Broker, PresenceDelta, PresenceEntry } from './broker.ts'
 import type { Identity } from './identity.ts'
@@ -32,6 +33,12 @@ interface View {
   told: Map<string, Collaborator>
   /** What came while the view was being read. */
   meanwhile: PresenceDelta[] | undefined
+  /** It was read at least once. */
+  isKnown: boolean
+  /** To be read again with the next heartbeat. */
+  isDue: boolean
+  /** By socket id, since when the broker has no word of it, though its instance lives and did not say that it left. */
+  doubted: Map<string, number>
   timer: NodeJS.Timeout | undefined
 }
 
@@ -71,7 +78,7 @@ export function createPresence ({ broker, liveness, settings, log }: {
     if (view === undefined || !view.own.has(socketId)) return
     view.watchers.delete(socketId)
     if (reason === 'left') drop(room, view, socketId)
-    else setTimeout(() => drop(room, view, socketId), settings.PRESENCE_LINGER_MS).unref()
+    else setTimeout(() => { if (!view.watchers.has(socketId)) drop(room, view, socketId) }, settings.PRESENCE_LINGER_MS).unref()
   }
 
   function drop (room: RoomKey, view: View, socketId: string): void {
@@ -81,7 +88,16 @@ export function createPresence ({ broker, liveness, settings, log }: {
 
   function openView (room: RoomKey): View {
     const view: View = {
-      own: new Map(), stored: new Map(), watchers: new Map(), instances: new Map(), told: new Map(), meanwhile: undefined, timer: undefined
+      own: new Map(),
+      stored: new Map(),
+      watchers: new Map(),
+      instances: new Map(),
+      told: new Map(),
+      meanwhile: undefined,
+      isKnown: false,
+      isDue: false,
+      doubted: new Map(),
+      timer: undefined
     }
     views.set(room, view)
     void read(room, view)
@@ -123,16 +139,38 @@ export function createPresence ({ broker, liveness, settings, log }: {
     view.meanwhile = []
     try {
       const snapshot = await broker.presence(room)
+      const before = view.instances
       view.instances = new Map()
       for (const { instance, entry } of snapshot) sessionsOf(view, instance).set(entry.socketId, entry)
       view.stored = storedOf(view.instances.get(broker.instance) ?? new Map())
+      keepDoubted(view, before)
+      dropSilent(room, view)
+      view.isKnown = true
+      view.isDue = view.doubted.size > 0
     } catch (error) {
+      view.isDue = true
       log.debug({ room, err: (error as Error).message }, 'presence was not read; again later')
     }
     const meanwhile = view.meanwhile
     view.meanwhile = undefined
     for (const delta of meanwhile) apply(view, delta)
     schedule(room, view)
+  }
+
+  /** A broker that lost who is there is told again by every instance that reads it; until then nobody seems to leave. */
+  function keepDoubted (view: View, before: Map<string, Sessions>): void {
+    const doubted = new Map<string, number>()
+    const now = performance.now()
+    for (const [instance, sessions] of before) {
+      for (const [socketId, entry] of sessions) {
+        if (view.instances.get(instance)?.has(socketId) || (instance === broker.instance && !view.own.has(socketId))) continue
+        const since = view.doubted.get(socketId) ?? now
+        if (now - since > settings.LEASE_MS) continue
+        doubted.set(socketId, since)
+        sessionsOf(view, instance).set(socketId, entry)
+      }
+    }
+    view.doubted = doubted
   }
 
   /** For a room without a view here. */
@@ -163,7 +201,7 @@ export function createPresence ({ broker, liveness, settings, log }: {
   }
 
   function tell (room: RoomKey, view: View): void {
-    if (view.meanwhile !== undefined) return
+    if (view.meanwhile !== undefined || !view.isKnown) return
     const here = collaborators(view.instances.values())
     const joined = [...here.values()].filter(({ userId }) => !view.told.has(userId))
     const left = [...view.told.values()].filter(({ userId }) => !here.has(userId))
@@ -211,8 +249,7 @@ export function createPresence ({ broker, liveness, settings, log }: {
 
     async list (room) {
       const view = views.get(room)
-      const isKnown = view !== undefined && view.meanwhile === undefined
-      const here = collaborators(isKnown ? view.instances.values() : [await readAlive(room)])
+      const here = collaborators(view?.isKnown === true ? view.instances.values() : [await readAlive(room)])
       return { collaborators: here.size > settings.PRESENCE_MAX ? [] : [...here.values()], count: here.size }
     },
 
@@ -221,6 +258,7 @@ export function createPresence ({ broker, liveness, settings, log }: {
       for (const [room, view] of views) {
         dropSilent(room, view)
         schedule(room, view)
+        if (view.isDue) void read(room, view)
       }
       if (beats % BEATS_BETWEEN_READS === 0) void readAll()
     },

@@ -138,7 +138,8 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   function endMembership (room: RoomName, code: ErrorCode): void {
     dropRoomToken(roomKey(room))
     if (!memberships.has(roomKey(room))) return
-    forget(roomKey(room), 'left')
+    // Who is told to subscribe anew does not seem to leave meanwhile.
+    forget(roomKey(room), code === 'history/insufficient' ? 'disconnect' : 'left')
     const ended: Unsubscribed = { ...room, code, message: errorCodes[code].message }
     socket.emit('unsubscribed', ended)
   }

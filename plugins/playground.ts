@@ -1,0 +1,72 @@
+// The playground at `/`, and the client as browsers load it; outside production only.
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type {} from '@fastify/swagger'
+import fp from 'fastify-plugin'
+import { demoClaims, demoUsers, type DemoUser } from '../services/demo.ts'
+import { RoomcastError } from '../services/errors.ts'
+import { Answer, Failure, success } from '../services/protocol.ts'
+
+const types: Record<string, string> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8'
+}
+
+const playground: FastifyPluginAsyncTypebox = async fastify => {
+  const { config, authenticator } = fastify
+  if (config.NODE_ENV === 'production') return
+  const importmap = JSON.stringify({ imports: { 'socket.io-client': `${config.SOCKET_PATH}socket.io.esm.min.js` } })
+  const page = (await readFile(new URL('../playground/index.html', import.meta.url), 'utf8'))
+    .replace('{{importmap}}', () => importmap)
+    .replace('{{socketPath}}', () => config.SOCKET_PATH)
+
+  fastify.get('/', {
+    schema: { hide: true },
+    helmet: { contentSecurityPolicy: { useDefaults: false, directives: pageDirectives(importmap) } }
+  }, async (_request, reply) => reply.type(types['html'] as string).header('Cache-Control', 'no-cache').send(page))
+
+  for (const folder of ['playground', 'client']) await serve(folder)
+
+  /** A handful of files: read once, each with a route of its own, so that no path leads anywhere else. */
+  async function serve (folder: string): Promise<void> {
+    const base = new URL(`../${folder}/`, import.meta.url)
+    for (const file of await readdir(base)) {
+      const type = types[file.slice(file.lastIndexOf('.') + 1)]
+      if (type === undefined || file === 'index.html') continue
+      const content = await readFile(new URL(file, base), 'utf8')
+      fastify.get(`/${folder}/${file}`, { schema: { hide: true } }, async (_request, reply) => reply.type(type).header('Cache-Control', 'no-cache').send(content))
+    }
+  }
+
+  fastify.post('/playground/token', {
+    schema: {
+      hide: true,
+      body: Type.Object({ user: Type.Unsafe<DemoUser>(Type.String({ enum: demoUsers })) }),
+      response: { 200: Answer(Type.Object({ token: Type.String() })), '4xx': Failure }
+    }
+  }, async ({ body }, reply) => {
+    // With a configured key, tokens are the issuer's affair.
+    if (authenticator.signDemo === undefined) throw new RoomcastError('request/not-found', 'There are no demo tokens: a key is configured.')
+    reply.header('Cache-Control', 'no-store')
+    return success({ token: authenticator.signDemo(demoClaims(body.user)) })
+  })
+}
+
+export default fp(playground, { name: 'playground', fastify: '5.x', dependencies: ['config', 'auth', 'browsers'] })
+
+/** Own files and sockets only; the import map is the one inline script. */
+function pageDirectives (importmap: string) {
+  const hash = createHash('sha256').update(importmap).digest('base64')
+  return {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'", `'sha256-${hash}'`],
+    styleSrc: ["'self'"],
+    imgSrc: ["'self'", 'data:'],
+    connectSrc: ["'self'"],
+    baseUri: ["'none'"],
+    formAction: ["'none'"],
+    frameAncestors: ["'none'"]
+  }
+}

@@ -1,0 +1,16 @@
+// The people of the playground, who exist only where the service made its key itself.
+
+const DEMO_SECONDS = 24 * 3600
+
+const people = {
+  ann: { name: 'Ann', capabilities: { '*/*': ['subscribe', 'publish', 'presence', 'manage'] } },
+  leo: { name: 'Leo', capabilities: { '*/*': ['subscribe', 'publish', 'presence'] } }
+}
+
+export type DemoUser = keyof typeof people
+export const demoUsers = Object.keys(people) as DemoUser[]
+
+export function demoClaims (user: DemoUser): object {
+  const now = Math.floor(Date.now() / 1000)
+  return { sub: user, iat: now, exp: now + DEMO_SECONDS, ...people[user] }
+}

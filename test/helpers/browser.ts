@@ -1,0 +1,26 @@
+// A real Chromium, gone when the test is over.
+import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Test } from 'tap'
+
+export async function openBrowser (t: Test): Promise<Browser> {
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync'
+    ]
+  })
+  t.teardown(() => browser.close())
+  return browser
+}
+
+/** A page, and what went wrong on it: errors of scripts, refused resources, complaints of the console. */
+export async function openPage (browser: Browser, url: string, options: Parameters<Browser['newPage']>[0] = {}): Promise<{ page: Page, faults: string[] }> {
+  const page = await browser.newPage(options)
+  page.setDefaultTimeout(15_000)
+  const faults: string[] = []
+  page.on('pageerror', error => faults.push(error.message))
+  page.on('console', message => { if (['error', 'warning'].includes(message.type())) faults.push(message.text()) })
+  await page.goto(url)
+  return { page, faults }
+}

@@ -1,0 +1,122 @@
+// The playground in a real browser: two collaborators, two browsers on two instances, lost connections, recovery.
+import type { Page } from 'playwright-core'
+import { test } from 'tap'
+import { call, cluster, eventually, startInstance, startRedis, token } from './helpers/index.ts'
+import { openBrowser, openPage } from './helpers/browser.ts'
+
+const side = (page: Page, n: number) => page.locator('.side').nth(n)
+const fact = (page: Page, n: number, name: string) => side(page, n).locator(`[data-fact=${name}]`)
+const log = (page: Page, n: number) => side(page, n).locator('.log')
+
+async function connected (page: Page): Promise<void> {
+  for (const n of [0, 1]) {
+    await side(page, n).locator('.status', { hasText: 'connected' }).waitFor()
+    await log(page, n).getByText('In the room').waitFor()
+  }
+}
+
+async function say (page: Page, n: number, text: string): Promise<void> {
+  await side(page, n).getByLabel('Text to publish').fill(text)
+  await side(page, n).getByLabel('Text to publish').press('Enter')
+}
+
+test('in the demo two collaborators meet in one page: updates, cursors, presence, recovery, all by keyboard too', async t => {
+  const instance = await startInstance(t, { JWT_SECRET: '', NODE_ENV: '' })
+  await instance.ready()
+  const link = await eventually(() => /^http\S+#token=\S+$/m.exec(instance.output())?.[0])
+  const { page, faults } = await openPage(await openBrowser(t), link)
+  await connected(page)
+  t.strictSame(await page.locator('.side h2').allTextContents(), ['Ann', 'Leo'])
+  for (const n of [0, 1]) await fact(page, n, 'presence').filter({ hasText: /Ann.*2$/ }).waitFor()
+  t.match(await fact(page, 0, 'capabilities').textContent(), '*/*: subscribe, publish, presence, manage')
+  t.match(await fact(page, 0, 'instance').textContent(), /^[A-Za-z0-9]+$/)
+
+  await say(page, 0, 'Hello Leo')
+  for (const n of [0, 1]) {
+    await log(page, n).getByText('Hello Leo').waitFor()
+    await fact(page, n, 'position').getByText('#1').waitFor()
+  }
+
+  await side(page, 0).locator('.board').focus()
+  for (const key of ['ArrowRight', 'ArrowUp', 'Enter']) await page.keyboard.press(key)
+  await side(page, 1).locator('.cursor:not(.own)').waitFor()
+  await side(page, 1).locator('.mark').waitFor()
+  await fact(page, 1, 'position').getByText('#2').waitFor()
+
+  await side(page, 0).getByText('Miss three updates').click()
+  await log(page, 0).getByText('3 missed, all recovered').waitFor()
+  await log(page, 0).locator('.recovered').nth(2).waitFor()
+  t.equal(await log(page, 0).locator('.recovered').count(), 3)
+  t.equal(await log(page, 1).locator('.recovered').count(), 0, 'who stayed had nothing to recover')
+  t.equal(await fact(page, 0, 'recovered').textContent(), '3 updates')
+
+  await side(page, 1).getByText('Drop connection').click()
+  await log(page, 1).getByText('0 missed, all recovered').waitFor()
+  await side(page, 1).getByText('Go offline').click()
+  await side(page, 1).locator('.status', { hasText: 'offline' }).waitFor()
+  await say(page, 1, 'waits for me')
+  await say(page, 0, 'while Leo is away')
+  await side(page, 1).getByText('Come back').click()
+  for (const n of [0, 1]) await log(page, n).getByText('waits for me').waitFor()
+  await log(page, 1).locator('.recovered', { hasText: 'while Leo is away' }).waitFor()
+  t.strictSame(faults, [])
+})
+
+test('two browsers on two instances see each other, and a third in another room sees nothing', async t => {
+  const redis = await startRedis(t)
+  const [a, b] = await cluster(t, 2, { REDIS_URL: redis.url })
+  await Promise.all([a.ready(), b.ready()])
+  const [one, two] = await Promise.all([openBrowser(t), openBrowser(t)])
+  const ann = await openPage(one, `${a.url}/#token=${token({ sub: 'ann', name: 'Ann' })}`)
+  const bob = await openPage(two, `${b.url}/#token=${token({ sub: 'bob', name: 'Bob' })}`)
+  const eve = await openPage(two, `${b.url}/#room=acme/other&token=${token({ sub: 'eve', name: 'Eve' })}`)
+  for (const { page } of [ann, bob, eve]) await connected(page)
+  t.not(await fact(ann.page, 0, 'instance').textContent(), await fact(bob.page, 0, 'instance').textContent())
+  for (const { page } of [ann, bob]) {
+    await fact(page, 0, 'presence').filter({ hasText: 'Ann' }).filter({ hasText: 'Bob' }).waitFor()
+  }
+  await say(ann.page, 0, 'over Redis')
+  await say(bob.page, 1, 'and back')
+  for (const { page } of [ann, bob]) {
+    for (const n of [0, 1]) {
+      for (const text of ['over Redis', 'and back']) await log(page, n).getByText(text).waitFor()
+      await fact(page, n, 'position').getByText('#2').waitFor()
+    }
+  }
+  await say(eve.page, 0, 'only here')
+  await log(eve.page, 1).getByText('only here').waitFor()
+  t.notMatch(await eve.page.locator('main').textContent(), /over Redis|and back|Ann|Bob/)
+  t.equal(await log(ann.page, 0).getByText('only here').count(), 0)
+
+  await two.close()
+  await eventually(async () => !(await fact(ann.page, 0, 'presence').textContent())?.includes('Bob'), 15_000)
+  // With a configured key there are no demo tokens, and the browser's console says that it was refused.
+  t.strictSame(ann.faults.filter(text => !text.includes('404')), [])
+})
+
+test('the page has what it needs and no more: its own files, a strict policy, no demo tokens where a key is set', async t => {
+  const [open, production] = await Promise.all([startInstance(t), startInstance(t, { NODE_ENV: 'production' })])
+  const page = await fetch(`${open.url}/`)
+  t.equal(page.status, 200)
+  const policy = page.headers.get('content-security-policy') ?? ''
+  t.match(policy, /default-src 'none';script-src 'self' 'sha256-[^']+';style-src 'self'/)
+  t.notMatch(policy, /unsafe/)
+  const refused = await call(open.url, 'POST', '/playground/token', { body: { user: 'ann' } })
+  t.match([refused.status, refused.body.error?.code], [404, 'request/not-found'])
+  for (const path of ['/', '/client/index.js', '/playground/main.js', '/socket.io/socket.io.esm.min.js']) {
+    t.equal((await fetch(`${open.url}${path}`)).status, 200, path)
+    t.notOk((await fetch(`${production.url}${path}`)).ok, `${path} in production`)
+  }
+  for (const path of ['/playground/../package.json', '/playground/%2e%2e/package.json', '/client/index.ts']) {
+    t.equal((await fetch(`${open.url}${path}`)).status, 404, path)
+  }
+})
+
+test('without a token the page asks for one, and takes it', async t => {
+  const instance = await startInstance(t)
+  const { page } = await openPage(await openBrowser(t), instance.url)
+  await page.getByLabel('Token').fill(token({ sub: 'ann' }))
+  await page.keyboard.press('Enter')
+  await connected(page)
+  t.notOk(new URL(page.url()).search, 'nothing in the query')
+})
