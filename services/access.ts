@@ -30,3 +30,10 @@ export function authorize (capabilities: Capabilities, action: Action, room: Roo
   if (can(capabilities, action, room)) return
   throw new RoomcastError('auth/forbidden', `The token does not allow ${action} on ${roomKey(room)}: ask for one whose capabilities do.`)
 }
+
+/** What two tokens allow together. */
+export function add (one: Capabilities, other: Capabilities): Capabilities {
+  const of = (capabilities: Capabilities, resource: string) => Object.hasOwn(capabilities, resource) ? capabilities[resource] ?? [] : []
+  const resources = new Set([...Object.keys(one), ...Object.keys(other)])
+  return Object.fromEntries([...resources].map(resource => [resource, [...of(one, resource), ...of(other, resource)]]))
+}

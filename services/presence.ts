@@ -1,13 +1,13 @@
 // Presence: who is in a room, over all instances. An instance with members keeps the room's view: read once, then
 // changed by what the room's channel tells, and read again after a reconnect and now and then.
-import { createHash } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
 import type { Socket } from 'socket.io'
-import type { Broker, PresenceDelta, PresenceEntry } from './broker.ts'
+import type { Broker, PresenceDelta } from './broker.ts'
+import { collaborators, describe, type Sessions } from './collaborators.ts'
 import type { Identity } from './identity.ts'
 import type { Liveness } from './liveness.ts'
 import type { Log } from './log.ts'
-import type { Collaborator, PresenceChange, PresenceList } from './protocol.ts'
+import { applyDelta, createView, storedOf, takeSnapshot, type View } from './presence-view.ts'
+import type { PresenceChange, PresenceList } from './protocol.ts'
 import { roomName, type RoomKey } from './rooms.ts'
 import type { Settings } from './settings.ts'
 
@@ -16,31 +16,6 @@ const BEATS_BETWEEN_READS = 10
 
 const READS_AT_ONCE = 50
 const IN_DOUBT = ''
-
-type Sessions = Map<string, PresenceEntry>
-
-/** What this instance knows of one room. */
-interface View {
-  /** Sockets of this instance that are seen in the room. */
-  own: Sessions
-  /** By socket id, what the broker has of us, as text; empty where that is in doubt. */
-  stored: Map<string, string>
-  /** Whoever of this instance sees the others. */
-  watchers: Map<string, Socket>
-  /** All sessions, by instance. */
-  instances: Map<string, Sessions>
-  /** Who the watchers were told is here. */
-  told: Map<string, Collaborator>
-  /** What came while the view was being read. */
-  meanwhile: PresenceDelta[] | undefined
-  /** It was read at least once. */
-  isKnown: boolean
-  /** To be read again with the next heartbeat. */
-  isDue: boolean
-  /** By socket id, since when the broker has no word of it, though its instance lives and did not say that it left. */
-  doubted: Map<string, number>
-  timer: NodeJS.Timeout | undefined
-}
 
 export interface Presence {
   /** The socket sees and is seen; again with another identity to change what is seen. */
@@ -87,18 +62,7 @@ export function createPresence ({ broker, liveness, settings, log }: {
   }
 
   function openView (room: RoomKey): View {
-    const view: View = {
-      own: new Map(),
-      stored: new Map(),
-      watchers: new Map(),
-      instances: new Map(),
-      told: new Map(),
-      meanwhile: undefined,
-      isKnown: false,
-      isDue: false,
-      doubted: new Map(),
-      timer: undefined
-    }
+    const view = createView()
     views.set(room, view)
     void read(room, view)
     return view
@@ -138,39 +102,16 @@ export function createPresence ({ broker, liveness, settings, log }: {
     if (view.meanwhile !== undefined) return
     view.meanwhile = []
     try {
-      const snapshot = await broker.presence(room)
-      const before = view.instances
-      view.instances = new Map()
-      for (const { instance, entry } of snapshot) sessionsOf(view, instance).set(entry.socketId, entry)
-      view.stored = storedOf(view.instances.get(broker.instance) ?? new Map())
-      keepDoubted(view, before)
+      takeSnapshot(view, await broker.presence(room), broker.instance, settings.LEASE_MS)
       dropSilent(room, view)
-      view.isKnown = true
-      view.isDue = view.doubted.size > 0
     } catch (error) {
       view.isDue = true
       log.debug({ room, err: (error as Error).message }, 'presence was not read; again later')
     }
     const meanwhile = view.meanwhile
     view.meanwhile = undefined
-    for (const delta of meanwhile) apply(view, delta)
+    for (const delta of meanwhile) applyDelta(view, delta)
     schedule(room, view)
-  }
-
-  /** A broker that lost who is there is told again by every instance that reads it; until then nobody seems to leave. */
-  function keepDoubted (view: View, before: Map<string, Sessions>): void {
-    const doubted = new Map<string, number>()
-    const now = performance.now()
-    for (const [instance, sessions] of before) {
-      for (const [socketId, entry] of sessions) {
-        if (view.instances.get(instance)?.has(socketId) || (instance === broker.instance && !view.own.has(socketId))) continue
-        const since = view.doubted.get(socketId) ?? now
-        if (now - since > settings.LEASE_MS) continue
-        doubted.set(socketId, since)
-        sessionsOf(view, instance).set(socketId, entry)
-      }
-    }
-    view.doubted = doubted
   }
 
   /** For a room without a view here. */
@@ -183,21 +124,8 @@ export function createPresence ({ broker, liveness, settings, log }: {
     const view = views.get(room)
     if (view === undefined) return
     view.meanwhile?.push(delta)
-    apply(view, delta)
+    applyDelta(view, delta)
     schedule(room, view)
-  }
-
-  function apply (view: View, { instance, joined, left }: PresenceDelta): void {
-    const sessions = sessionsOf(view, instance)
-    for (const entry of joined) sessions.set(entry.socketId, entry)
-    for (const socketId of left) sessions.delete(socketId)
-    if (sessions.size === 0) view.instances.delete(instance)
-  }
-
-  function sessionsOf (view: View, instance: string): Sessions {
-    const sessions = view.instances.get(instance) ?? new Map<string, PresenceEntry>()
-    view.instances.set(instance, sessions)
-    return sessions
   }
 
   function tell (room: RoomKey, view: View): void {
@@ -277,43 +205,4 @@ export function createPresence ({ broker, liveness, settings, log }: {
       }))
     }
   }
-}
-
-/** Sessions as people: one user with three tabs is one collaborator. */
-function collaborators (all: Iterable<Sessions>): Map<string, Collaborator> {
-  const people = new Map<string, Collaborator>()
-  for (const sessions of all) {
-    for (const { socketId, person } of sessions.values()) {
-      const known = people.get(person.userId)
-      if (known === undefined) people.set(person.userId, { ...person, sessions: [socketId] })
-      else known.sessions.push(socketId)
-    }
-  }
-  return people
-}
-
-function describe ({ sub, name, email, picture }: Identity, isEmailShared: boolean): PresenceEntry['person'] {
-  return {
-    userId: sub,
-    displayName: name ?? sub,
-    ...isEmailShared && email !== undefined ? { email } : {},
-    photoURL: picture !== undefined && /^https?:\/\//.test(picture) ? picture : null,
-    color: colorOf(sub)
-  }
-}
-
-/** The same color everywhere: a hue from the user's id, of a lightness that is readable on light and dark. */
-export function colorOf (userId: string): string {
-  const hue = createHash('sha256').update(userId).digest().readUInt16BE(0) % 360
-  const [saturation, lightness] = [0.65, 0.5]
-  const channel = (n: number) => {
-    const k = (n + hue / 30) % 12
-    const value = lightness - saturation * Math.min(lightness, 1 - lightness) * Math.max(-1, Math.min(k - 3, 9 - k, 1))
-    return Math.round(255 * value).toString(16).padStart(2, '0')
-  }
-  return `#${channel(0)}${channel(8)}${channel(4)}`
-}
-
-function storedOf (sessions: Sessions): Map<string, string> {
-  return new Map([...sessions].map(([socketId, entry]) => [socketId, JSON.stringify(entry)]))
 }

@@ -1,6 +1,6 @@
 // One authenticated connection: its identity, the rooms it is in, and how both end.
 import type { Socket } from 'socket.io'
-import { authorize, can, type Action, type Capabilities } from './access.ts'
+import { add, authorize, can, type Action, type Capabilities } from './access.ts'
 import { RoomcastError, type ErrorCode, errorCodes } from './errors.ts'
 import type { Feed } from './feed.ts'
 import type { Identity } from './identity.ts'
@@ -8,10 +8,10 @@ import type { Member } from './member.ts'
 import type { Metrics } from './metrics.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import type { Presence } from './presence.ts'
-import type { Closing, Joined, StreamPosition, TokenExpiring, Unsubscribed } from './protocol.ts'
+import type { Closing, Joined, StreamPosition, Unsubscribed } from './protocol.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from './rooms.ts'
 import type { Settings } from './settings.ts'
-import { at } from './timer.ts'
+import { watchToken } from './token-watch.ts'
 
 /** After this long a connection that was told to close is cut off. */
 const CLOSE_GRACE_MS = 1000
@@ -76,7 +76,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   const memberships = new Map<RoomKey, Membership>()
   const roomTokens = new Map<RoomKey, RoomToken>()
   let identity = first
-  let cancelTimers = watchToken(first.expiresAt, {}, () => close('auth/token-expired'))
+  let cancelTimers = watchToken(socket, first.expiresAt, settings, {}, () => close('auth/token-expired'))
   let isOpen = true
 
   socket.once('disconnect', () => {
@@ -87,22 +87,9 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     roomTokens.clear()
   })
 
-  /** Tells the client ahead of a token's end, and acts at its end. */
-  function watchToken (expiresAt: number, room: Partial<RoomName>, onEnd: () => void): () => void {
-    const expiring: TokenExpiring = { expiresAt, ...room }
-    const cancelWarning = at(expiresAt - settings.TOKEN_EXPIRING_SECONDS * 1000, () => socket.emit('token_expiring', expiring))
-    const cancelEnd = at(expiresAt, onEnd)
-    return () => {
-      cancelWarning()
-      cancelEnd()
-    }
-  }
-
   function capabilities (room: RoomName): Capabilities {
     const added = roomTokens.get(roomKey(room))?.identity.capabilities
-    if (added === undefined) return identity.capabilities
-    const both = new Set([...Object.keys(identity.capabilities), ...Object.keys(added)])
-    return Object.fromEntries([...both].map(resource => [resource, [...actions(identity.capabilities, resource), ...actions(added, resource)]]))
+    return added === undefined ? identity.capabilities : add(identity.capabilities, added)
   }
 
   function allows (action: Action, room: RoomName): boolean {
@@ -198,7 +185,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       if (!isOpen) return
       cancelTimers()
       identity = fresh
-      cancelTimers = watchToken(fresh.expiresAt, {}, () => close('auth/token-expired'))
+      cancelTimers = watchToken(socket, fresh.expiresAt, settings, {}, () => close('auth/token-expired'))
       for (const room of [...memberships.keys()]) review(roomName(room), 'auth/forbidden')
     },
 
@@ -206,7 +193,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       if (!isOpen) return
       const key = roomKey(room)
       dropRoomToken(key)
-      const cancel = watchToken(added.expiresAt, room, () => {
+      const cancel = watchToken(socket, added.expiresAt, settings, room, () => {
         dropRoomToken(key)
         review(room, 'auth/token-expired')
       })
@@ -227,7 +214,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
           // So may a token, while the history was read.
           authorize(capabilities(roomName(room)), 'subscribe', roomName(room))
           assertRoomLeft(room)
-          if (before === undefined) metrics.subscriptions.inc()
+          if (!memberships.has(room)) metrics.subscriptions.inc()
           memberships.set(room, { feed, member })
           answer(joined)
           showPresence(roomName(room))
@@ -258,8 +245,4 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       outbox.terminate()
     }
   }
-}
-
-function actions (capabilities: Capabilities, resource: string): string[] {
-  return Object.hasOwn(capabilities, resource) ? capabilities[resource] ?? [] : []
 }
