@@ -29,7 +29,7 @@ function instanceOf (socket: Socket): string {
 /** The path goes out as it is spelt; fetch would tidy it up. */
 async function statusOf (url: string, method: string, path: string, bearer: string): Promise<number> {
   const { hostname, port } = new URL(url)
-  const sent = request({ hostname, port, method, path, headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' } })
+  const sent = request({ agent: false, hostname, port, method, path, headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' } })
   sent.end(method === 'POST' ? '{}' : undefined)
   const [response] = await once(sent, 'response') as [IncomingMessage]
   response.resume()
