@@ -81,7 +81,13 @@ function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
 
 /** All of the draining comes before `close`: once a `preClose` is pending, Fastify refuses requests. */
 async function leave (server: FastifyInstance, settings: Settings, log: FastifyBaseLogger): Promise<void> {
-  await drain({ readiness: server.readiness, sessions: server.sessions, settings, log })
+  const { readiness, sessions, io } = server
+  await drain({ readiness, sessions, countConnections: () => io.engine.clientsCount, settings, log })
+  // A request whose caller does not read its answer would keep the process for ever.
+  setTimeout(() => {
+    log.warn({ afterMs: settings.CLOSE_TIMEOUT_MS }, 'requests did not finish: ending without them')
+    process.exit(0)
+  }, settings.CLOSE_TIMEOUT_MS)
   await server.close()
   process.exit(0)
 }

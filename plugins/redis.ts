@@ -20,7 +20,7 @@ export function isRedisConfigured ({ REDIS_URL, REDIS_SENTINELS }: Settings): bo
   return REDIS_URL !== '' || REDIS_SENTINELS !== ''
 }
 
-function connect (config: Settings, connectionName: string): Redis {
+export function connect (config: Settings, connectionName: string): Redis {
   const options: RedisOptions = {
     connectionName: `roomcast-${connectionName}`,
     // A command is refused at once when the link is down, and never sent a second time behind our back.

@@ -1,19 +1,26 @@
 // The same checks at the HTTP door as at the socket door: TypeBox schemas, nothing coerced in a body.
-import { Value } from '@sinclair/typebox/value'
 import type { TSchema } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
 import fp from 'fastify-plugin'
 import { RoomcastError } from '../services/errors.ts'
-import { checker, describeFault } from '../services/validation.ts'
+import { checker, describeFault, fromText } from '../services/validation.ts'
 
 export default fp(async fastify => {
   fastify.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
     const check = checker(schema)
     return (given: unknown) => {
-      // A query string knows only texts.
-      const value = httpPart === 'querystring' ? Value.Convert(schema, given) : given
+      // A query string knows only texts, and may leave out what has a default.
+      const value = httpPart === 'querystring' ? fromTexts(schema, given) : given
       return check.Check(value) ? { value } : { error: new RoomcastError('request/invalid', describeFault(schema, value)) }
     }
   })
   // Answers are made from typed values; what a schema does not name is not there to be filtered out.
   fastify.setSerializerCompiler(() => answer => JSON.stringify(answer))
 }, { name: 'validation', fastify: '5.x' })
+
+function fromTexts (schema: TSchema, query: unknown): unknown {
+  const properties = schema['properties'] as Record<string, TSchema>
+  const values = Object.entries(query as Record<string, unknown>).map(([name, text]) =>
+    [name, Object.hasOwn(properties, name) ? fromText(properties[name] as TSchema, text) : text])
+  return Value.Default(schema, Object.fromEntries(values))
+}

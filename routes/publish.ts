@@ -9,6 +9,7 @@ import { parse } from '../services/validation.ts'
 const ESCAPED_BYTES = 6
 const REST_BYTES = 4096
 const BATCH_BYTES = 1_048_576
+const Batch = Type.Object({ updates: Type.Array(Type.Unknown(), { minItems: 1 }) })
 
 const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { config, metrics, publisher } = fastify
@@ -36,8 +37,11 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
     // Each update is checked by itself, so that a bad one fails alone.
     validatorCompiler: () => value => ({ value })
   }, async ({ body, identity }) => {
-    if (Array.isArray(body.updates) && body.updates.length > config.MAX_BATCH) metrics.limits.inc({ limit: 'batch' })
-    const { updates } = parse(Type.Object({ updates: Type.Array(Type.Unknown(), { minItems: 1, maxItems: config.MAX_BATCH }) }), body)
+    const { updates } = parse(Batch, body)
+    if (updates.length > config.MAX_BATCH) {
+      metrics.limits.inc({ limit: 'batch' })
+      throw new RoomcastError('request/invalid', `updates: more than ${config.MAX_BATCH} (MAX_BATCH): send several batches.`)
+    }
     return success({ results: await Promise.all(updates.map(update => publishOne(update))) })
 
     async function publishOne (update: unknown): Promise<Result<Receipt>> {
@@ -55,6 +59,8 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
 /** The caller's id of an update: in the body, or in the header that proxies know. */
 export function updateId ({ headers }: FastifyRequest, bodyId?: string): string | undefined {
   const header = headers['idempotency-key'] as string | undefined
+  // Made by our nginx for a caller that sent no header; nginx cannot see an id in the body.
+  if (header !== undefined && header === headers['x-request-id']) return bodyId ?? header
   if (header !== undefined && bodyId !== undefined && header !== bodyId) {
     throw new RoomcastError('request/invalid', 'Idempotency-Key and id differ: send one of them, or the same.')
   }

@@ -259,7 +259,7 @@ export function createFeed (options: FeedOptions): Feed {
 
   /** The feed alone can bring everything after `since`, and is not behind it. */
   function isAtHand (since: StreamPosition): boolean {
-    return isReached(since) && (since.offset === position || tail.get(since.offset + 1) !== undefined)
+    return isReached(since) && (since.offset === position || replay.reaches(since.offset + 1))
   }
 
   function isReached (since: StreamPosition): boolean {

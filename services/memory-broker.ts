@@ -99,11 +99,13 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
     const known = receiptKey === undefined ? undefined : receipts.get(receiptKey)
     if (known !== undefined && known.expiresAt > now()) return { ...known.receipt, duplicate: true }
 
+    // First, since it may throw: a room that took an offset must have its update.
     const text = JSON.stringify(publication.payload)
+    const payload: unknown = JSON.parse(text)
     const room = open(key, keep)
     room.offset++
     const update: NumberedUpdate = {
-      kind: 'update', epoch: room.epoch, offset: room.offset, publishedAt: now(), id: callerId ?? randomUUID(), event, payload: JSON.parse(text), userId, trace
+      kind: 'update', epoch: room.epoch, offset: room.offset, publishedAt: now(), id: callerId ?? randomUUID(), event, payload, userId, trace
     }
     append(key, room, { update, bytes: text.length }, keep)
     const handler = handlers.get(key)

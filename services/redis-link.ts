@@ -21,7 +21,7 @@ type ScriptedRedis = Redis & Record<ScriptName, (...args: Array<string | number>
 /** The Redis process at the other end of the command connection. */
 export interface RedisIdentity {
   runId: string
-  /** It keeps an append-only file: a restart loses nothing. */
+  /** It keeps an append-only file, and is no promoted replica: a new process has all that the one before it had. */
   durable: boolean
 }
 
@@ -104,7 +104,7 @@ export function createRedisLink ({ commands, subscriber, settings, log, metrics,
     if (commands.status !== 'ready') return
     try {
       const info = readInfo(await withTimeout(commands.info(), settings.PROBE_TIMEOUT_MS))
-      identity = { runId: info.run_id ?? '', durable: info.aof_enabled === '1' }
+      identity = { runId: info.run_id ?? '', durable: info.aof_enabled === '1' && (info.second_repl_offset ?? '-1') === '-1' }
       if (info.server_time_usec !== undefined) clock.sample(Number(info.server_time_usec) / 1000)
       if (info.maxmemory_policy?.startsWith('allkeys') === true && info.maxmemory !== '0') {
         log.warn({ policy: info.maxmemory_policy }, 'redis may evict history and positions: set maxmemory-policy to noeviction or volatile-ttl')

@@ -10,8 +10,8 @@ export function redisNames (prefix: string, room: string) {
     log: `${base}:log`,
     presence: `${base}:presence`,
     channel: `${base}:updates`,
-    // A colon inside a `sub` would let one user spell the receipts of another.
-    receipt: (sub: string, id: string) => `${base}:id:${sub.replaceAll('%', '%25').replaceAll(':', '%3A')}:${id}`
+    // Escaped, so that the colon after it is the first: `a` with `b:c` is not `a:b` with `c`.
+    receipt: (sub: string, id: string) => `${base}:id:${sub.replaceAll(/[%:]/g, encodeURIComponent)}:${id}`
   }
 }
 
@@ -55,10 +55,19 @@ const publish = `${room}
 if tonumber(now) > tonumber(ARGV[5]) then return { 'late', now } end
 if KEYS[3] then
   local receipt = redis.call('GET', KEYS[3])
-  if receipt then return { 'known', now, receipt } end
+  if receipt then
+    -- A script that died after the receipt left the meta behind.
+    local epoch, offset = string.match(receipt, '^(%S+) (%d+)')
+    local meta = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
+    if meta[1] == epoch and tonumber(meta[2]) < tonumber(offset) then redis.call('HSET', KEYS[1], 'offset', offset) end
+    return { 'known', now, receipt }
+  end
 end
 
 local epoch, offset = position()
+local remember = function (key, known)
+  redis.call('SET', key, epoch .. ' ' .. text(known), 'EX', ARGV[9])
+end
 local message
 local append = function ()
   message = '{"v":${ENVELOPE_VERSION},"kind":"update","epoch":"' .. epoch .. '","offset":' .. text(offset) .. ',"publishedAt":' .. now .. ',' .. ARGV[10]
@@ -75,15 +84,18 @@ if type(appended) == 'table' and appended.err then
   if KEYS[3] and last[2][4] == KEYS[3] then
     offset, message = top, last[2][2]
   else
+    -- That one's receipt is missing if the script died before it: the caller will repeat it.
+    if last[2][4] ~= '' then remember(last[2][4], top) end
     offset = top + 1
     appended = append()
     if type(appended) == 'table' and appended.err then return redis.error_reply(appended.err) end
   end
 end
+-- The receipt comes before the offset: as long as the log is ahead, the append above finds what lacks one.
+if KEYS[3] then remember(KEYS[3], offset) end
 redis.call('HSET', KEYS[1], 'offset', text(offset))
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 redis.call('EXPIRE', KEYS[2], ARGV[8])
-if KEYS[3] then redis.call('SET', KEYS[3], epoch .. ' ' .. text(offset), 'EX', ARGV[9]) end
 local instances = redis.call('PUBLISH', ARGV[6], message)
 if KEYS[3] then redis.call('APPEND', KEYS[3], ' ' .. instances) end
 return { 'new', now, epoch, offset, instances }

@@ -10,6 +10,8 @@ import type { Settings } from './settings.ts'
 
 /** Pages of history kept while someone replays, so that members at like positions share reads. */
 const PAGES_KEPT = 4
+/** How long they are kept after they were last of use: a crowd comes back over some seconds, not in one turn. */
+const PAGES_LINGER_MS = 1000
 
 /** What replay needs of its feed. */
 export interface ReplayFeed {
@@ -35,6 +37,8 @@ export interface Replay {
    * @param since only a hint from where history will be wanted; undefined when only the position is
    */
   read (since: number | undefined): Promise<HistoryRead>
+  /** Whether the update at an offset is at hand from the tail or an earlier read. */
+  reaches (offset: number): boolean
   /** Those whose read failed try again. */
   retry (): void
   members (): Iterable<Member>
@@ -51,6 +55,7 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
   let waiting: Array<{ since: number | undefined, resolve: (read: HistoryRead) => void, reject: (error: unknown) => void }> = []
   let isReading = false
   let retries: Array<() => void> = []
+  let forgetting: NodeJS.Timeout | undefined
 
   function entryAt (offset: number): Entry | undefined {
     const recent = feed.recent(offset)
@@ -60,6 +65,17 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
       const entry = first === undefined ? undefined : page[offset - first.update.offset]
       if (entry?.update.offset === offset) return entry
     }
+  }
+
+  function linger (): void {
+    forgetting ??= setTimeout(forget, PAGES_LINGER_MS).unref()
+    forgetting.refresh()
+  }
+
+  function forget (): void {
+    forgetting = undefined
+    if (members.size > 0 || isReading) linger()
+    else pages = []
   }
 
   /** Hands over what is at hand and fits; the last of it and the arrival are one synchronous step. */
@@ -72,7 +88,7 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
       member.position++
       metrics.recovered.inc()
     }
-    remove(member)
+    members.delete(member)
     feed.arrived(member)
     return 'arrived'
   }
@@ -97,7 +113,7 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
       const next = updates.find(update => update.offset > member.position)
       const isGone = next === undefined ? updates.length === 0 : next.offset !== member.position + 1
       if (isGone) {
-        remove(member)
+        members.delete(member)
         feed.lost(member)
       }
     } catch (error) {
@@ -126,6 +142,7 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
         const found = await broker.history(feed.room, from, limits)
         if (found.epoch === feed.epoch() && found.updates.length > 0) {
           pages = [found.updates.map(update => createEntry(feed.room, update)), ...pages].slice(0, PAGES_KEPT)
+          linger()
         }
         for (const { resolve } of batch) resolve(found)
       } catch (error) {
@@ -133,17 +150,6 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
       }
     }
     isReading = false
-    // Not before those who waited for this read have begun to use it.
-    setImmediate(forgetPages)
-  }
-
-  function forgetPages (): void {
-    if (members.size === 0 && !isReading) pages = []
-  }
-
-  function remove (member: Member): void {
-    members.delete(member)
-    forgetPages()
   }
 
   return {
@@ -152,8 +158,12 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
       members.add(member)
       void run(member)
     },
-    remove,
+    remove: member => { members.delete(member) },
     read,
+    reaches (offset) {
+      if (pages.length > 0) linger()
+      return entryAt(offset) !== undefined
+    },
     retry () {
       const all = retries
       retries = []
@@ -162,6 +172,8 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
     members: () => members,
     clear () {
       members.clear()
+      clearTimeout(forgetting)
+      forgetting = undefined
       pages = []
       for (const { reject } of waiting) reject(new RoomcastError('broker/unavailable'))
       waiting = []

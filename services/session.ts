@@ -48,6 +48,8 @@ export interface Session {
   renew (identity: Identity): void
   /** Adds a room token's actions until its end, or until the room is left. */
   addRoomToken (room: RoomName, identity: Identity): void
+  /** @throws RoomcastError `limit/rooms-per-socket` */
+  assertRoomLeft (room: RoomKey): void
   join (feed: Feed, since: StreamPosition | undefined, answer: (joined: Joined) => void): Promise<void>
   leave (room: RoomName): void
   /** The server ends a subscription; the client is told. */
@@ -142,6 +144,12 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     socket.emit('unsubscribed', ended)
   }
 
+  function assertRoomLeft (room: RoomKey): void {
+    if (memberships.has(room) || memberships.size < settings.MAX_ROOMS_PER_SOCKET) return
+    metrics.limits.inc({ limit: 'rooms-per-socket' })
+    throw new RoomcastError('limit/rooms-per-socket', `This socket is in ${settings.MAX_ROOMS_PER_SOCKET} rooms, the most it may be in: leave one first.`)
+  }
+
   function createMember (room: RoomKey): Member {
     return {
       position: 0,
@@ -206,6 +214,8 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       review(room, 'auth/forbidden')
     },
 
+    assertRoomLeft,
+
     async join (feed, since, answer) {
       const { room } = feed
       const member = createMember(room)
@@ -216,6 +226,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
           if (!isOpen) throw new RoomcastError('request/invalid', 'The connection ended meanwhile.')
           // So may a token, while the history was read.
           authorize(capabilities(roomName(room)), 'subscribe', roomName(room))
+          assertRoomLeft(room)
           if (before === undefined) metrics.subscriptions.inc()
           memberships.set(room, { feed, member })
           answer(joined)

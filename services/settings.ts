@@ -1,6 +1,7 @@
 // Every setting: name, unit, default and reason in one schema; read from the environment, checked at once, frozen.
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { fromText } from './validation.ts'
 
 const whole = (value: number, description: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER) =>
   Type.Integer({ default: value, description, minimum, maximum })
@@ -18,7 +19,7 @@ export const Settings = Type.Object({
   HOST: text('127.0.0.1', 'Address to listen on. 0.0.0.0 in a container. Not "localhost": it opens a second listener without Socket.IO.', { pattern: '^(?!localhost$).+$' }),
   PORT: whole(3000, 'Port to listen on.', 0, 65535),
   LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'How much to log. Tokens and payloads are never logged.'),
-  INSTANCE_NAME: text('', 'Name of this instance in logs, and in session ids, from which nginx routes long polling. Empty: made at start.', { pattern: '^[A-Za-z0-9]{0,32}$' }),
+  INSTANCE_NAME: text('', 'Name of this instance in logs, and in session ids, from which nginx routes long polling. A pod name fits. Empty: made at start.', { pattern: '^[A-Za-z0-9-]{0,63}$' }),
   REQUEST_TIMEOUT_MS: whole(10_000, 'A request must have arrived by then; against clients that send a byte at a time.', 1, LONGEST_TIMER_MS),
   TRUST_PROXY: text('', 'Addresses or ranges of the proxies whose X-Forwarded-For counts, comma-separated. Empty: none.'),
 
@@ -109,7 +110,8 @@ export const Settings = Type.Object({
   // Leaving
   EVENT_LOOP_MAX_DELAY_MS: whole(1000, 'An event loop that was late by this much over the last second makes the instance not ready.', 10),
   DRAIN_DELAY_SECONDS: whole(2, 'How long /readyz says 503 before clients are moved: the load balancer must see it first.', 0, 600),
-  DRAIN_SECONDS: whole(10, 'Over how long clients are moved away, in jittered batches.', 0, 600)
+  DRAIN_SECONDS: whole(10, 'Over how long clients are moved away, in jittered batches.', 0, 600),
+  CLOSE_TIMEOUT_MS: whole(10_000, 'How long requests under way may take to finish after that; then the process ends anyway.', 1, LONGEST_TIMER_MS)
 })
 
 export type Settings = Readonly<Static<typeof Settings>>
@@ -129,7 +131,7 @@ export function readSettings (env: Record<string, string | undefined>): Settings
   const settings: Record<string, unknown> = {}
   for (const [name, schema] of Object.entries<TSchema>(Settings.properties)) {
     const given = env[name]
-    const value = given === undefined || given === '' ? schema.default as unknown : Value.Convert(schema, given)
+    const value = given === undefined || given === '' ? schema.default as unknown : fromText(schema, given)
     settings[name] = value
     if (!Value.Check(schema, value)) faults.push(`${name} ${expectation(schema)}`)
   }

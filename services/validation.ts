@@ -1,6 +1,7 @@
 // Checks a value against its schema, and says what is wrong in one sentence; both doors use it.
 import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import type { Static, TSchema } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
 import { RoomcastError } from './errors.ts'
 
 const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>()
@@ -31,6 +32,14 @@ export function describeFault (schema: TSchema, value: unknown): string {
 export function parse<T extends TSchema> (schema: T, value: unknown): Static<T> {
   if (checker(schema).Check(value)) return value
   throw new RoomcastError('request/invalid', describeFault(schema, value))
+}
+
+/**
+ * What a text of the environment or of a query string stands for by its schema; the text itself if that is nothing.
+ * TypeBox alone would cut 1.5 to 1.
+ */
+export function fromText (schema: TSchema, text: unknown): unknown {
+  return schema.type === 'integer' && typeof text === 'string' && !/^-?\d+$/.test(text) ? text : Value.Convert(schema, text)
 }
 
 /** Without recursion of its own beyond `depth`: what is deeper could exhaust the stack. */

@@ -13,7 +13,7 @@ export const onSubscribe: Handler<SubscribePayload> = async (session, { workspac
   try {
     if (token !== undefined) await addRoomToken(session, room, token, context)
     authorize(session.capabilities(room), 'subscribe', room)
-    assertRoomLeft(session, key, context)
+    session.assertRoomLeft(key)
     const feed = await context.feeds.open(key)
     // A token can end while we wait for the broker.
     authorize(session.capabilities(room), 'subscribe', room)
@@ -39,10 +39,4 @@ async function addRoomToken (session: Session, room: RoomName, token: string, { 
   if (identity.sub !== session.identity().sub) throw new RoomcastError('auth/forbidden', "The room token is another user's: send one with the sub of the connection.")
   if (commands.isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
   session.addRoomToken(room, identity)
-}
-
-function assertRoomLeft (session: Session, key: string, { settings, metrics }: RequestContext): void {
-  if (session.isMember(key) || session.rooms().length < settings.MAX_ROOMS_PER_SOCKET) return
-  metrics.limits.inc({ limit: 'rooms-per-socket' })
-  throw new RoomcastError('limit/rooms-per-socket', `This socket is in ${settings.MAX_ROOMS_PER_SOCKET} rooms, the most it may be in: leave one first.`)
 }

@@ -158,15 +158,17 @@ test('time travel', async t => {
   })
 })
 
-test('one Sentinel failover, the master killed: told within 5 s of the new master, and the flow goes on', async t => {
-  const sentinel = await startSentinel(t)
-  const instances = await cluster(t, 2, { REDIS_SENTINELS: sentinel.addresses, REDIS_SENTINEL_NAME: sentinel.name })
-  await Promise.all(instances.map(instance => instance.ready()))
-  const { told, after, position } = await witnesses(t, instances, 'failover')
-  const before = position()
-  const telling = told()
-  t.equal(await sentinel.failover('crash'), sentinel.replica.port)
-  await assertTold(t, telling, performance.now())
-  await after(before)
-  await Promise.all(instances.map(instance => instance.ready()))
-})
+for (const appendonly of [false, true]) {
+  test(`one Sentinel failover, the master killed, append-only file ${appendonly ? 'on' : 'off'}: told within 5 s of the new master, and the flow goes on`, async t => {
+    const sentinel = await startSentinel(t, { appendonly })
+    const instances = await cluster(t, 2, { REDIS_SENTINELS: sentinel.addresses, REDIS_SENTINEL_NAME: sentinel.name })
+    await Promise.all(instances.map(instance => instance.ready()))
+    const { told, after, position } = await witnesses(t, instances, 'failover')
+    const before = position()
+    const telling = told()
+    t.equal(await sentinel.failover('crash'), sentinel.replica.port)
+    await assertTold(t, telling, performance.now())
+    await after(before)
+    await Promise.all(instances.map(instance => instance.ready()))
+  })
+}

@@ -21,10 +21,12 @@ export interface Child {
   resume (): void
 }
 
-export async function startChild (t: Scope, command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<Child> {
+export async function startChild (
+  t: Scope, command: string, args: string[], env: NodeJS.ProcessEnv = process.env, deathSignal = 'KILL'
+): Promise<Child> {
   // A tap process that is killed runs no teardown; Linux then kills the child for us, under the same pid.
   const [file, ...fileArgs] = process.platform === 'linux'
-    ? ['setpriv', '--pdeathsig', 'KILL', command, ...args]
+    ? ['setpriv', '--pdeathsig', deathSignal, command, ...args]
     : [command, ...args]
   const child = spawn(file ?? command, fileArgs, { env, stdio: ['ignore', 'pipe', 'pipe'] })
 

@@ -41,7 +41,7 @@ export async function startInstance (t: Scope, env: Record<string, string> = {})
   t.teardown(() => {
     if (!t.passing()) process.stderr.write(`── output of the instance at ${url}\n${child.output()}`)
   })
-  await untilReady(child, 'the service', () => answersOk(`${url}/livez`), 15_000)
+  await untilReady(child, 'the service', () => answersOk(`${url}/livez`), 30_000)
 
   return {
     url,

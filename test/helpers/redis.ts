@@ -86,10 +86,10 @@ export interface SentinelSetup {
   failover (how?: 'crash' | 'command'): Promise<number>
 }
 
-export async function startSentinel (t: Scope, { sentinels = 3, downAfterMs = 500 } = {}): Promise<SentinelSetup> {
+export async function startSentinel (t: Scope, { sentinels = 3, downAfterMs = 500, appendonly = false } = {}): Promise<SentinelSetup> {
   const name = 'main'
-  const master = await startRedis(t)
-  const replica = await startRedis(t, { args: ['--replicaof', HOST, String(master.port)] })
+  const master = await startRedis(t, { appendonly })
+  const replica = await startRedis(t, { appendonly, args: ['--replicaof', HOST, String(master.port)] })
   await eventually(async () => (await replica.client().info('replication')).includes('master_link_status:up'), 10_000)
 
   const config = [

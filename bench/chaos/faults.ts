@@ -1,0 +1,145 @@
+// The faults that the harness chooses from. Each is made, lasts, and is undone again.
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Random } from '../../test/helpers/random.ts'
+import type { Node, World } from './world.ts'
+
+export interface Fault {
+  name: string
+  /** The past is lost for good here: clients are told, and that is right. */
+  mayTell?: boolean
+  /** Resolves when it is undone: from then on the time to repair counts. */
+  run (world: World, random: Random): Promise<void>
+}
+
+const one = (world: World, random: Random) => world.nodes[random.below(world.nodes.length)] as Node
+
+async function every (intervalMs: number, times: number, act: () => Promise<unknown>): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    await act()
+    await pause(intervalMs)
+  }
+}
+
+const kill = (world: World, type: string) => world.client.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes')
+
+export const none: Fault = { name: 'none', run: () => pause(3000) }
+
+export const pubsubKilled: Fault = {
+  name: 'pub/sub connections killed every 200 ms',
+  run: world => every(200, 25, () => kill(world, 'pubsub'))
+}
+
+export const redisHangs: Fault = {
+  name: 'Redis stopped (SIGSTOP) for 5 s',
+  async run ({ redis }) {
+    redis.pause()
+    await pause(5000)
+    redis.resume()
+  }
+}
+
+export const redisRestarts: Fault = {
+  name: 'Redis killed and restarted with its append-only file',
+  async run ({ redis }) {
+    await redis.stop()
+    await pause(1000)
+    await redis.restart()
+  }
+}
+
+export const clientsAway: Fault = {
+  name: 'clients of one instance away for 5 s',
+  async run (world, random) {
+    const { edge } = one(world, random)
+    await edge.cut()
+    await pause(5000)
+    await edge.heal()
+  }
+}
+
+export const instanceKilled: Fault = {
+  name: 'instance killed (SIGKILL), clients move to another',
+  async run (world, random) {
+    const node = one(world, random)
+    const other = world.nodes.find(candidate => candidate !== node) as Node
+    node.isUp = false
+    node.edge.retarget(other.instance.port)
+    await node.instance.kill('SIGKILL')
+  }
+}
+
+export const faults: Fault[] = [
+  none,
+  pubsubKilled,
+  redisHangs,
+  redisRestarts,
+  clientsAway,
+  instanceKilled,
+  {
+    name: 'all connections to Redis killed, five times',
+    run: world => every(500, 5, async () => {
+      await kill(world, 'pubsub')
+      await kill(world, 'normal')
+    })
+  },
+  {
+    name: 'one instance cut off from Redis for 4 s',
+    async run (world, random) {
+      const { link } = one(world, random)
+      await link.cut()
+      await pause(4000)
+      await link.heal()
+    }
+  },
+  {
+    name: 'one instance behind a black hole for 4 s',
+    async run (world, random) {
+      const { link } = one(world, random)
+      link.blackhole()
+      await pause(4000)
+      await link.heal()
+    }
+  },
+  {
+    name: 'links of one instance half-open',
+    async run (world, random) { one(world, random).link.strand() }
+  },
+  {
+    name: 'slow network to Redis (80 ms each way) for 4 s',
+    async run (world, random) {
+      const { link } = one(world, random)
+      link.delay(80)
+      await pause(4000)
+      await link.heal()
+    }
+  },
+  {
+    name: 'all client connections dropped, five times',
+    run: world => every(700, 5, async () => { for (const { edge } of world.nodes) edge.dropAll() })
+  },
+  {
+    name: 'one instance stopped (SIGSTOP) for 2 s',
+    async run (world, random) {
+      const { instance } = one(world, random)
+      instance.pause()
+      await pause(2000)
+      instance.resume()
+    }
+  },
+  {
+    name: 'FLUSHALL',
+    mayTell: true,
+    async run ({ client }) { await client.flushall() }
+  },
+  {
+    name: 'Redis comes back empty',
+    mayTell: true,
+    async run ({ redis }) {
+      await redis.stop()
+      await rm(join(redis.dir, 'appendonlydir'), { recursive: true, force: true })
+      await redis.restart()
+    }
+  }
+]

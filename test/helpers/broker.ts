@@ -1,0 +1,64 @@
+// Brokers of both kinds without the service around them, and what is asked of them.
+import type { Test } from 'tap'
+import { connect } from '../../plugins/redis.ts'
+import type { Broker, HistoryRead, Message, NumberedUpdate, Publication } from '../../services/broker.ts'
+import type { Log } from '../../services/log.ts'
+import { createMemoryBroker } from '../../services/memory-broker.ts'
+import { createMetrics, type Metrics } from '../../services/metrics.ts'
+import { createRedisBroker } from '../../services/redis-broker.ts'
+import { readSettings } from '../../services/settings.ts'
+import { eventually } from './eventually.ts'
+
+export type Env = Record<string, string>
+
+const ROOM = 'acme/board-1'
+const silent = (): void => undefined
+export const silentLog: Log = { debug: silent, info: silent, warn: silent, error: silent }
+
+export function memoryBroker (t: Test, env: Env = {}): Broker {
+  const broker = createMemoryBroker({ instance: 'embedded', settings: readSettings(env) })
+  t.teardown(() => broker.close())
+  return broker
+}
+
+/** Does not wait for Redis; `connected` does. */
+export function redisBroker (t: Test, url: string, env: Env = {}, instance = 'one'): Broker & { metrics: Metrics } {
+  const settings = readSettings({ REDIS_URL: url, ...env })
+  const metrics = createMetrics()
+  const broker = createRedisBroker({
+    instance, commands: connect(settings, 'commands'), subscriber: connect(settings, 'subscriber'), settings, log: silentLog, metrics
+  })
+  t.teardown(() => broker.close())
+  return { ...broker, metrics }
+}
+
+export async function connected<T extends Broker> (broker: T): Promise<T> {
+  await eventually(() => broker.fault() === undefined)
+  return broker
+}
+
+/** An update of `ann` to `acme/board-1`, unless said otherwise. */
+export function publication (rest: Partial<Publication> = {}): Publication {
+  return { room: ROOM, event: 'MOVE', payload: { x: 1 }, userId: 'ann', sub: 'ann', ...rest }
+}
+
+export async function historyOf (broker: Broker, since = 0, limits = {}, room = ROOM): Promise<HistoryRead> {
+  return await broker.history(room, since, { maxUpdates: 1000, maxBytes: 1_000_000, ...limits })
+}
+
+export function offsets (updates: NumberedUpdate[]): number[] {
+  return updates.map(({ offset }) => offset)
+}
+
+/** Subscribes to a room, and keeps what comes. */
+export async function listenTo (broker: Broker, room = ROOM) {
+  const messages: Message[] = []
+  await broker.subscribe(room, message => { messages.push(message) })
+  return {
+    messages,
+    async until (count: number): Promise<Message[]> {
+      await eventually(() => messages.length >= count)
+      return messages
+    }
+  }
+}

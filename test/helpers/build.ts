@@ -1,0 +1,47 @@
+// The app in this process, on a Fastify set up as server.ts does, to be asked without a network.
+import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
+import type { Test } from 'tap'
+import app from '../../app.ts'
+import errors, { onError, onNotFound } from '../../plugins/errors.ts'
+import { eventually } from './eventually.ts'
+import type { Answer } from './http.ts'
+import { TEST_SECRET, token } from './token.ts'
+
+export async function build (t: Test, env: Record<string, string> = {}): Promise<FastifyInstance> {
+  const server = Fastify({ return503OnClosing: false, forceCloseConnections: true, frameworkErrors: onError })
+  t.teardown(() => server.close())
+  await server.register(errors)
+  server.setNotFoundHandler(onNotFound)
+  await server.register(app, { env: { JWT_SECRET: TEST_SECRET, ...env } })
+  await server.ready()
+  return server
+}
+
+/** Also waits until tokens are trusted: the commands given so far are known. */
+export async function buildReady (t: Test, env: Record<string, string> = {}): Promise<FastifyInstance> {
+  const server = await build(t, env)
+  await eventually(() => server.commands.isCaughtUp())
+  return server
+}
+
+export interface Injected<T> {
+  status: number
+  headers: Record<string, unknown>
+  body: Answer<T>
+  text: string
+}
+
+/** One request with a token that may do everything, unless said otherwise; a string is sent as it is. */
+export async function ask<T = Record<string, unknown>> (
+  server: FastifyInstance, method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH', url: string, body?: unknown, headers: Record<string, string> = {}
+): Promise<Injected<T>> {
+  const request: InjectOptions = {
+    method,
+    url,
+    headers: { authorization: `Bearer ${token({ sub: 'svc' })}`, ...body !== undefined && { 'content-type': 'application/json' }, ...headers },
+    ...body !== undefined && { payload: typeof body === 'string' ? body : JSON.stringify(body) }
+  }
+  const response = await server.inject(request)
+  const isJson = String(response.headers['content-type']).includes('json')
+  return { status: response.statusCode, headers: response.headers, body: isJson ? response.json<Answer<T>>() : {} as Answer<T>, text: response.body }
+}

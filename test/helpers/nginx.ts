@@ -1,0 +1,56 @@
+// A real nginx with deploy/nginx.conf in front of three instances.
+import { execFile } from 'node:child_process'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { nginxArgs, renderNginx } from '../../scripts/render-nginx.ts'
+import { startChild, untilReady } from './child.ts'
+import { freePort, HOST } from './ports.ts'
+import type { Scope } from './scope.ts'
+
+const configuration = new URL('../../deploy/nginx.conf', import.meta.url)
+
+export interface Nginx {
+  /** The door for browsers. */
+  url: string
+  /** The door for internal services. */
+  internalUrl: string
+  /** `nginx -s reload`. */
+  reload (): Promise<void>
+  accessLog (): Promise<string>
+  errorLog (): Promise<string>
+}
+
+/** @param ports of the instances with the INSTANCE_NAMEs a, b and c */
+export async function startNginx (t: Scope, [a, b, c]: [number, number, number]): Promise<Nginx> {
+  const dir = await mkdtemp(join(tmpdir(), 'roomcast-nginx-'))
+  t.teardown(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }))
+  // The workers are of another user.
+  await chmod(dir, 0o755)
+  const [port, internalPort] = [await freePort(), await freePort()]
+  await writeFile(join(dir, 'nginx.conf'), renderNginx(await readFile(configuration, 'utf8'), {
+    instances: [`${HOST}:${a}`, `${HOST}:${b}`, `${HOST}:${c}`],
+    listen: `${HOST}:${port}`,
+    listenInternal: `${HOST}:${internalPort}`,
+    dir
+  }))
+  // A plain user's PATH often leaves out sbin, where Debian puts nginx.
+  const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin` }
+  // Not KILL: a master that is killed leaves its workers behind.
+  const child = await startChild(t, 'nginx', nginxArgs(dir), env, 'TERM')
+  const log = (name: string) => readFile(join(dir, name), 'utf8')
+  t.teardown(async () => {
+    if (!t.passing()) process.stderr.write(`── nginx\n${child.output()}${await log('error.log')}`)
+    await child.kill('SIGTERM')
+  })
+  await untilReady(child, 'nginx', async () => (await fetch(`http://${HOST}:${port}/metrics`)).status === 404)
+
+  return {
+    url: `http://${HOST}:${port}`,
+    internalUrl: `http://${HOST}:${internalPort}`,
+    async reload () { await promisify(execFile)('nginx', [...nginxArgs(dir), '-s', 'reload'], { env }) },
+    accessLog: () => log('access.log'),
+    errorLog: () => log('error.log')
+  }
+}

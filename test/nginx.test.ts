@@ -1,0 +1,265 @@
+// deploy/nginx.conf with a real nginx in front of three instances: every client reaches its instance, also when one dies.
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
+import { readFile } from 'node:fs/promises'
+import { test, type Test } from 'tap'
+import type { Socket } from 'socket.io-client'
+import { errorCodes } from '../services/errors.ts'
+import { readSettings } from '../services/settings.ts'
+import type { Update } from '../services/protocol.ts'
+import {
+  call, connect, eventually, follow, noEvent, publish, roomEvent, startInstance, startNginx, startProxy, startRedis, subscribe, token, within, type Instance, type Proxy
+} from './helpers/index.ts'
+
+const NAMES = ['a', 'b', 'c'] as const
+
+async function startAll (t: Test) {
+  const redis = await startRedis(t)
+  const instances = await Promise.all(NAMES.map(name => startInstance(t, { REDIS_URL: redis.url, INSTANCE_NAME: name }))) as [Instance, Instance, Instance]
+  const [a, b, c] = instances
+  await Promise.all(instances.map(instance => instance.ready()))
+  return { redis, instances, nginx: await startNginx(t, [a.port, b.port, c.port]) }
+}
+
+/** The engine's session id begins with the name of the instance. */
+function instanceOf (socket: Socket): string {
+  return String((socket.io.engine as unknown as { id: string }).id).split('.')[0] ?? ''
+}
+
+/** The path goes out as it is spelt; fetch would tidy it up. */
+async function statusOf (url: string, method: string, path: string, bearer: string): Promise<number> {
+  const { hostname, port } = new URL(url)
+  const sent = request({ hostname, port, method, path, headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' } })
+  sent.end(method === 'POST' ? '{}' : undefined)
+  const [response] = await once(sent, 'response') as [IncomingMessage]
+  response.resume()
+  return response.statusCode ?? 0
+}
+
+function transportOf (socket: Socket): string {
+  return socket.io.engine.transport.name
+}
+
+test('three whole instances', async t => {
+  const { nginx, redis, instances } = await startAll(t)
+
+  await t.test('clients of one address are spread evenly, over both transports and the upgrade, and all hear the room alone', async t => {
+    // These stay, on two instances of three: those who come later must not all go to the third.
+    for (const sub of ['first', 'second']) await connect(t, nginx.url, { token: token({ sub }), transports: ['websocket'] })
+    const kinds = [['polling'], ['websocket'], ['polling', 'websocket']]
+    for (const transports of kinds) {
+      const sockets = await Promise.all(Array.from({ length: 30 }, (_, i) => connect(t, nginx.url, { token: token({ sub: `user-${i}` }), transports })))
+      const counts = NAMES.map(name => sockets.filter(socket => instanceOf(socket) === name).length)
+      t.ok(counts.every(count => count >= 8 && count <= 12), `${transports.join()} spread ${counts.join(', ')}`)
+      await eventually(() => sockets.every(socket => transportOf(socket) === transports.at(-1)), 10_000)
+
+      const room = transports.join('-')
+      const [outsider, ...members] = sockets as [Socket, ...Socket[]]
+      await subscribe(outsider, 'acme', 'elsewhere')
+      const followers = await Promise.all(members.map(member => follow(member, 'acme', room)))
+      await noEvent(outsider, roomEvent('acme', room), async () => {
+        const { status } = await publish(nginx.internalUrl, { workspaceId: 'acme', appId: room, event: 'HELLO', payload: 1 })
+        t.equal(status, 200)
+        await Promise.all(followers.map(follower => follower.until(1, 10_000)))
+        await subscribe(outsider, 'acme', 'barrier')
+      })
+      for (const socket of sockets) socket.close()
+    }
+  })
+
+  await t.test('a reload disconnects nobody, and newcomers are served', async t => {
+    const sockets = await Promise.all([['polling'], ['websocket'], ['polling', 'websocket'], ['websocket']].map(
+      (transports, i) => connect(t, nginx.url, { token: token({ sub: `user-${i}` }), transports })
+    ))
+    const followers = await Promise.all(sockets.map(socket => follow(socket, 'acme', 'reloaded')))
+    const ends: string[] = []
+    for (const socket of sockets) socket.on('disconnect', reason => { ends.push(reason) })
+    for (let n = 1; n <= 3; n++) {
+      await nginx.reload()
+      const newcomer = await connect(t, nginx.url, { token: token({ sub: `new-${n}` }), transports: ['websocket'] })
+      followers.push(await follow(newcomer, 'acme', 'reloaded'))
+      const { status } = await publish(nginx.internalUrl, { workspaceId: 'acme', appId: 'reloaded', event: 'N', payload: n })
+      t.equal(status, 200)
+      await Promise.all(followers.map(follower => follower.until(n, 10_000)))
+    }
+    t.strictSame(ends, [])
+  })
+
+  await t.test('from outside: internal routes are closed however they are spelt, the others are open', async t => {
+    const bearer = token()
+    const closed: Array<[string, string]> = [
+      ['GET', '/metrics'], ['GET', '/metrics/'], ['GET', '//metrics'], ['GET', '/METRICS'], ['GET', '/%6detrics'], ['GET', '/metrics?x=1'],
+      ['GET', '/api/../metrics'], ['GET', '/readyz'], ['GET', '/livez'],
+      ['POST', '/api/v1/publish'], ['POST', '/api/v1/publish/batch'], ['POST', '/api/v1/%70ublish'], ['POST', '/api/v1//publish'],
+      ['POST', '/api/v1%2Fpublish'], ['POST', '/api/v1/sessions/disconnect'], ['POST', '/api/v1/sessions/unsubscribe'], ['POST', '/api/v1/tokens/revoke']
+    ]
+    for (const [method, path] of closed) {
+      const status = await statusOf(nginx.url, method, path, bearer)
+      t.ok([403, 404].includes(status), `${method} ${path} answers ${status}`)
+    }
+    const put = await call(nginx.url, 'PUT', '/api/v1/apps/', { token: bearer, body: { workspaceId: 'acme', appId: 'board-1', displayName: 'Plans' } })
+    t.equal(put.status, 200)
+    t.equal((await call(nginx.url, 'GET', '/api/v1/health/')).status, 200)
+    t.equal((await call(nginx.url, 'GET', '/api/v1/workspaces/acme/apps/board-1/history?limit=10', { token: bearer })).status, 200)
+    t.equal((await call(nginx.internalUrl, 'GET', '/metrics')).status, 200)
+    t.equal((await call(nginx.internalUrl, 'POST', '/api/v1/sessions/disconnect', { token: bearer, body: { userId: 'nobody' } })).status, 200)
+  })
+
+  await t.test('a flood of newcomers from one address is held back, and those who are in are not', async t => {
+    const [a, b, c] = instances
+    // Of its own: the address is held back for a while after this.
+    const nginx = await startNginx(t, [a.port, b.port, c.port])
+    const member = await follow(await connect(t, nginx.url, { token: token(), transports: ['websocket'] }), 'acme', 'flooded')
+    const statuses: number[] = []
+    await within(30_000, 'the flood', Promise.all(Array.from({ length: 16 }, async () => {
+      while (statuses.length < 2500 && !statuses.includes(429)) {
+        const response = await fetch(`${nginx.url}/socket.io/?EIO=4&transport=polling`)
+        await response.text()
+        statuses.push(response.status)
+      }
+    })))
+    t.ok(statuses.filter(status => status === 200).length >= 1000, 'an office that comes back at once is let in')
+    t.ok(statuses.includes(429))
+    t.equal((await publish(nginx.internalUrl, { workspaceId: 'acme', appId: 'flooded', event: 'N', payload: 1 })).status, 200)
+    await member.until(1)
+  })
+
+  await t.test('while Redis is away publishers get 503 in the words of the service; a hiccup of each instance shuts nobody out', async t => {
+    const update = { workspaceId: 'acme', appId: 'outage', event: 'N', payload: 1 }
+    await redis.stop()
+    for (let n = 0; n < 30; n++) {
+      const { status, body } = await publish(nginx.internalUrl, update)
+      t.equal(status, 503)
+      t.match(body.error?.code, /^broker\//)
+    }
+    const newcomer = await connect(t, nginx.url, { token: token(), transports: ['websocket'] })
+    t.ok(newcomer.connected)
+    await redis.restart()
+    const { status } = await eventually(async () => {
+      const reply = await publish(nginx.internalUrl, update)
+      return reply.status === 200 && reply
+    }, 5000)
+    t.equal(status, 200)
+  })
+
+  await t.test('an instance that is killed: its clients are back on another within 3 s and whole, the others notice nothing', async t => {
+    const sockets = await Promise.all(Array.from({ length: 30 }, (_, i) => connect(t, nginx.url, {
+      token: token({ sub: `user-${i}` }), transports: i % 2 === 0 ? ['websocket'] : ['polling', 'websocket'], reconnection: true
+    })))
+    await eventually(() => sockets.every(socket => transportOf(socket) === 'websocket'), 10_000)
+    const followers = await Promise.all(sockets.map(socket => follow(socket, 'acme', 'killed')))
+    const victims = sockets.filter(socket => instanceOf(socket) === 'b')
+    const bystanders = sockets.filter(socket => instanceOf(socket) !== 'b')
+    const ends: string[] = []
+    for (const socket of bystanders) socket.on('disconnect', reason => { ends.push(reason) })
+    t.ok(victims.length > 0)
+
+    const killedAt = Date.now()
+    await instances[1]?.kill('SIGKILL')
+    const back = Promise.all(victims.map(socket => eventually(() => socket.connected && instanceOf(socket) !== 'b', 10_000).then(() => Date.now() - killedAt)))
+    for (let n = 1; n <= 40; n++) {
+      const { status } = await publish(nginx.internalUrl, { workspaceId: 'acme', appId: 'killed', event: 'N', payload: n })
+      t.equal(status, 200, `publish ${n} while an instance is gone`)
+    }
+    const times = await back
+    t.ok(Math.max(...times) < 3000, `back after ${Math.max(...times)} ms at most`)
+    for (const follower of followers) {
+      const updates = await follower.until(40, 10_000)
+      t.strictSame(updates.map(({ payload }) => payload), Array.from({ length: 40 }, (_, i) => i + 1))
+    }
+    t.strictSame(ends, [])
+  })
+
+  await t.test('no token and no query reaches a log, also when nginx has something to complain about', async t => {
+    const secret = token({ sub: 'leak' })
+    const socket = await connect(t, nginx.url, { token: secret, query: { token: secret }, transports: ['polling', 'websocket'] })
+    await subscribe(socket, 'acme', 'board-1')
+    await call(nginx.url, 'GET', `/api/v1/health/?token=${secret}`, { token: secret, headers: { referer: `http://x/?token=${secret}` } })
+    await Promise.all(instances.map(instance => instance.kill()))
+    const { status } = await call(nginx.url, 'GET', `/api/v1/health/?token=${secret}`, { token: secret })
+    t.equal(status, 502)
+    const lines = await eventually(async () => {
+      const found = (await nginx.accessLog()).trim().split('\n')
+      return found.some(line => line.includes('"status":"502"')) && found
+    })
+    t.ok(lines.some(line => (JSON.parse(line) as { path: string }).path === '/socket.io/'), 'requests are logged')
+    const [, body = ''] = secret.split('.')
+    for (const text of [lines.join('\n'), await nginx.errorLog(), ...instances.map(instance => instance.output())]) {
+      t.notMatch(text, body)
+      t.notMatch(text, 'token=')
+      t.notMatch(text, 'transport=')
+    }
+  })
+})
+
+test('a publish whose answer is lost goes to another instance, and is one update', async t => {
+  const { instances } = await startAll(t)
+  const [a, b, c] = await Promise.all(instances.map(({ port }) => startProxy(t, port))) as [Proxy, Proxy, Proxy]
+  const nginx = await startNginx(t, [a.port, b.port, c.port])
+  const follower = await follow(await connect(t, instances[2].url, { token: token() }), 'acme', 'board-1')
+  a.blackhole('toClient')
+  b.blackhole('toClient')
+
+  const bearer = token({ sub: 'svc-test' })
+  const update = (payload: unknown, more = {}) => ({ workspaceId: 'acme', appId: 'board-1', event: 'N', payload, ...more })
+  // Round robin: of three at once each instance gets one.
+  const replies = await Promise.all([
+    publish(nginx.internalUrl, update('plain')),
+    publish(nginx.internalUrl, update('with an id', { id: 'mine' })),
+    call(nginx.internalUrl, 'POST', '/api/v1/publish', { token: bearer, body: update('with a key'), headers: { 'Idempotency-Key': 'my-key' } })
+  ])
+  t.strictSame(replies.map(({ status }) => status), [200, 200, 200])
+  t.ok(replies.some(({ body }) => (body.data as { duplicate: boolean }).duplicate), 'the second instance knew it')
+  const ids = replies.map(({ body }) => (body.data as { id: string }).id)
+  t.strictSame(ids.slice(1), ['mine', 'my-key'], 'an id of the caller is kept')
+  t.match(ids[0], /^[0-9a-f]{32}$/)
+  const updates = await follower.until(3)
+  t.strictSame(updates.map(({ payload }) => payload).sort(), ['plain', 'with a key', 'with an id'])
+  t.strictSame(updates.map(({ id }: Update) => id).sort(), [...ids].sort())
+
+  await t.test('a key and an id of the caller that differ are still an error', async t => {
+    await Promise.all([a.heal(), b.heal()])
+    const { status, body } = await call(nginx.internalUrl, 'POST', '/api/v1/publish', {
+      token: bearer, body: update('x', { id: 'one' }), headers: { 'Idempotency-Key': 'other' }
+    })
+    t.equal(status, 400)
+    t.equal(body.error?.code, 'request/invalid')
+  })
+
+  await t.test('a batch has no key, and is not sent again', async t => {
+    for (const proxy of [a, b, c]) proxy.blackhole('toClient')
+    const { status } = await call(nginx.internalUrl, 'POST', '/api/v1/publish/batch', { token: bearer, body: { updates: [update('batch')] } })
+    t.equal(status, 504)
+    await follower.until(({ payload }) => payload === 'batch')
+    t.equal(follower.updates.filter(({ payload }) => payload === 'batch').length, 1)
+  })
+
+  await t.test('a publish that no instance answers is told in the words of the service', async t => {
+    const { status, body, headers } = await call(nginx.internalUrl, 'POST', '/api/v1/publish', { token: bearer, body: update('lost') })
+    t.equal(status, 503)
+    t.equal(headers.get('retry-after'), '1')
+    t.strictSame(body, {
+      status: 'ERROR',
+      data: null,
+      error: { code: 'broker/timeout', name: 'TimeoutError', message: errorCodes['broker/timeout'].message, retryable: true }
+    })
+    await follower.until(({ payload }) => payload === 'lost')
+    t.equal(follower.updates.filter(({ payload }) => payload === 'lost').length, 1)
+  })
+})
+
+test('the time-outs and sizes of nginx.conf fit the settings, and its answers the error table', async t => {
+  const text = await readFile(new URL('../deploy/nginx.conf', import.meta.url), 'utf8')
+  const settings = readSettings({})
+  const [, sockets = ''] = text.split('location /socket.io/')
+  const heartbeatMs = settings.PING_INTERVAL_MS + settings.PING_TIMEOUT_MS
+  for (const name of ['proxy_read_timeout', 'proxy_send_timeout']) {
+    const [, seconds] = new RegExp(`${name} (\\d+)s;`).exec(sockets) ?? []
+    t.ok(Number(seconds) * 1000 > heartbeatMs, `${name} ${seconds} s`)
+  }
+  const [, apiSeconds] = /proxy_read_timeout (\d+)s;/.exec(text) ?? []
+  t.ok(Number(apiSeconds) * 1000 > settings.PUBLISH_TIMEOUT_MS, 'an instance answers a publish before nginx gives up')
+  t.match(text, settings.SOCKET_PATH)
+  t.match(text, `"message":"${errorCodes['broker/timeout'].message}"`)
+  t.match(text, '1.30.2')
+})

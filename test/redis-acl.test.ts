@@ -1,0 +1,79 @@
+// The Redis user of docs/operations.md: everything works with it, and it can do nothing else.
+import { readFile } from 'node:fs/promises'
+import { test } from 'tap'
+import type { Redis } from 'ioredis'
+import { redisScripts } from '../services/redis-scripts.ts'
+import { call, cluster, connect, eventually, follow, HOST, nextEvent, noEvent, publish, roomEvent, startRedis, subscribe, token } from './helpers/index.ts'
+
+const PASSWORD = 'for-this-test-only'
+
+async function aclLine (): Promise<string[]> {
+  const text = await readFile(new URL('../docs/operations.md', import.meta.url), 'utf8')
+  const [line = ''] = /^ACL SETUSER .+$/m.exec(text) ?? []
+  return line.replace('PASSWORD', PASSWORD).split(' ')
+}
+
+/** What was refused. That a client tells its version is not needed, and Redis below 7.2 does not know it. */
+async function refused (client: Redis): Promise<string[]> {
+  const entries = await client.call('ACL', 'LOG') as unknown[]
+  return entries.map(entry => JSON.stringify(entry)).filter(entry => !entry.includes('setinfo'))
+}
+
+test('two instances do everything with that user', async t => {
+  const redis = await startRedis(t)
+  const admin = redis.client()
+  const [command = '', ...args] = await aclLine()
+  await admin.call(command, ...args)
+  const [a, b] = await cluster(t, 2, { REDIS_URL: `redis://roomcast:${PASSWORD}@${HOST}:${redis.port}`, ROOM_LINGER_MS: '0', POSITION_CHECK_MS: '200' })
+  await Promise.all([a.ready(), b.ready()])
+
+  const ann = await connect(t, a.url, { token: token({ sub: 'ann', jti: 'one' }) })
+  const bob = await connect(t, b.url, { token: token({ sub: 'bob' }) })
+  const eve = await connect(t, b.url, { token: token({ sub: 'eve' }) })
+  const follower = await follow(ann, 'acme', 'board-1')
+  await subscribe(bob, 'acme', 'board-2')
+  const joined = nextEvent(ann, 'presence')
+  await subscribe(eve, 'acme', 'board-1')
+  await joined
+
+  const update = { workspaceId: 'acme', appId: 'board-1', event: 'N', payload: 1 }
+  await noEvent(bob, roomEvent('acme', 'board-1'), async () => {
+    for (const more of [{}, { id: 'mine' }, { id: 'mine' }, { ephemeral: true }]) {
+      t.equal((await publish(b.url, { ...update, ...more })).status, 200, JSON.stringify(more))
+    }
+    await follower.until(({ offset }) => offset === undefined)
+    await subscribe(bob, 'acme', 'board-3')
+  })
+  t.equal(follower.position().offset, 2)
+  const bearer = token()
+  t.equal((await call(a.url, 'GET', '/api/v1/workspaces/acme/apps/board-1/history?limit=10', { token: bearer })).status, 200)
+  t.equal((await call(a.url, 'GET', '/api/v1/workspaces/acme/apps/board-1/presence', { token: bearer })).status, 200)
+  t.match((await call(a.url, 'POST', '/api/v1/sessions/disconnect', { token: bearer, body: { userId: 'eve' } })).body.data, { sockets: 1, complete: true })
+
+  // A room that goes back in time gets a new epoch.
+  const ended = nextEvent(ann, 'unsubscribed')
+  await admin.hset('roomcast:{acme/board-1}:meta', 'offset', '1')
+  t.match(await ended, { code: 'history/insufficient' })
+
+  t.match((await call(a.url, 'POST', '/api/v1/tokens/revoke', { token: bearer, body: { jti: 'one' } })).body.data, { sockets: 1, complete: true })
+  await eventually(async () => (await fetch(`${a.url}/readyz`)).ok && (await fetch(`${b.url}/readyz`)).ok)
+  t.strictSame(await refused(admin), [])
+})
+
+test('it may run every command of the scripts, and nothing outside its keys and channels', async t => {
+  const redis = await startRedis(t)
+  const admin = redis.client()
+  const [command = '', ...args] = await aclLine()
+  await admin.call(command, ...args)
+  const granted = args.filter(rule => rule.startsWith('+')).map(rule => rule.slice(1))
+  const used = Object.values(redisScripts).flatMap(({ lua }) => [...lua.matchAll(/redis\.p?call\('([A-Z]+)'/g)].map(([, name = '']) => name.toLowerCase()))
+  t.ok(used.length > 10)
+  t.strictSame([...new Set(used)].filter(name => !granted.includes(name)), [])
+
+  const user = redis.client()
+  await user.call('AUTH', 'roomcast', PASSWORD)
+  for (const words of [['GET', 'other:key'], ['PUBLISH', 'other', 'x'], ['KEYS', '*'], ['FLUSHALL'], ['CONFIG', 'GET', '*'], ['CLIENT', 'LIST'], ['ACL', 'LIST']]) {
+    const [name = '', ...rest] = words
+    await t.rejects(user.call(name, ...rest), /NOPERM|No permissions/, words.join(' '))
+  }
+})

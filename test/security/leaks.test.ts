@@ -1,0 +1,103 @@
+// What leaks nothing: error bodies and logs hold no stack, address, key name, token or payload, also when things break.
+import { inspect } from 'node:util'
+import Fastify from 'fastify'
+import { test, type Test } from 'tap'
+import app from '../../app.ts'
+import { call, connect, eventually, publish, rawRequest, startInstance, startRedis, subscribe, TEST_SECRET, token, type Instance } from '../helpers/index.ts'
+
+const PAYLOAD = 'payload-that-nobody-may-log'
+const SECRETS = ['Bearer', PAYLOAD, TEST_SECRET, 'secret-password']
+/** Stacks, files, addresses of Redis, names of keys and scripts. */
+const INSIDE = [/ at .*\(.*:\d+:\d+\)/, /node_modules/, /\.ts:\d+/, /roomcast:\{/, /:meta|:log\b|:updates/, /evalsha/i, /ECONNREFUSED.*\d/]
+
+function assertTight (t: Test, text: string, what: string, secrets: string[]): void {
+  for (const secret of [...SECRETS, ...secrets]) t.notOk(text.includes(secret), `${what} holds ${secret.slice(0, 20)}`)
+  for (const pattern of INSIDE) t.notMatch(text, pattern, what)
+}
+
+async function tryEverything (t: Test, { url, port }: Instance, bearer: string): Promise<string[]> {
+  const room = { workspaceId: 'acme', appId: 'board-1' }
+  const bodies = [
+    await publish(url, { ...room, event: 'N', payload: PAYLOAD }, bearer),
+    await publish(url, { ...room, event: 'N', payload: PAYLOAD, id: 'a' }, bearer),
+    await publish(url, { ...room, event: 'N', payload: PAYLOAD, ephemeral: true }, bearer),
+    await publish(url, { ...room, event: `not an event ${PAYLOAD}`, payload: PAYLOAD }, bearer),
+    await publish(url, { ...room, event: 'N', payload: PAYLOAD.repeat(3000) }, bearer),
+    await call(url, 'POST', '/api/v1/publish', { token: bearer, body: `{"payload":"${PAYLOAD}` }),
+    await call(url, 'POST', '/api/v1/publish', { token: bearer, body: PAYLOAD, headers: { 'content-type': `text/${PAYLOAD}` } }),
+    await call(url, 'PUT', '/api/v1/apps/', { token: bearer, body: { ...room, displayName: { [PAYLOAD]: 1 } } }),
+    await call(url, 'POST', '/api/v1/publish/batch', { token: bearer, body: { updates: [{ ...room, event: 'N', payload: PAYLOAD }, PAYLOAD] } }),
+    await call(url, 'GET', `/api/v1/workspaces/acme/apps/board-1/history?limit=1&epoch=${PAYLOAD}`, { token: bearer }),
+    await call(url, 'GET', '/api/v1/workspaces/acme/apps/board-1/history?limit=0', { token: bearer }),
+    await call(url, 'GET', `/api/v1/${PAYLOAD}?token=${bearer}`, { token: bearer }),
+    await call(url, 'POST', '/api/v1/tokens/revoke', { token: bearer, body: { jti: PAYLOAD } }),
+    await call(url, 'GET', '/readyz')
+  ].map(({ text }) => text)
+  bodies.push(await rawRequest(t, port, `POST /${PAYLOAD} HTTP/1.1\r\nAuthorization: Bearer ${bearer}\r\n${PAYLOAD}\r\n\r\n`))
+  const socket = await connect(t, url, { token: bearer }).then(socket => socket, (error: Error) => {
+    bodies.push(inspect({ message: error.message, data: (error as { data?: unknown }).data }))
+    return undefined
+  })
+  if (socket !== undefined) {
+    bodies.push(JSON.stringify(await socket.emitWithAck('publish', { ...room, event: 'N', payload: PAYLOAD })))
+    bodies.push(JSON.stringify(await socket.emitWithAck('publish', { ...room, event: PAYLOAD + '!', payload: PAYLOAD })))
+    bodies.push(JSON.stringify(await socket.emitWithAck('error', { message: PAYLOAD, stack: PAYLOAD })))
+    bodies.push(JSON.stringify(await socket.emitWithAck('authenticate', { token: `${bearer}x` })))
+    bodies.push(JSON.stringify(await subscribe(socket, 'acme', 'board-9')))
+    socket.close()
+  }
+  return bodies
+}
+
+/** The parts of a token that would give it away. */
+function partsOf (bearer: string): string[] {
+  return bearer.split('.').slice(1)
+}
+
+test('with Redis up, down, hanging and full: nothing leaks, at LOG_LEVEL=trace', async t => {
+  const redis = await startRedis(t, { args: ['--maxmemory-policy', 'noeviction'] })
+  const instance = await startInstance(t, { REDIS_URL: redis.url.replace('redis://', 'redis://default:secret-password@'), LOG_LEVEL: 'trace' })
+  await redis.client().config('SET', 'requirepass', 'secret-password')
+  await instance.ready(20_000)
+  const bearer = token({ sub: 'leaky' })
+  const bodies = await tryEverything(t, instance, bearer)
+
+  const admin = redis.client()
+  await admin.auth('secret-password')
+  await admin.config('SET', 'maxmemory', '1')
+  const full = await publish(instance.url, { workspaceId: 'acme', appId: 'board-1', event: 'N', payload: PAYLOAD }, bearer)
+  t.equal(full.status, 503)
+  bodies.push(...await tryEverything(t, instance, bearer))
+  await admin.config('SET', 'maxmemory', '0')
+
+  await admin.set('roomcast:{acme/broken}:meta', 'no hash')
+  bodies.push((await publish(instance.url, { workspaceId: 'acme', appId: 'broken', event: 'N', payload: PAYLOAD }, bearer)).text)
+
+  redis.pause()
+  bodies.push((await publish(instance.url, { workspaceId: 'acme', appId: 'board-1', event: 'N', payload: PAYLOAD }, bearer)).text)
+  redis.resume()
+  await redis.stop()
+  await eventually(async () => (await call(instance.url, 'GET', '/readyz')).status === 503, 10_000)
+  bodies.push(...await tryEverything(t, instance, bearer))
+
+  const secrets = [...partsOf(bearer), String(redis.port)]
+  for (const body of bodies) assertTight(t, body.replaceAll(String(instance.port), ''), 'an error body', secrets)
+  assertTight(t, instance.output(), 'the log', secrets)
+})
+
+test('the raw token is not kept on the socket after authentication, whichever way it came', async t => {
+  const server = Fastify()
+  await server.register(app, { env: { NODE_ENV: 'test', JWT_SECRET: TEST_SECRET } })
+  const url = await server.listen({ host: '127.0.0.1', port: 0 })
+  t.teardown(() => server.close())
+  const bearer = token()
+  await connect(t, url, { token: bearer })
+  await connect(t, url, { token: bearer, transports: ['websocket'] })
+  await connect(t, url, { extraHeaders: { authorization: `Bearer ${bearer}` } })
+  const sockets = [...server.io.sockets.sockets.values()]
+  t.equal(sockets.length, 3)
+  for (const socket of sockets) {
+    const { handshake, request: { headers, rawHeaders }, data } = socket
+    t.notOk(inspect({ handshake, headers, rawHeaders, data }, { depth: 10 }).includes(partsOf(bearer)[1] ?? bearer))
+  }
+})
