@@ -1,5 +1,6 @@
 // The service as a Fastify plugin. What it registers, in this order, is the table of contents.
 import fp from 'fastify-plugin'
+import asyncapi from './plugins/asyncapi.ts'
 import auth from './plugins/auth.ts'
 import broker from './plugins/broker.ts'
 import browsers from './plugins/browsers.ts'
@@ -10,6 +11,7 @@ import feeds from './plugins/feeds.ts'
 import inbox from './plugins/inbox.ts'
 import liveness from './plugins/liveness.ts'
 import metrics from './plugins/metrics.ts'
+import openapi from './plugins/openapi.ts'
 import playground from './plugins/playground.ts'
 import presence from './plugins/presence.ts'
 import probe from './plugins/probe.ts'
@@ -27,6 +29,8 @@ import roomRoutes from './routes/rooms.ts'
 import sessionRoutes from './routes/sessions.ts'
 
 export interface RoomcastOptions extends ConfigOptions {
+  /** Whether /openapi.json, /asyncapi.json and /docs/ are served; not where the host has its own at these addresses. Default: true. */
+  documents?: boolean
   /** Outside production, serves the playground at `/`: off by default, since that path is the host's. */
   playground?: boolean
 }
@@ -63,6 +67,11 @@ export default fp<RoomcastOptions>(async (fastify, options) => {
     open.addHook('onSend', async (_request, reply) => {
       if (fastify.readiness.isDraining()) reply.header('Connection', 'close')
     })
+    // Before the routes, which it is to see
+    if (options.documents !== false) {
+      await open.register(openapi)
+      await open.register(asyncapi)
+    }
     await open.register(healthRoutes)
     if (options.playground === true) await open.register(playground)
 

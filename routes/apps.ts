@@ -1,17 +1,21 @@
 // PUT /api/v1/apps/: an app of a workspace changed; its room hears UPDATE_APP.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Answer, AppChange, Failure, success, UpdateId } from '../services/protocol.ts'
+import { failures, WRITER } from '../services/failures.ts'
+import { Answer, AppChange, success, UpdateId } from '../services/protocol.ts'
 import { updateId } from './publish.ts'
 
 const appRoutes: FastifyPluginAsyncTypebox = async fastify => {
   for (const url of ['/apps/', '/apps']) {
     fastify.put(url, {
       schema: {
+        operationId: 'changeApp',
+        tags: ['publish'],
         summary: 'Tell a room that its app changed',
+        description: 'Publishes `UPDATE_APP` with the payload `{ id, displayName, workspaceID }` to the room.',
         hide: url === '/apps',
         headers: Type.Object({ 'idempotency-key': Type.Optional(UpdateId) }),
         body: AppChange,
-        response: { 200: Answer(AppChange), '4xx': Failure, '5xx': Failure }
+        response: { 200: Answer(AppChange), ...failures(...WRITER, 'limit/publish-rate') }
       }
     }, async request => {
       const { workspaceId, appId, displayName } = request.body

@@ -1,5 +1,6 @@
 // Health for callers of the API, for the process's supervisor, and for the load balancer.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ANY_CALLER, failures } from '../services/failures.ts'
 import { Answer, success } from '../services/protocol.ts'
 
 const Health = Answer(Type.Object({ health: Type.Literal('ok') }))
@@ -11,16 +12,23 @@ const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
   for (const url of ['/api/v1/health/', '/api/v1/health']) {
     fastify.get(url, {
-      schema: { summary: 'Whether the API answers', hide: !url.endsWith('/'), response: { 200: Health } }
+      schema: {
+        operationId: 'health', tags: ['health'], summary: 'Whether the API answers', hide: !url.endsWith('/'), response: { 200: Health, ...failures(...ANY_CALLER) }
+      }
     }, async () => success({ health: 'ok' as const }))
   }
 
   fastify.get('/livez', {
-    schema: { summary: 'The process runs', response: { 200: Live } }
+    schema: { operationId: 'live', tags: ['health'], summary: 'The process runs', response: { 200: Live, ...failures(...ANY_CALLER) } }
   }, async () => ({ live: true as const }))
 
   fastify.get('/readyz', {
-    schema: { summary: 'The instance should get traffic: a probe came back through the broker lately', response: { 200: Ready, 503: Ready } }
+    schema: {
+      operationId: 'ready',
+      tags: ['health'],
+      summary: 'The instance should get traffic: a probe came back through the broker lately',
+      response: { 200: Ready, ...failures(...ANY_CALLER), 503: Ready }
+    }
   }, async (_request, reply) => {
     const reasons = readiness.faults()
     if (reasons.length > 0) reply.code(503).header('Retry-After', 1)
@@ -28,8 +36,12 @@ const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
   })
 
   fastify.get('/metrics', {
-    schema: { summary: 'Metrics for Prometheus', response: { 200: Type.String() } },
-    serializerCompiler: () => text => text as string
+    schema: {
+      operationId: 'metrics',
+      tags: ['health'],
+      summary: 'Metrics for Prometheus',
+      response: { 200: { content: { 'text/plain': { schema: Type.String() } } }, ...failures(...ANY_CALLER) }
+    }
   }, async (_request, reply) => {
     reply.type(metrics.registry.contentType)
     return await metrics.registry.metrics()

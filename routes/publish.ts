@@ -2,7 +2,8 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { RoomcastError, toRoomcastError } from '../services/errors.ts'
-import { Answer, Failure, failure, HttpPublish, Receipt, success, UpdateId, type Result } from '../services/protocol.ts'
+import { failureOf, failures, TOKEN_BEARER, WRITER } from '../services/failures.ts'
+import { Answer, failure, HttpPublish, Receipt, success, UpdateId, type Result } from '../services/protocol.ts'
 import { parse } from '../services/validation.ts'
 
 /** A payload may come with every byte escaped, as \u00XX; the rest of an update is small. */
@@ -11,6 +12,8 @@ const REST_BYTES = 4096
 const BATCH_BYTES = 1_048_576
 const Batch = Type.Object({ updates: Type.Array(Type.Unknown(), { minItems: 1 }) })
 
+const PUBLISH_CODES = [...WRITER, 'limit/publish-rate'] as const
+
 const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { config, metrics, publisher } = fastify
   const bodyLimit = config.MAX_PAYLOAD_BYTES * ESCAPED_BYTES + REST_BYTES
@@ -18,21 +21,28 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.post('/publish', {
     bodyLimit,
     schema: {
+      operationId: 'publish',
+      tags: ['publish'],
       summary: 'Publish an update to a room',
       description: 'Answers when the broker has it. Repeating an `id`, or an `Idempotency-Key`, publishes nothing and answers what the first one got.',
       headers: Type.Object({ 'idempotency-key': Type.Optional(UpdateId) }),
       body: HttpPublish,
-      response: { 200: Answer(Receipt), '4xx': Failure, '5xx': Failure }
+      response: { 200: Answer(Receipt), ...failures(...PUBLISH_CODES) }
     }
   }, async request => success(await publisher.publish(request.identity, { ...request.body, id: updateId(request, request.body.id) })))
 
   fastify.post('/publish/batch', {
     bodyLimit: BATCH_BYTES,
     schema: {
+      operationId: 'publishBatch',
+      tags: ['publish'],
       summary: 'Publish up to MAX_BATCH updates',
       description: 'Results come in the order of the updates; one bad update does not stop the others.',
-      body: Type.Object({ updates: Type.Array(Type.Unsafe<unknown>(HttpPublish), { minItems: 1 }) }),
-      response: { 200: Answer(Type.Object({ results: Type.Array(Type.Union([Answer(Receipt), Failure])) })), '4xx': Failure, '5xx': Failure }
+      body: Type.Object({ updates: Type.Array(Type.Unsafe<unknown>(HttpPublish), { minItems: 1, maxItems: config.MAX_BATCH }) }),
+      response: {
+        200: Answer(Type.Object({ results: Type.Array(Type.Union([Answer(Receipt), failureOf(PUBLISH_CODES)])) })),
+        ...failures(...TOKEN_BEARER, 'publish/payload-too-large')
+      }
     },
     // Each update is checked by itself, so that a bad one fails alone.
     validatorCompiler: () => value => ({ value })

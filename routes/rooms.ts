@@ -2,7 +2,8 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { authorize } from '../services/access.ts'
 import { RoomcastError } from '../services/errors.ts'
-import { Answer, Epoch, Failure, HistoryPage, Offset, PresenceList, RoomRef, success } from '../services/protocol.ts'
+import { failures, READER } from '../services/failures.ts'
+import { Answer, Epoch, HistoryPage, Offset, PresenceList, RoomRef, success } from '../services/protocol.ts'
 import { isRecoverable } from '../services/recovery.ts'
 import { publicUpdate } from '../services/relay.ts'
 import { roomKey } from '../services/rooms.ts'
@@ -11,22 +12,25 @@ const DEFAULT_LIMIT = 100
 
 const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { broker, presence, config } = fastify
+  const defaultLimit = Math.min(DEFAULT_LIMIT, config.HISTORY_SIZE)
 
   fastify.get('/workspaces/:workspaceId/apps/:appId/history', {
     schema: {
+      operationId: 'history',
+      tags: ['rooms'],
       summary: 'What came after an offset, and the position of the room',
       description: 'Without epoch and offset: from the oldest update that is kept. Page on from the offset of the last update.',
       params: RoomRef,
       querystring: Type.Object({
         epoch: Type.Optional(Epoch),
         offset: Type.Optional(Offset),
-        limit: Type.Integer({ minimum: 0, maximum: config.HISTORY_SIZE, default: Math.min(DEFAULT_LIMIT, config.HISTORY_SIZE) })
+        limit: Type.Optional(Type.Integer({ minimum: 0, maximum: config.HISTORY_SIZE, default: defaultLimit }))
       }),
-      response: { 200: Answer(HistoryPage), '4xx': Failure, '5xx': Failure }
+      response: { 200: Answer(HistoryPage), ...failures(...READER) }
     },
   }, async ({ identity, params, query }) => {
     authorize(identity.capabilities, 'subscribe', params)
-    const { epoch, offset, limit } = query
+    const { epoch, offset, limit = defaultLimit } = query
     if ((epoch === undefined) !== (offset === undefined)) throw new RoomcastError('request/invalid', 'epoch and offset belong together: send both, or neither.')
     const room = roomKey(params)
     const kept = await broker.history(room, offset ?? 0, { maxUpdates: limit, maxBytes: config.HISTORY_READ_BYTES })
@@ -42,9 +46,11 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
   fastify.get('/workspaces/:workspaceId/apps/:appId/presence', {
     schema: {
+      operationId: 'presence',
+      tags: ['rooms'],
       summary: 'Who is in the room, over all instances',
       params: RoomRef,
-      response: { 200: Answer(PresenceList), '4xx': Failure, '5xx': Failure }
+      response: { 200: Answer(PresenceList), ...failures(...READER) }
     }
   }, async ({ identity, params }) => {
     authorize(identity.capabilities, 'presence', params)

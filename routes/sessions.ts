@@ -1,29 +1,30 @@
 // POST sessions/disconnect, sessions/unsubscribe and tokens/revoke: an operator ends access, on every instance.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { authorize, EVERYWHERE } from '../services/access.ts'
-import { Answer, CommandResult, DisconnectCommand, Failure, RevokeCommand, success, UnsubscribeCommand } from '../services/protocol.ts'
+import { failures, WRITER } from '../services/failures.ts'
+import { Answer, CommandResult, DisconnectCommand, RevokeCommand, success, UnsubscribeCommand } from '../services/protocol.ts'
 
-const response = { 200: Answer(CommandResult), '4xx': Failure, '5xx': Failure }
+const response = { 200: Answer(CommandResult), ...failures(...WRITER) }
 
 const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { commands } = fastify
 
   fastify.post('/sessions/disconnect', {
-    schema: { summary: 'End all connections of a user', body: DisconnectCommand, response }
+    schema: { operationId: 'disconnect', tags: ['operators'], summary: 'End all connections of a user', body: DisconnectCommand, response }
   }, async ({ identity, body }) => {
     authorize(identity.capabilities, 'manage', EVERYWHERE)
     return success(await commands.execute({ do: 'disconnect', target: { userId: body.userId } }))
   })
 
   fastify.post('/sessions/unsubscribe', {
-    schema: { summary: 'Take a user out of a room', body: UnsubscribeCommand, response }
+    schema: { operationId: 'unsubscribe', tags: ['operators'], summary: 'Take a user out of a room', body: UnsubscribeCommand, response }
   }, async ({ identity, body: { userId, workspaceId, appId } }) => {
     authorize(identity.capabilities, 'manage', { workspaceId, appId })
     return success(await commands.execute({ do: 'unsubscribe', target: { userId, workspaceId, appId } }))
   })
 
   fastify.post('/tokens/revoke', {
-    schema: { summary: 'Refuse a token, or all tokens of a user issued before a time', body: RevokeCommand, response }
+    schema: { operationId: 'revoke', tags: ['operators'], summary: 'Refuse a token, or all tokens of a user issued before a time', body: RevokeCommand, response }
   }, async ({ identity, body }) => {
     authorize(identity.capabilities, 'manage', EVERYWHERE)
     const target = 'jti' in body ? { jti: body.jti } : { userId: body.userId, issuedBefore: body.issuedBefore }

@@ -93,7 +93,7 @@ export const AuthenticateRequest = Type.Object({ token: TokenText })
 
 export const AppChange = Type.Object({
   ...RoomRef.properties,
-  displayName: Type.String({ minLength: 1, maxLength: 1024 })
+  displayName: Type.String({ minLength: 1, maxLength: 1024, examples: ['Plans'] })
 })
 export type AppChange = Static<typeof AppChange>
 

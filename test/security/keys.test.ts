@@ -1,5 +1,5 @@
 // Keys: static ones, rotation, and an issuer's key set that is never trusted with more than its keys.
-import t, { test } from 'tap'
+import { test } from 'tap'
 import { eventually, startInstance, TEST_SECRET, token, type Instance } from '../helpers/index.ts'
 import { startIssuer } from './issuer.ts'
 import { hmacSigner, keyPairSigner, signed } from './vectors.ts'

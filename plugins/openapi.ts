@@ -1,0 +1,90 @@
+// /openapi.json: the HTTP side as OpenAPI 3.1, from the schemas of the routes; outside production also as pages under /docs/.
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { TObject, TSchema } from '@sinclair/typebox'
+import fp from 'fastify-plugin'
+import type { FastifySchema } from 'fastify'
+import { exampleOf } from '../services/examples.ts'
+import { plain, type Components } from '../services/json-schema.ts'
+import { packageInfo } from '../services/package-info.ts'
+
+const BEARER = 'bearer'
+/** Scripts and styles of the page come from this instance only. */
+const UI_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
+
+const tags = [
+  { name: 'publish', description: 'Updates into rooms. Needs `publish` on the room.' },
+  { name: 'rooms', description: 'What is in a room. History needs `subscribe` on it, presence `presence`.' },
+  { name: 'operators', description: 'Ends access, on every instance. Needs `manage`, on the room or on `*/*`.' },
+  { name: 'health', description: 'For supervisors, load balancers and Prometheus; no token.' }
+]
+
+// Registered in the service's own context: a host's @fastify/swagger has its own decorator, routes and document.
+export default fp(async fastify => {
+  const components: Components = {}
+
+  await fastify.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Roomcast',
+        version: packageInfo.version,
+        license: { name: packageInfo.license, identifier: packageInfo.license } as { name: string },
+        description: `${packageInfo.description}\n\nEvery answer is \`{ status, data, error }\` with a true HTTP status. The socket side is described in /asyncapi.json.`
+      },
+      servers: [{ url: '/', description: 'this instance' }],
+      tags,
+      components: {
+        securitySchemes: {
+          [BEARER]: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Claims: `sub`, `exp`, and `capabilities`, for example `{ "acme/board-1": ["subscribe", "publish"] }`.' }
+        }
+      }
+    },
+    convertConstToEnum: false,
+    transform: ({ schema, url }) => ({ schema: document(schema), url }),
+    transformObject: documents => {
+      const { openapiObject } = documents as { openapiObject: { components: object } }
+      return { ...openapiObject, components: { ...openapiObject.components, schemas: components } }
+    }
+  })
+
+  // Made once, and at boot, where a fault shows.
+  fastify.addHook('onReady', async () => { fastify.swagger() })
+  fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
+
+  if (fastify.config.NODE_ENV !== 'production') {
+    await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: UI_POLICY })
+  }
+
+  /** The schema of a route in the words of OpenAPI, with examples. Not kept in the route itself, where a host's document would meet it. */
+  function document (schema: FastifySchema | undefined): FastifySchema {
+    if (schema === undefined || schema.hide === true) return { hide: true }
+    const { body, headers, params, querystring, response, ...rest } = schema
+    return {
+      ...rest,
+      // What can answer that a token is missing needs one.
+      security: Object.hasOwn(response as object, 401) ? [{ [BEARER]: [] }] : [],
+      ...body === undefined ? {} : { body: withExample(body as TSchema) },
+      ...headers === undefined ? {} : { headers: withExamples(headers as TObject) },
+      ...params === undefined ? {} : { params: withExamples(params as TObject) },
+      ...querystring === undefined ? {} : { querystring: withExamples(querystring as TObject) },
+      response: Object.fromEntries(Object.entries(response as Record<string, TSchema>).map(([status, answer]) => [status, answerOf(answer)]))
+    }
+  }
+
+  function answerOf (answer: TSchema): object {
+    const { description = 'Success', ...schema } = answer as TSchema
+    if (schema.type === undefined) return { ...schema, 'x-response-description': description }
+    const documented = 'x-examples' in schema ? plain(schema as TSchema, components) : withExample(schema as TSchema)
+    return { ...documented, 'x-response-description': description }
+  }
+
+  function withExample (schema: TSchema): object {
+    return { ...plain(schema, components), examples: [exampleOf(schema)] }
+  }
+
+  function withExamples (schema: TObject): object {
+    const properties = Object.entries(schema.properties).map(([name, part]) => [name, { ...plain(part, components), examples: [exampleOf(part, name)] }])
+    return { ...plain(schema, components), properties: Object.fromEntries(properties) }
+  }
+}, { name: 'openapi', fastify: '5.x', dependencies: ['config', 'auth'] })

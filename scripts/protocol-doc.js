@@ -1,0 +1,77 @@
+// Writes the generated tables of docs/protocol.md from the build; with --check, fails when they are stale.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createAsyncApi } from '../dist/services/asyncapi.js'
+import { messageAt } from '../dist/services/asyncapi-page.js'
+import { errorCodes } from '../dist/services/errors.js'
+import { readSettings } from '../dist/services/settings.js'
+
+const document = createAsyncApi(readSettings({ NODE_ENV: 'test' }))
+const tables = { 'client-events': clientEvents, 'server-events': serverEvents, 'error-codes': errors }
+const isCheck = process.argv.includes('--check')
+
+const file = new URL('../docs/protocol.md', import.meta.url)
+const before = readFileSync(file, 'utf8')
+const after = before.replaceAll(/(<!-- generated: ([\w-]+) -->\n)[\s\S]*?(<!-- end -->)/g, (_, start, name, end) => `${start}${tables[name]()}\n${end}`)
+if (!isCheck) {
+  writeFileSync(file, after)
+} else if (before !== after) {
+  console.error('docs/protocol.md is stale: run "npm run docs"')
+  process.exitCode = 1
+}
+
+function clientEvents () {
+  return Object.entries(document.operations).filter(([, { action }]) => action === 'receive').map(([id, { summary, channel, messages, reply }]) => {
+    const [request] = messages.map(({ $ref }) => messageAt(document, $ref))
+    const [answered, refused] = reply.messages.map(({ $ref }) => messageAt(document, $ref))
+    return [
+      `### ${id}`, '', summary, '',
+      `Event \`${addressOf(channel)}\`, data:`, '', fields(request.payload), '',
+      'For example:', '', json(request.examples[0].payload), '',
+      'Answer:', '', json(answered.examples[0].payload), '',
+      `Refused with: ${refused.examples.map(({ name }) => `\`${name}\``).join(', ')}.`
+    ].join('\n')
+  }).join('\n\n')
+}
+
+function serverEvents () {
+  return Object.values(document.operations).filter(({ action, channel }) => action === 'send' && addressOf(channel) !== 'application_response').map(({ summary, channel, messages }) => {
+    const [message] = messages.map(({ $ref }) => messageAt(document, $ref))
+    return [`### \`${addressOf(channel)}\``, '', summary, '', fields(message.payload), '', json(message.examples[0].payload)].join('\n')
+  }).join('\n\n')
+}
+
+function errors () {
+  return table(['code', 'HTTP status', 'may succeed later', 'message'],
+    Object.entries(errorCodes).map(([code, { status, retryable, message }]) => [`\`${code}\``, status, retryable ? 'yes' : 'no', message]))
+}
+
+function fields ({ properties, required = [] }) {
+  const rows = (from, names, prefix) => Object.entries(from).flatMap(([name, schema]) => [
+    [`\`${prefix}${name}\``, typeOf(schema), names.includes(name) ? 'yes' : 'no', schema.description ?? ''],
+    ...schema.properties === undefined ? [] : rows(schema.properties, schema.required ?? [], `${prefix}${name}.`)
+  ])
+  return table(['field', 'type', 'always', 'what'], rows(properties, required, ''))
+}
+
+function typeOf ({ $ref, type, anyOf, const: value, enum: values, items, pattern }) {
+  if ($ref !== undefined) return $ref.split('/').at(-1)
+  if (value !== undefined) return `\`${JSON.stringify(value)}\``
+  if (values !== undefined) return values.map(one => `\`${one}\``).join(', ')
+  if (anyOf !== undefined) return anyOf.map(typeOf).join(' or ')
+  if (type === 'array') return `list of ${typeOf(items)}`
+  if (pattern !== undefined) return `${type} \`${pattern}\``
+  return type ?? 'any JSON'
+}
+
+function addressOf ({ $ref }) {
+  return document.channels[$ref.split('/').at(-1)].address
+}
+
+function table (head, rows) {
+  const line = cells => `| ${cells.map(cell => String(cell).replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+function json (value) {
+  return `\`\`\`json\n${JSON.stringify(value, undefined, 2)}\n\`\`\``
+}
