@@ -1,24 +1,7 @@
-// The playground in a real browser: two collaborators, two browsers on two instances, lost connections, recovery.
-import type { Page } from 'playwright-core'
+// The playground in a real browser: two collaborators in one page, lost connections, recovery; what the page may load.
 import { test } from 'tap'
-import { call, cluster, eventually, startInstance, startRedis, token } from './helpers/index.ts'
-import { openBrowser, openPage } from './helpers/browser.ts'
-
-const side = (page: Page, n: number) => page.locator('.side').nth(n)
-const fact = (page: Page, n: number, name: string) => side(page, n).locator(`[data-fact=${name}]`)
-const log = (page: Page, n: number) => side(page, n).locator('.log')
-
-async function connected (page: Page): Promise<void> {
-  for (const n of [0, 1]) {
-    await side(page, n).locator('.status', { hasText: 'connected' }).waitFor()
-    await log(page, n).getByText('In the room').waitFor()
-  }
-}
-
-async function say (page: Page, n: number, text: string): Promise<void> {
-  await side(page, n).getByLabel('Text to publish').fill(text)
-  await side(page, n).getByLabel('Text to publish').press('Enter')
-}
+import { call, eventually, startInstance, token } from './helpers/index.ts'
+import { connected, fact, log, openBrowser, openPage, say, side } from './helpers/browser.ts'
 
 test('in the demo two collaborators meet in one page: updates, cursors, presence, recovery, all by keyboard too', async t => {
   const instance = await startInstance(t, { JWT_SECRET: '', NODE_ENV: '' })
@@ -60,38 +43,6 @@ test('in the demo two collaborators meet in one page: updates, cursors, presence
   for (const n of [0, 1]) await log(page, n).getByText('waits for me').waitFor()
   await log(page, 1).locator('.recovered', { hasText: 'while Leo is away' }).waitFor()
   t.strictSame(faults, [])
-})
-
-test('two browsers on two instances see each other, and a third in another room sees nothing', async t => {
-  const redis = await startRedis(t)
-  const [a, b] = await cluster(t, 2, { REDIS_URL: redis.url })
-  await Promise.all([a.ready(), b.ready()])
-  const [one, two] = await Promise.all([openBrowser(t), openBrowser(t)])
-  const ann = await openPage(one, `${a.url}/#token=${token({ sub: 'ann', name: 'Ann' })}`)
-  const bob = await openPage(two, `${b.url}/#token=${token({ sub: 'bob', name: 'Bob' })}`)
-  const eve = await openPage(two, `${b.url}/#room=acme/other&token=${token({ sub: 'eve', name: 'Eve' })}`)
-  for (const { page } of [ann, bob, eve]) await connected(page)
-  t.not(await fact(ann.page, 0, 'instance').textContent(), await fact(bob.page, 0, 'instance').textContent())
-  for (const { page } of [ann, bob]) {
-    await fact(page, 0, 'presence').filter({ hasText: 'Ann' }).filter({ hasText: 'Bob' }).waitFor()
-  }
-  await say(ann.page, 0, 'over Redis')
-  await say(bob.page, 1, 'and back')
-  for (const { page } of [ann, bob]) {
-    for (const n of [0, 1]) {
-      for (const text of ['over Redis', 'and back']) await log(page, n).getByText(text).waitFor()
-      await fact(page, n, 'position').getByText('#2').waitFor()
-    }
-  }
-  await say(eve.page, 0, 'only here')
-  await log(eve.page, 1).getByText('only here').waitFor()
-  t.notMatch(await eve.page.locator('main').textContent(), /over Redis|and back|Ann|Bob/)
-  t.equal(await log(ann.page, 0).getByText('only here').count(), 0)
-
-  await two.close()
-  await eventually(async () => !(await fact(ann.page, 0, 'presence').textContent())?.includes('Bob'), 15_000)
-  // With a configured key there are no demo tokens, and the browser's console says that it was refused.
-  t.strictSame(ann.faults.filter(text => !text.includes('404')), [])
 })
 
 test('the page has what it needs and no more: its own files, a strict policy, no demo tokens where a key is set', async t => {

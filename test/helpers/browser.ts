@@ -24,3 +24,21 @@ export async function openPage (browser: Browser, url: string, options: Paramete
   await page.goto(url)
   return { page, faults }
 }
+
+// ── The playground ──────────────────────────────────────────────────────────
+
+export const side = (page: Page, n: number) => page.locator('.side').nth(n)
+export const fact = (page: Page, n: number, name: string) => side(page, n).locator(`[data-fact=${name}]`)
+export const log = (page: Page, n: number) => side(page, n).locator('.log')
+
+export async function connected (page: Page): Promise<void> {
+  for (const n of [0, 1]) {
+    await side(page, n).locator('.status', { hasText: 'connected' }).waitFor()
+    await log(page, n).getByText('In the room').waitFor()
+  }
+}
+
+export async function say (page: Page, n: number, text: string): Promise<void> {
+  await side(page, n).getByLabel('Text to publish').fill(text)
+  await side(page, n).getByLabel('Text to publish').press('Enter')
+}

@@ -1,8 +1,8 @@
 // The verbs of the tests.
 export * from './broker.ts'
 export * from './build.ts'
-export * from './documented.ts'
 export * from './client.ts'
+export * from './documented.ts'
 export * from './eventually.ts'
 export * from './follow.ts'
 export * from './http.ts'
