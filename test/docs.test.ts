@@ -18,9 +18,11 @@ function page (path: string): string {
 }
 
 test('the generated tables are those of this build', async t => {
-  const check = await startChild(t, process.execPath, ['scripts/protocol-doc.js', '--check'])
-  const { code } = await within(20_000, 'the check', check.exited)
-  t.equal(code, 0, check.output())
+  for (const script of ['scripts/protocol-doc.js', 'scripts/readme-faults.js']) {
+    const check = await startChild(t, process.execPath, [script, '--check'])
+    const { code } = await within(20_000, 'the check', check.exited)
+    t.equal(code, 0, check.output())
+  }
   for (const error of Object.keys(errorCodes)) t.ok(page('protocol.md').includes(`| \`${error}\` |`), `${error} is documented`)
 })
 
