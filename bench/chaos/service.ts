@@ -3,7 +3,7 @@ import type { Instance } from '../../test/helpers/instance.ts'
 import type { Scope } from '../../test/helpers/scope.ts'
 import type { Item, Tally } from './tally.ts'
 
-export type Running = Pick<Instance, 'url' | 'port' | 'kill' | 'pause' | 'resume' | 'ready'>
+export type Running = Pick<Instance, 'url' | 'port' | 'pid' | 'kill' | 'pause' | 'resume' | 'ready'>
 
 export interface Service {
   name: string

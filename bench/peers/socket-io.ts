@@ -22,6 +22,7 @@ export function socketIo (adapter: 'pubsub' | 'streams'): Service {
       return {
         url,
         port,
+        pid: child.pid,
         kill: child.kill,
         pause: child.pause,
         resume: child.resume,
