@@ -32,6 +32,7 @@ test('pub/sub link', async t => {
     }
     t.ok(kills > 10, `${kills} connections killed under ${total} updates`)
     t.equal(publisher.refusals.size, 0, 'no publish failed')
+    await Promise.all([a.ready(), b.ready()])
   })
 
   await t.test('half-open: no bytes and no close; found by the probe and repaired within 5 s', async t => {
