@@ -32,6 +32,7 @@ test('pub/sub link', async t => {
     }
     t.ok(kills > 10, `${kills} connections killed under ${total} updates`)
     t.equal(publisher.refusals.size, 0, 'no publish failed')
+    await Promise.all([a.ready(), b.ready()])
   })
 
   await t.test('half-open: no bytes and no close; found by the probe and repaired within 5 s', async t => {
@@ -101,7 +102,7 @@ test('pub/sub link', async t => {
   await t.test('an envelope with fields of a newer service is read, and they stay inside; another version is dropped', async t => {
     const follower = await follow(await connect(t, b.url, { token: bearer }), 'envelope', 'board')
     const { epoch } = follower.position()
-    const envelope = { kind: 'update', epoch, offset: 1, publishedAt: Date.now(), id: 'newer', event: 'N', payload: 1, userId: 'ann', region: 'eu', trace: { deep: true } }
+    const envelope = { kind: 'update', epoch, offset: 1, publishedAt: Date.now(), id: 'newer', event: 'N', payload: 1, userId: 'ann', region: 'eu', later: { deep: true } }
     await client.publish(channel('envelope/board'), JSON.stringify({ v: 2, ...envelope, payload: 'of version 2' }))
     // As an instance of a newer release would: the meta, the log and the channel in one step.
     const text = JSON.stringify({ v: 1, ...envelope })

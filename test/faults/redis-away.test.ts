@@ -83,6 +83,7 @@ test('redis away', async t => {
       t.strictSame(follower.updates.map(({ payload }) => payload), upTo(total))
       t.equal(follower.answers.length, 1, 'the socket stayed')
     }
+    await Promise.all([a.ready(), b.ready()])
     t.ok([...publisher.refusals.keys()].every(reason => reason.startsWith('broker/')), [...publisher.refusals.keys()].join(' '))
   })
 
