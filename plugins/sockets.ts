@@ -129,6 +129,8 @@ export default fp(async fastify => {
 
   /** What a connection may not do, with a session or without. */
   function watchNew (connection: Socket['conn']): void {
+    // Of long polling; engine.io's own 30 s would keep the process of a host from ending.
+    Object.assign(connection.transport, { closeTimeout: CLOSE_GRACE_MS })
     const timer = setTimeout(() => {
       if (authenticated.has(connection)) return
       metrics.limits.inc({ limit: 'auth-time' })

@@ -35,7 +35,8 @@ export interface NumberedUpdate {
   event: string
   payload: unknown
   userId: string
-  trace?: string | undefined
+  /** A `traceparent`, where the publish was traced. */
+  trace?: unknown
 }
 
 /** Goes around the feed: no offset, no history, no second try. */

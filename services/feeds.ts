@@ -1,5 +1,7 @@
 // All feeds of this instance: opens them, keeps them warm after the last member left, and compares them with their rooms.
+import { performance } from 'node:perf_hooks'
 import type { Broker, PresenceDelta, Retention } from './broker.ts'
+import { RoomcastError } from './errors.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { StreamPosition } from './protocol.ts'
@@ -34,6 +36,8 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
   const feeds = new Map<RoomKey, Feed>()
   const opening = new Map<RoomKey, Promise<Feed>>()
   const lingering = new Map<RoomKey, NodeJS.Timeout>()
+  /** Who waits for the links to the broker. */
+  const waiting = new Set<() => void>()
   let checking: Promise<void> | undefined
   let isCheckDue = false
   let timer: NodeJS.Timeout | undefined
@@ -50,16 +54,37 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
       onPresence: delta => onPresence?.(room, delta),
       onReset: () => onReset?.(room)
     })
-    try {
-      await feed.open()
-    } catch (error) {
-      await feed.close()
-      throw error
-    }
+    const deadline = performance.now() + settings.SUBSCRIBE_TIMEOUT_MS
+    while (!await isOpened(feed, deadline)) await resumed(deadline)
     feeds.set(room, feed)
     metrics.rooms.set(feeds.size)
     onMembers(feed)
     return feed
+  }
+
+  /** @throws RoomcastError once the deadline has passed */
+  async function isOpened (feed: Feed, deadline: number): Promise<boolean> {
+    try {
+      await feed.open()
+      return true
+    } catch (error) {
+      await leaveChannel(feed)
+      if (!(error instanceof RoomcastError) || performance.now() >= deadline) throw error
+      return false
+    }
+  }
+
+  /** When the links to the broker stand again, or at the deadline. */
+  function resumed (deadline: number): Promise<void> {
+    return new Promise(resolve => {
+      const done = (): void => {
+        clearTimeout(timer)
+        waiting.delete(done)
+        resolve()
+      }
+      const timer = setTimeout(done, deadline - performance.now())
+      waiting.add(done)
+    })
   }
 
   function onMembers (feed: Feed): void {
@@ -76,6 +101,10 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
     feeds.delete(feed.room)
     metrics.rooms.set(feeds.size)
     onOccupancy?.(feed.room, false)
+    await leaveChannel(feed)
+  }
+
+  async function leaveChannel (feed: Feed): Promise<void> {
     try {
       await feed.close()
     } catch (error) {
@@ -118,6 +147,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
   }
 
   function onResumed (): void {
+    for (const done of waiting) done()
     void check('reconnect')
   }
 

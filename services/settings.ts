@@ -43,6 +43,7 @@ export const Settings = Type.Object({
   REDIS_SENTINEL_NAME: text('mymaster', 'Name of the master that the Sentinels watch.'),
   REDIS_PREFIX: text('roomcast', 'First part of every key and channel; several services can share one Redis.', { pattern: '^[^{}]{1,64}$' }),
   PUBLISH_TIMEOUT_MS: whole(1000, 'A publish that has no receipt by then is answered 503, and Redis refuses it when it comes later than that.', 1, LONGEST_TIMER_MS),
+  SUBSCRIBE_TIMEOUT_MS: whole(1000, 'How long a SUBSCRIBE waits for a link to Redis that is just being made anew, before it is refused.', 0, LONGEST_TIMER_MS),
   REDIS_MAX_PENDING: whole(1000, 'Commands sent to Redis and not answered yet; more are refused at once. 1,000 at 1 ms a round trip is a million a second.', 1),
   REDIS_RECONNECT_MAX_MS: whole(500, 'Longest pause between two attempts to connect; flow must resume within 2 s after Redis answers.', 1, LONGEST_TIMER_MS),
   PROBE_INTERVAL_MS: whole(1000, 'How often an instance publishes to itself through Redis.', 1, LONGEST_TIMER_MS),

@@ -34,7 +34,7 @@ async function publishInSpan<T> (room: RoomKey, kind: string, publish: (tracepar
 
 /** An update was handed to the members of a room here. */
 export function traceRelay (room: RoomKey, { trace: traceparent, offset, publishedAt }: NumberedUpdate, members: number): void {
-  const parent = propagation.extract(ROOT_CONTEXT, { traceparent })
+  const parent = propagation.extract(ROOT_CONTEXT, { traceparent: String(traceparent) })
   tracer.startSpan('roomcast relay', {
     kind: SpanKind.CONSUMER,
     startTime: publishedAt,

@@ -63,3 +63,15 @@ test('it closes with its host, sockets too', async t => {
   await gone
   t.notOk(socket.connected)
 })
+
+test('a long-polling client that does not poll any more keeps nothing open', async t => {
+  const { server, url } = await host(t)
+  const endpoint = `${url}/socket.io/?EIO=4&transport=polling`
+  const { sid } = JSON.parse((await call(endpoint, 'GET', '')).text.slice(1)) as { sid: string }
+  const post = await fetch(`${endpoint}&sid=${sid}`, { method: 'POST', body: `40${JSON.stringify({ token: token() })}` })
+  t.equal(post.status, 200)
+  await eventually(() => server.sessions.size === 1)
+  await server.commands.execute({ do: 'disconnect', target: { userId: 'ann' } })
+  t.equal(server.sessions.size, 0)
+  await eventually(() => server.io.engine.clientsCount === 0, 2500)
+})
