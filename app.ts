@@ -11,6 +11,7 @@ import feeds from './plugins/feeds.ts'
 import inbox from './plugins/inbox.ts'
 import liveness from './plugins/liveness.ts'
 import metrics from './plugins/metrics.ts'
+import occupancy from './plugins/occupancy.ts'
 import openapi from './plugins/openapi.ts'
 import playground from './plugins/playground.ts'
 import presence from './plugins/presence.ts'
@@ -21,7 +22,6 @@ import redis from './plugins/redis.ts'
 import sessions from './plugins/sessions.ts'
 import sockets from './plugins/sockets.ts'
 import validation from './plugins/validation.ts'
-import webhook from './plugins/webhook.ts'
 import appRoutes from './routes/apps.ts'
 import healthRoutes from './routes/health.ts'
 import publishRoutes from './routes/publish.ts'
@@ -48,7 +48,7 @@ export default fp<RoomcastOptions>(async (fastify, options) => {
 
   // Who is where
   await fastify.register(presence)
-  await fastify.register(webhook)
+  await fastify.register(occupancy)
   await fastify.register(feeds)
   await fastify.register(sessions)
   await fastify.register(commands)

@@ -14,4 +14,4 @@ export default fp(async fastify => {
   fastify.decorate('feeds', feeds)
   fastify.addHook('onReady', async () => { feeds.start() })
   fastify.addHook('onClose', async () => { await feeds.close() })
-}, { name: 'feeds', fastify: '5.x', dependencies: ['broker', 'presence', 'webhook'] })
+}, { name: 'feeds', fastify: '5.x', dependencies: ['broker', 'presence', 'occupancy'] })

@@ -200,6 +200,7 @@ export default fp(async fastify => {
     for (const connection of open()) connection.close()
     if (open().length === 0) return done()
     const timer = setTimeout(() => {
+      clearInterval(poll)
       for (const connection of open()) terminate(connection)
       done()
     }, CLOSE_GRACE_MS)

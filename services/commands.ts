@@ -1,5 +1,5 @@
 // Commands of operators to all instances: updates of one internal room, with the same script, feed and catch-up as any.
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
 import type { Broker, NumberedUpdate, Retention } from './broker.ts'
 import { RoomcastError } from './errors.ts'
@@ -33,7 +33,7 @@ const Command = Type.Union([
 ])
 export type Command = Static<typeof Command>
 
-const CommandEnvelope = Type.Object({ command: Command, from: Type.String() })
+const CommandEnvelope = Type.Object({ command: Command, from: Type.Optional(Type.String({ description: 'who waits for answers' })) })
 const CommandAnswer = Type.Object({ id: Type.String(), instance: Type.String(), sockets: Type.Integer({ minimum: 0 }) })
 
 export interface Commands {
@@ -69,10 +69,14 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
   let isCaughtUp = false
   let retryTimer: NodeJS.Timeout | undefined
   let isClosed = false
-  /** The offset up to which commands must be known, and whom to tell. */
-  let awaited = { offset: Infinity, resolve: () => {} }
+  /** While it catches up: the offset up to which commands must be known, and whom to tell. */
+  let awaited: { offset: number, resolve: () => void, reject: (error: Error) => void } | undefined
+  /** An entry that nobody can read is stepped over. */
+  let skipTo: StreamPosition = { epoch: '', offset: 0 }
   /** The last command that was carried out: none is twice. */
   let last: StreamPosition = { epoch: '', offset: 0 }
+  /** The epoch that has all revocations we know. */
+  let writtenIn: string | undefined
 
   inbox.on(ANSWER_EVENT, ({ payload }) => {
     if (checker(CommandAnswer).Check(payload)) gathering.get(payload.id)?.(payload.instance, payload.sockets)
@@ -84,7 +88,7 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
     position: 0,
     deliver ({ update }) {
       onCommand(update)
-      if (update.offset >= awaited.offset) awaited.resolve()
+      if (awaited !== undefined && update.offset >= awaited.offset) awaited.resolve()
     },
     deliverEphemeral ({ update }) {
       if (update.event === HEARTBEAT_EVENT) liveness.heard(update.userId)
@@ -92,43 +96,59 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
     waiting: () => 0,
     whenDrained: callback => callback(),
     end () {
-      // A new epoch: the broker lost its past, and with it perhaps revocations that we still know.
-      void follow(true)
+      // In a new epoch the broker lost its past, and with it perhaps revocations that we still know.
+      const { epoch } = feeds.get(COMMANDS_ROOM)?.position() ?? last
+      if (epoch === last.epoch) skipTo = { epoch, offset: member.position + 1 }
+      if (awaited === undefined) followLater()
+      else awaited.reject(new RoomcastError('history/insufficient'))
     }
   }
 
   /** Reads all commands that are kept, then follows; until that has worked once, this instance trusts no token. */
-  async function follow (isAnew: boolean): Promise<void> {
+  async function follow (): Promise<void> {
     if (isClosed) return
     try {
       const feed = await feeds.open(COMMANDS_ROOM, retention)
       const { epoch, oldest, offset } = await broker.history(COMMANDS_ROOM, 0, { maxUpdates: 1, maxBytes: 1 })
+      const first = Math.max(oldest === undefined ? offset : oldest - 1, skipTo.epoch === epoch ? skipTo.offset : 0)
       await new Promise<void>((resolve, reject) => {
-        feed.join(member, { epoch, offset: oldest === undefined ? offset : oldest - 1 }, joined => {
-          awaited = { offset: joined.offset, resolve }
-          if (joined.missed === 0) resolve()
+        awaited = { offset: Infinity, resolve, reject }
+        feed.join(member, { epoch, offset: Math.min(first, offset) }, joined => {
+          awaited = { offset: joined.offset, resolve, reject }
+          // Trimmed or begun anew since it was read: what this instance would not know, it must not trust.
+          if (!joined.recovered) reject(new RoomcastError('history/insufficient'))
+          else if (joined.missed === 0) resolve()
         }).catch(reject)
       })
-      if (isAnew) await writeAgain()
+      awaited = undefined
+      await writeAgain(epoch)
       isCaughtUp = true
     } catch (error) {
+      awaited = undefined
       if (!(error instanceof RoomcastError)) log.error({ err: error }, 'commands cannot be followed')
       feeds.get(COMMANDS_ROOM)?.leave(member)
-      retryTimer = setTimeout(() => { void follow(isAnew) }, RETRY_MS)
-      retryTimer.unref()
+      followLater()
     }
   }
 
-  async function writeAgain (): Promise<void> {
-    for (const target of revocations.all()) {
-      await broker.publish(publication({ do: 'revoke', target }, JSON.stringify(target)))
-    }
+  function followLater (): void {
+    retryTimer = setTimeout(() => { void follow() }, RETRY_MS)
+    retryTimer.unref()
   }
 
-  function publication (command: Command, callerId: string) {
-    return {
-      room: COMMANDS_ROOM, event: COMMAND_EVENT, payload: { command, from: broker.instance }, userId: broker.instance, sub: '$commands', callerId, retention
+  /** Writes the revocations that we know into an epoch that may lack them; all instances do, under the same ids. */
+  async function writeAgain (epoch: string): Promise<void> {
+    if (writtenIn !== undefined && writtenIn !== epoch) {
+      for (const target of revocations.all()) {
+        const id = createHash('sha256').update(JSON.stringify(target)).digest('base64url')
+        await broker.publish(publication({ command: { do: 'revoke', target } }, id))
+      }
     }
+    writtenIn = epoch
+  }
+
+  function publication (payload: Static<typeof CommandEnvelope>, callerId: string) {
+    return { room: COMMANDS_ROOM, event: COMMAND_EVENT, payload, userId: broker.instance, sub: '$commands', callerId, retention }
   }
 
   // ── Carrying out ──────────────────────────────────────────────────────────
@@ -143,10 +163,10 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
     const { command, from } = payload
     const sockets = carryOut(command, publishedAt)
     metrics.commands.inc({ command: command.do })
-    if (Date.now() - publishedAt < 2 * ANSWERS_WITHIN_MS || sockets > 0) {
-      log.info({ command: command.do, sockets }, 'command carried out')
-    }
-    void answer(from, id, sockets)
+    // Nobody waits any more for the answer to what is read again at a start.
+    if (Date.now() - publishedAt > 2 * ANSWERS_WITHIN_MS) return
+    log.info({ command: command.do, sockets }, 'command carried out')
+    if (from !== undefined) void answer(from, id, sockets)
   }
 
   function carryOut (command: Command, publishedAt: number): number {
@@ -162,7 +182,8 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
       const members = sessions.ofUser(command.target.userId).filter(session => session.isMember(roomKey(room)))
       return end(members, session => session.endMembership(room, 'auth/unsubscribed'))
     }
-    revocations.add(command.target, publishedAt + settings.TOKEN_MAX_SECONDS * 1000)
+    const latestIssue = 'issuedBefore' in command.target ? Math.max(publishedAt, command.target.issuedBefore) : publishedAt
+    revocations.add(command.target, latestIssue + settings.TOKEN_MAX_SECONDS * 1000)
     return end([...sessions.all()].filter(usesRevoked), endRevoked)
   }
 
@@ -215,7 +236,7 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
       if (isComplete()) finish()
     })
     try {
-      const receipt = await broker.publish(publication(command, id))
+      const receipt = await broker.publish(publication({ command, from: broker.instance }, id))
       instances = receipt.instances
       expected = new Set(liveness.alive())
       if (isComplete()) finish()
@@ -239,7 +260,7 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
     },
 
     execute,
-    start: () => { void follow(false) },
+    start: () => { void follow() },
     close () {
       isClosed = true
       clearTimeout(retryTimer)

@@ -31,7 +31,7 @@ const codes = {
   'limit/connection-rate': { status: 429, retryable: true, message: 'Too many new connections at once: try again in a moment.' },
   'limit/slow-client': { status: 429, retryable: true, message: 'The client did not read what was sent to it: connect again and recover.' },
   'history/insufficient': { status: 409, retryable: true, message: 'History no longer reaches where this client stopped: load the state anew and subscribe again.' },
-  'broker/unavailable': { status: 503, retryable: true, message: 'Not published, the broker is away: send it again.' },
+  'broker/unavailable': { status: 503, retryable: true, message: 'The broker is away, and nothing was published: try again in a moment.' },
   'broker/timeout': { status: 503, retryable: true, message: 'The broker did not answer in time and may or may not have it: send it again with the same id.' },
   'server/draining': { status: 503, retryable: true, message: 'This instance is going away: connect again, to another one.' },
   'server/not-ready': { status: 503, retryable: true, message: 'This instance is not ready yet: try again in a moment.' },

@@ -102,6 +102,7 @@ export function createFeed (options: FeedOptions): Feed {
     cursor.position = update.offset
     cursor.lastId = update.id
     tail.push(entry)
+    let delivered = 0
     for (const member of live) {
       if (member.waiting() > demotionBytes) {
         live.delete(member)
@@ -109,8 +110,10 @@ export function createFeed (options: FeedOptions): Feed {
       } else {
         member.deliver(entry)
         member.position = update.offset
+        delivered++
       }
     }
+    metrics.delivered.inc(delivered)
     if (update.trace !== undefined) traceRelay(room, update, size())
     metrics.relayed.inc({ kind: 'update' })
     metrics.lagSeconds.observe(Math.max(0, Date.now() - update.publishedAt) / 1000)
@@ -186,8 +189,13 @@ export function createFeed (options: FeedOptions): Feed {
 
   /** Whether the room in the broker still has what came after `since`; brings a feed that is behind it up to there. */
   async function isKept (since: StreamPosition): Promise<boolean> {
-    const found = await replay.read(since.epoch === cursor.epoch ? since.offset : undefined)
-    if (found.epoch !== cursor.epoch) await repair.recheck()
+    const read = () => replay.read(since.epoch === cursor.epoch ? since.offset : undefined)
+    let found = await read()
+    if (found.epoch !== cursor.epoch) {
+      await repair.recheck()
+      found = await read()
+      if (found.epoch !== cursor.epoch) throw new RoomcastError('broker/unavailable', 'The room is beginning anew: subscribe again.')
+    }
     if (!isRecoverable(since, found)) return false
     if (isAhead(since)) {
       cursor.ahead = Math.max(cursor.ahead, since.offset)

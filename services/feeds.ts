@@ -68,7 +68,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
       await feed.open()
       return true
     } catch (error) {
-      await leaveChannel(feed)
+      void leaveChannel(feed)
       if (!(error instanceof RoomcastError) || performance.now() >= deadline) throw error
       return false
     }

@@ -15,6 +15,20 @@ export function createInbox ({ broker, log }: { broker: Broker, log: Log }): Inb
   const room = instanceRoom(broker.instance)
   const handlers = new Map<string, (update: NumberedUpdate | EphemeralUpdate) => void>()
   let isOpen = false
+  let opening: Promise<boolean> | undefined
+
+  async function subscribe (): Promise<boolean> {
+    try {
+      await broker.subscribe(room, message => {
+        if (message.kind !== 'presence') handlers.get(message.event)?.(message)
+      })
+      isOpen = true
+    } catch (error) {
+      if (!(error instanceof RoomcastError)) throw error
+      log.debug({ err: error.message }, 'inbox waits for the broker')
+    }
+    return isOpen
+  }
 
   return {
     room,
@@ -23,16 +37,8 @@ export function createInbox ({ broker, log }: { broker: Broker, log: Log }): Inb
     },
     async open () {
       if (isOpen) return true
-      try {
-        await broker.subscribe(room, message => {
-          if (message.kind !== 'presence') handlers.get(message.event)?.(message)
-        })
-        isOpen = true
-      } catch (error) {
-        if (!(error instanceof RoomcastError)) throw error
-        log.debug({ err: error.message }, 'inbox waits for the broker')
-      }
-      return isOpen
+      opening ??= subscribe().finally(() => { opening = undefined })
+      return await opening
     }
   }
 }

@@ -112,6 +112,7 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
     const receipt: Receipt = { id: update.id, epoch: room.epoch, offset: room.offset, duplicate: false, instances: handler === undefined ? 0 : 1 }
     if (receiptKey !== undefined) {
       receipts.delete(receiptKey)
+      if (receipts.size >= settings.EMBEDDED_MAX_RECEIPTS) receipts.delete(receipts.keys().next().value as string)
       receipts.set(receiptKey, { receipt, expiresAt: now() + settings.IDEMPOTENCY_TTL_SECONDS * 1000 })
     }
     handler?.(update)

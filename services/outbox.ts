@@ -32,6 +32,7 @@ export function createOutbox (connection: Connection, lowBytes: number): Outbox 
   let queued = 0
   let inFlight = 0
   let ofThisTurn = 0
+  let lastTurn = 0
   let drains = 0
   let callbacks: Array<() => void> = []
   let lastMark = ''
@@ -40,8 +41,7 @@ export function createOutbox (connection: Connection, lowBytes: number): Outbox 
   connection.on('packetCreate', (packet: EnginePacket) => {
     const bytes = bytesOf(packet)
     queued += bytes
-    if (ofThisTurn === 0) setImmediate(() => { ofThisTurn = 0 })
-    ofThisTurn += bytes
+    ofThisTurn = addedThisTurn() + bytes
   })
   connection.on('flush', () => {
     inFlight += queued
@@ -61,6 +61,14 @@ export function createOutbox (connection: Connection, lowBytes: number): Outbox 
       drains++
       if (callbacks.length > 0 && waiting() <= lowBytes) callBack()
     })
+  }
+
+  function addedThisTurn (): number {
+    if (lastTurn !== currentTurn()) {
+      lastTurn = currentTurn()
+      ofThisTurn = 0
+    }
+    return ofThisTurn
   }
 
   function waiting (): number {
@@ -85,14 +93,18 @@ export function createOutbox (connection: Connection, lowBytes: number): Outbox 
       connection.write(packet.text, packet.options)
     },
     waiting,
-    lagging: () => Math.max(0, waiting() - ofThisTurn),
+    lagging: () => Math.max(0, waiting() - addedThisTurn()),
     whenDrained (callback) {
       callbacks.push(callback)
-      if (waiting() <= lowBytes || connection.readyState !== 'open') callBack()
+      if (waiting() <= lowBytes || connection.readyState === 'closed') callBack()
     },
     stalledMs (elapsedMs) {
+      if (waiting() === 0) {
+        stalled = 0
+        return stalled
+      }
       const latest = mark()
-      stalled = waiting() === 0 || latest !== lastMark ? 0 : stalled + elapsedMs
+      stalled = latest !== lastMark ? 0 : stalled + elapsedMs
       lastMark = latest
       return stalled
     },
@@ -103,6 +115,21 @@ export function createOutbox (connection: Connection, lowBytes: number): Outbox 
 function bytesOf ({ data = '', options }: EnginePacket): number {
   const frame = options?.wsPreEncodedFrame
   return frame === undefined ? Buffer.byteLength(data) + 1 : frame.reduce((sum, part) => sum + part.length, 0)
+}
+
+let turn = 0
+let isTurnCounted = false
+
+/** A number for this turn of the event loop, the same for all connections. */
+function currentTurn (): number {
+  if (!isTurnCounted) {
+    isTurnCounted = true
+    setImmediate(() => {
+      isTurnCounted = false
+      turn++
+    })
+  }
+  return turn
 }
 
 /** Ends a connection at once, whether or not its client reads. */

@@ -28,10 +28,11 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
   let timer: NodeJS.Timeout | undefined
 
   inbox.on(PROBE_EVENT, ({ payload }) => {
+    if (typeof payload !== 'number') return
     const now = performance.now()
     hasEchoed = true
     echoedAt = now
-    metrics.probeSeconds.observe((now - Number(payload)) / 1000)
+    metrics.probeSeconds.observe((now - payload) / 1000)
   })
 
   function onTick (): void {

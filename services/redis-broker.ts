@@ -43,11 +43,11 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     [runId, durable ? '1' : '0', randomBytes(9).toString('base64url'), roomSeconds]
 
   /** Runs a publishing script against its deadline; once more if Redis' clock turns out to have been set. */
-  async function publishByDeadline (script: (deadline: number) => Promise<unknown[]>): Promise<unknown[]> {
+  async function publishByDeadline (script: (deadline: number, leftMs: number) => Promise<unknown[]>): Promise<unknown[]> {
     const startedAt = performance.now()
     for (;;) {
-      const elapsed = performance.now() - startedAt
-      const answer = await script(link.clock.deadline(settings.PUBLISH_TIMEOUT_MS - elapsed))
+      const leftMs = settings.PUBLISH_TIMEOUT_MS - (performance.now() - startedAt)
+      const answer = await script(link.clock.deadline(leftMs), leftMs)
       if (answer[0] !== 'late') {
         link.clock.sample(Number(answer[1]))
         return answer
@@ -67,10 +67,10 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     const id = callerId ?? randomUUID()
     const keys = callerId === undefined ? [names.meta, names.log] : [names.meta, names.log, names.receipt(sub, callerId)]
     const body = envelopeBody(publication, id)
-    const answer = await publishByDeadline(deadline => link.run('write', (redis, identity) => redis.publishUpdate(
+    const answer = await publishByDeadline((deadline, leftMs) => link.run('write', (redis, identity) => redis.publishUpdate(
       keys.length, ...keys, ...roomArgs(identity, roomSeconds), deadline, names.channel,
       historySize, historySeconds, settings.IDEMPOTENCY_TTL_SECONDS, body
-    ) as Promise<unknown[]>))
+    ) as Promise<unknown[]>, leftMs))
     if (answer[0] === 'known') {
       const [epoch, offset, instances = '0'] = String(answer[2]).split(' ')
       return { id, epoch: epoch as string, offset: Number(offset), duplicate: true, instances: Number(instances) }
@@ -82,9 +82,9 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     const names = namesOf(publication.room)
     const id = publication.callerId ?? randomUUID()
     const body = envelopeBody(publication, id)
-    const answer = await publishByDeadline(deadline => link.run('write', (redis, identity) => redis.publishEphemeral(
+    const answer = await publishByDeadline((deadline, leftMs) => link.run('write', (redis, identity) => redis.publishEphemeral(
       names.meta, names.log, ...roomArgs(identity), deadline, names.channel, body
-    ) as Promise<unknown[]>))
+    ) as Promise<unknown[]>, leftMs))
     return { id, epoch: String(answer[2]), offset: null, duplicate: false, instances: Number(answer[4]) }
   }
 

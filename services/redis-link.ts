@@ -134,9 +134,19 @@ export function createRedisLink ({ commands, subscriber, settings, log, metrics,
 
   function onMessage (channel: string, text: string): void {
     const handler = handlers.get(channel)
-    if (handler !== undefined) return handler(text)
+    if (handler !== undefined) return handle(handler, text)
     // A SUBSCRIBE that we gave up on was confirmed after all.
     subscriber.unsubscribe(channel).catch((error: Error) => log.debug({ err: error.message }, 'late unsubscribe failed'))
+  }
+
+  /** A fault in what one message leads to must not end the connection that all messages come over. */
+  function handle (handler: (text: string) => void, text: string): void {
+    try {
+      handler(text)
+    } catch (error) {
+      metrics.dropped.inc({ reason: 'failed' })
+      log.error({ err: error }, 'a message could not be handled')
+    }
   }
 
   return {
@@ -146,7 +156,7 @@ export function createRedisLink ({ commands, subscriber, settings, log, metrics,
       if (identity === undefined || commands.status !== 'ready') throw new RoomcastError('broker/unavailable')
       if (pending >= settings.REDIS_MAX_PENDING) {
         metrics.limits.inc({ limit: 'redis-pending' })
-        throw new RoomcastError('broker/unavailable', 'Not published, too many commands wait for Redis: send it again in a moment.')
+        throw new RoomcastError('broker/unavailable', 'Too many commands wait for Redis, and this one was not sent: try again in a moment.')
       }
       if (pending === 0) lastAnswerAt = performance.now()
       pending++
@@ -167,14 +177,15 @@ export function createRedisLink ({ commands, subscriber, settings, log, metrics,
       try {
         await withTimeout(subscriber.subscribe(channel), settings.PROBE_TIMEOUT_MS)
       } catch (error) {
-        handlers.delete(channel)
+        // Not the handler of a later attempt.
+        if (handlers.get(channel) === onText) handlers.delete(channel)
         throw new RoomcastError('broker/unavailable', 'Redis did not confirm the subscription: subscribe again in a moment.', { cause: error })
       }
     },
 
     async unsubscribe (channel) {
       handlers.delete(channel)
-      if (subscriber.status === 'ready') await subscriber.unsubscribe(channel)
+      if (subscriber.status === 'ready') await withTimeout(subscriber.unsubscribe(channel), settings.PROBE_TIMEOUT_MS)
     },
 
     async barrier () {

@@ -35,15 +35,20 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
   feed: RepairFeed, broker: Broker, settings: Settings, retention: Retention | undefined, metrics: Metrics, log: Log
 }): Repair {
   const { room, cursor } = feed
-  const limits = { maxUpdates: settings.HISTORY_SIZE, maxBytes: settings.HISTORY_READ_BYTES }
+  // One more: a read begins with the update that is known already.
+  const limits = { maxUpdates: settings.HISTORY_SIZE + 1, maxBytes: settings.HISTORY_READ_BYTES }
   let filling: Promise<void> | undefined
-  let checking: Promise<void> | undefined
+  let checking: Promise<boolean> | undefined
 
   function fill (foundBy: string): Promise<void> {
     filling ??= attempt(async () => {
       metrics.repairs.inc({ found_by: foundBy })
       while (feed.isOpen() && cursor.position < cursor.ahead) await fillOnce()
-    }).finally(() => { filling = undefined })
+    }).then(isDone => {
+      filling = undefined
+      // Asked for after the loop had ended.
+      if (isDone && feed.isOpen() && cursor.position < cursor.ahead) return fill(foundBy)
+    })
     return filling
   }
 
@@ -94,12 +99,14 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
   }
 
   /** What fails for want of the broker is done again by the next position check. */
-  async function attempt (work: () => Promise<void>): Promise<void> {
+  async function attempt (work: () => Promise<void>): Promise<boolean> {
     try {
       await work()
+      return true
     } catch (error) {
       if (!(error instanceof RoomcastError)) log.error({ room, err: error }, 'feed failed')
       else log.debug({ room, err: error.message }, 'feed waits for the broker')
+      return false
     }
   }
 
@@ -111,15 +118,17 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
       await filling
     },
 
-    recheck () {
+    async recheck () {
       checking ??= attempt(async () => {
         const before = positionOf(cursor)
         const [found] = await broker.positions([room], retention) as [StreamPosition]
         await compareNow(found, before, 'recheck')
       }).finally(() => { checking = undefined })
-      return checking
+      await checking
     },
 
-    renew: reason => attempt(() => renewNow(reason))
+    async renew (reason) {
+      await attempt(() => renewNow(reason))
+    }
   }
 }

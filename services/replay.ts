@@ -86,6 +86,7 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
       if (entry === undefined) return 'unread'
       member.deliver(entry)
       member.position++
+      metrics.delivered.inc()
       metrics.recovered.inc()
     }
     members.delete(member)

@@ -1,7 +1,7 @@
 // One authenticated connection: its identity, the rooms it is in, and how both end.
 import type { Socket } from 'socket.io'
 import { add, authorize, can, type Action, type Capabilities } from './access.ts'
-import { RoomcastError, type ErrorCode, errorCodes } from './errors.ts'
+import { RoomcastError, toRoomcastError, type ErrorCode, errorCodes } from './errors.ts'
 import type { Feed } from './feed.ts'
 import type { Identity } from './identity.ts'
 import type { Member } from './member.ts'
@@ -123,10 +123,11 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   }
 
   function endMembership (room: RoomName, code: ErrorCode): void {
-    dropRoomToken(roomKey(room))
+    // Who is told to subscribe anew keeps the room's token, and does not seem to leave meanwhile.
+    const mayReturn = code === 'history/insufficient'
+    if (!mayReturn) dropRoomToken(roomKey(room))
     if (!memberships.has(roomKey(room))) return
-    // Who is told to subscribe anew does not seem to leave meanwhile.
-    forget(roomKey(room), code === 'history/insufficient' ? 'disconnect' : 'left')
+    forget(roomKey(room), mayReturn ? 'disconnect' : 'left')
     const ended: Unsubscribed = { ...room, code, message: errorCodes[code].message }
     socket.emit('unsubscribed', ended)
   }
@@ -140,10 +141,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   function createMember (room: RoomKey): Member {
     return {
       position: 0,
-      deliver (entry) {
-        outbox.send(entry.packet)
-        metrics.delivered.inc()
-      },
+      deliver: entry => outbox.send(entry.packet),
       deliverEphemeral (entry) {
         if (outbox.lagging() > settings.EPHEMERAL_MAX_BUFFERED_BYTES) metrics.dropped.inc({ reason: 'lagging socket' })
         else outbox.send(entry.packet)
@@ -220,7 +218,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
           showPresence(roomName(room))
         })
       } catch (error) {
-        if (before !== undefined) forget(room, 'left')
+        if (before !== undefined) endMembership(roomName(room), toRoomcastError(error).code)
         throw error
       }
     },

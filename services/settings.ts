@@ -44,7 +44,7 @@ export const Settings = Type.Object({
   REDIS_PREFIX: text('roomcast', 'First part of every key and channel; several services can share one Redis.', { pattern: '^[^{}]{1,64}$' }),
   PUBLISH_TIMEOUT_MS: whole(1000, 'A publish that has no receipt by then is answered 503, and Redis refuses it when it comes later than that.', 1, LONGEST_TIMER_MS),
   SUBSCRIBE_TIMEOUT_MS: whole(1000, 'How long a SUBSCRIBE waits for a link to Redis that is just being made anew, before it is refused.', 0, LONGEST_TIMER_MS),
-  REDIS_MAX_PENDING: whole(1000, 'Commands sent to Redis and not answered yet; more are refused at once. 1,000 at 1 ms a round trip is a million a second.', 1),
+  REDIS_MAX_PENDING: whole(10_000, 'Commands sent to Redis and not answered yet; more are refused at once. More than PUBLISH_BURST, so that a burst alone does not reach it.', 1),
   REDIS_RECONNECT_MAX_MS: whole(500, 'Longest pause between two attempts to connect; flow must resume within 2 s after Redis answers.', 1, LONGEST_TIMER_MS),
   PROBE_INTERVAL_MS: whole(1000, 'How often an instance publishes to itself through Redis.', 1, LONGEST_TIMER_MS),
   PROBE_TIMEOUT_MS: whole(2500, 'No echo of a probe for this long: not ready, and the links to Redis are replaced. Readiness must turn within 3 s.', 1, LONGEST_TIMER_MS),
@@ -56,9 +56,10 @@ export const Settings = Type.Object({
   IDEMPOTENCY_TTL_SECONDS: whole(600, 'How long an id of a caller is remembered, so that a retry publishes nothing.', 1),
   ROOM_TTL_SECONDS: whole(2_592_000, 'How long an unused room keeps its epoch and offset.', 1),
   COMMANDS_HISTORY_SIZE: whole(100_000, 'Commands of operators that are kept, revocations among them; each is about 300 bytes.', 1),
-  FEED_TAIL_BYTES: whole(1_048_576, 'Newest updates of a room that an instance keeps itself, to serve those who come back without asking Redis.', 0),
+  FEED_TAIL_BYTES: whole(1_048_576, 'Newest updates of a room that an instance keeps itself, as packets, to serve those who come back without asking Redis; in memory about three times that.', 0),
   HISTORY_READ_BYTES: whole(1_048_576, 'Most that one read of history brings; a longer replay takes several.', 1),
   ROOM_LINGER_MS: whole(10_000, 'How long an instance stays on the channel of a room that its last member left, so that those who reconnect find it warm.', 0, LONGEST_TIMER_MS),
+  EMBEDDED_MAX_RECEIPTS: whole(100_000, 'Most ids of callers that the embedded broker remembers; the oldest are forgotten first.', 1),
   EMBEDDED_MAX_BYTES: whole(268_435_456, 'Most bytes of history that the embedded broker keeps, over all rooms; the rooms longest without an update lose theirs first.', 1),
 
   // Limits
@@ -155,6 +156,7 @@ function faultsTogether (settings: Settings): string[] {
   if (sources.length === 0 && settings.NODE_ENV === 'production') {
     faults.push('JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL should be set: in production there is no random key')
   }
+  if (settings.HISTORY_READ_BYTES < 2 * settings.MAX_PAYLOAD_BYTES + 4096) faults.push('HISTORY_READ_BYTES should hold two of the largest updates: raise it with MAX_PAYLOAD_BYTES')
   if (settings.WEBHOOK_URL !== '' && settings.WEBHOOK_SECRET === '') faults.push('WEBHOOK_SECRET should be set together with WEBHOOK_URL: the receiver must know who calls')
   if (settings.JWT_SECRET_PREVIOUS !== '' && settings.JWT_SECRET === '') faults.push('JWT_SECRET_PREVIOUS should be set only together with JWT_SECRET')
   return faults

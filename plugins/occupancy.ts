@@ -21,4 +21,4 @@ export default fp(async fastify => {
     await occupancy.close()
     await webhook.close()
   })
-}, { name: 'webhook', fastify: '5.x', dependencies: ['broker', 'liveness'] })
+}, { name: 'occupancy', fastify: '5.x', dependencies: ['broker', 'liveness'] })
