@@ -183,6 +183,8 @@ export default fp(async fastify => {
     socket.once('disconnect', reason => {
       sessions.remove(session)
       metrics.disconnects.inc({ reason })
+      // A connection has one session: nothing else can come over it, and it would stay open for nobody.
+      socket.conn.close()
     })
     listen(session, context)
     // Several handshakes at once have all passed the check before the first of them was counted.

@@ -156,7 +156,7 @@ function faultsTogether (settings: Settings): string[] {
   if (sources.length === 0 && settings.NODE_ENV === 'production') {
     faults.push('JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL should be set: in production there is no random key')
   }
-  if (settings.HISTORY_READ_BYTES < 2 * settings.MAX_PAYLOAD_BYTES + 4096) faults.push('HISTORY_READ_BYTES should hold two of the largest updates: raise it with MAX_PAYLOAD_BYTES')
+  if (settings.HISTORY_READ_BYTES < 2 * settings.MAX_PAYLOAD_BYTES) faults.push('HISTORY_READ_BYTES should hold two of the largest updates: raise it with MAX_PAYLOAD_BYTES')
   if (settings.WEBHOOK_URL !== '' && settings.WEBHOOK_SECRET === '') faults.push('WEBHOOK_SECRET should be set together with WEBHOOK_URL: the receiver must know who calls')
   if (settings.JWT_SECRET_PREVIOUS !== '' && settings.JWT_SECRET === '') faults.push('JWT_SECRET_PREVIOUS should be set only together with JWT_SECRET')
   return faults

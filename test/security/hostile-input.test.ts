@@ -181,7 +181,8 @@ test('property: no frame of any text harms the service', async t => {
     await settled(raw)
     raw.socket.terminate()
     return service.process.exitCode === null
-  }), { numRuns: 60 })
+    // Once found: the session ends, and what comes with it in one packet finds none.
+  }), { numRuns: 60, examples: [[[['41', ''], ['5', '']]]] })
 })
 
 test('property: no body of any JSON gets another answer than a typed one, at the HTTP door', async t => {

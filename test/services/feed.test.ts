@@ -17,7 +17,7 @@ import type { Member } from '../../services/member.ts'
 const silent = { debug () {}, info () {}, warn () {}, error () {} }
 const metrics = createMetrics()
 /** A small history, tail and read, so that every border is met often. */
-const settings = readSettings({ HISTORY_SIZE: '40', FEED_TAIL_BYTES: '600', HISTORY_READ_BYTES: '700', MAX_BUFFERED_BYTES: '2048' })
+const settings = readSettings({ HISTORY_SIZE: '40', FEED_TAIL_BYTES: '600', HISTORY_READ_BYTES: '700', MAX_PAYLOAD_BYTES: '350', MAX_BUFFERED_BYTES: '2048' })
 const UPDATES = 30
 
 /** In turns of the event loop, so that a thousand trials take seconds. */
