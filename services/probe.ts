@@ -1,5 +1,5 @@
-// The probe: publishes to this instance's own room through the broker, the normal way, and waits for the echo.
-// A link can fail without a sign; an echo that is missing is one.
+// The probe: publishes to this instance's own room through the broker, the normal way, and waits for receipt and echo.
+// A link can fail without a sign; a receipt that is missing is one of the link for commands, an echo of the other.
 import { performance } from 'node:perf_hooks'
 import type { Broker, Retention } from './broker.ts'
 import type { Inbox } from './inbox.ts'
@@ -12,7 +12,7 @@ const PROBE_EVENT = 'probe'
 const PROBE_RETENTION: Retention = { historySize: 1, historySeconds: 60, roomSeconds: 60 }
 
 export interface Probe {
-  /** Why no echo came lately; undefined when one did. */
+  /** Why no receipt or echo came lately; undefined when both did. */
   fault (): string | undefined
   start (): void
   close (): void
@@ -22,6 +22,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
   broker: Broker, inbox: Inbox, settings: Settings, metrics: Metrics, log: Log
 }): Probe {
   let echoedAt = performance.now()
+  let receivedAt = performance.now()
   let replacedAt = performance.now()
   let hasEchoed = false
   let tickedAt = performance.now()
@@ -40,13 +41,18 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
     // While our event loop was blocked, an echo could not be read.
     const blockedMs = Math.max(0, now - tickedAt - 2 * settings.PROBE_INTERVAL_MS)
     echoedAt = Math.min(now, echoedAt + blockedMs)
+    receivedAt = Math.min(now, receivedAt + blockedMs)
     tickedAt = now
-    metrics.probeAge.set((now - echoedAt) / 1000)
-    if (now - echoedAt > settings.PROBE_TIMEOUT_MS && now - replacedAt > settings.PROBE_TIMEOUT_MS) {
+    metrics.probeAge.set(ageMs() / 1000)
+    if (ageMs() > settings.PROBE_TIMEOUT_MS && now - replacedAt > settings.PROBE_TIMEOUT_MS) {
       replacedAt = now
-      broker.reconnect('no echo of a probe')
+      broker.reconnect('no receipt or echo of a probe')
     }
     void send(now)
+  }
+
+  function ageMs (): number {
+    return performance.now() - Math.min(echoedAt, receivedAt)
   }
 
   async function send (now: number): Promise<void> {
@@ -55,6 +61,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
       await broker.publish({
         room: inbox.room, event: PROBE_EVENT, payload: now, userId: broker.instance, sub: broker.instance, retention: PROBE_RETENTION
       })
+      receivedAt = performance.now()
     } catch (error) {
       log.debug({ err: (error as Error).message }, 'probe was not published')
     }
@@ -62,9 +69,8 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
 
   return {
     fault () {
-      const ageMs = performance.now() - echoedAt
       if (!hasEchoed) return 'no probe has come back through the broker yet'
-      return ageMs > settings.PROBE_TIMEOUT_MS ? `no probe came back through the broker for ${Math.round(ageMs)} ms` : undefined
+      return ageMs() > settings.PROBE_TIMEOUT_MS ? `no probe came back through the broker for ${Math.round(ageMs())} ms` : undefined
     },
     start () {
       onTick()
