@@ -5,6 +5,9 @@ import { demoClaims } from './services/demo.ts'
 import { drain } from './services/drain.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
 
+/** Ctrl-C reaches a process that npm started twice: from the terminal, and from npm. */
+const SAME_SIGNAL_MS = 500
+
 export function createServer (settings: Settings): FastifyInstance {
   return Fastify({
     logger: {
@@ -62,14 +65,15 @@ ${address}/#token=${token}
 
 function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
   const { log } = server
-  let isLeaving = false
+  let leavingSince: number | undefined
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (isLeaving) {
+      if (leavingSince !== undefined) {
+        if (Date.now() - leavingSince < SAME_SIGNAL_MS) return
         log.warn({ signal }, 'second signal: ending at once')
         process.exit(1)
       }
-      isLeaving = true
+      leavingSince = Date.now()
       log.info({ signal }, 'leaving')
       leave(server, settings, log).catch((error: unknown) => {
         log.error({ err: error }, 'leaving failed')
@@ -93,6 +97,8 @@ async function leave (server: FastifyInstance, settings: Settings, log: FastifyB
 }
 
 main().catch((error: unknown) => {
-  console.error(error instanceof SettingsError ? error.message : error)
+  if (error instanceof SettingsError) console.error(error.message)
+  else if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') console.error(`The port is taken: set PORT to another one. (${(error as Error).message})`)
+  else console.error(error)
   process.exit(1)
 })

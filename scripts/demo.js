@@ -65,11 +65,14 @@ async function start () {
   for (const own of ports) await untilOk(`http://${HOST}:${own}/readyz`)
   await untilOk(`http://${HOST}:${port}/api/v1/health/`)
   if (isEnding) return
-  const token = createSigner({ key: secret, expiresIn: TOKEN_MS })({ sub: 'demo', name: 'Demo', capabilities: ALL })
+  const sign = createSigner({ key: secret, expiresIn: TOKEN_MS })
+  const [token, other] = [['ann', 'Ann'], ['leo', 'Leo']].map(([sub, name]) => sign({ sub, name, capabilities: ALL }))
   console.log(`
 Three instances behind nginx: http://${HOST}:${port}/
 For internal services (publish, sessions, tokens): http://${HOST}:${internalPort}/
 Instances: ${ports.map((own, i) => `${NAMES[i]} http://${HOST}:${own}`).join(', ')}
+
+Two collaborators in the playground: http://${HOST}:${port}/#token=${token}&token=${other}
 
 A token for this run, which may do everything:
 

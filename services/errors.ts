@@ -10,7 +10,7 @@ interface CodeEntry {
 }
 
 const codes = {
-  'auth/missing-token': { status: 401, retryable: false, message: 'No token came with the request: send "Authorization: Bearer <token>", or auth.token in the Socket.IO handshake.' },
+  'auth/missing-token': { status: 401, retryable: false, message: 'No token came with the request: send "Authorization: Bearer TOKEN", or auth.token in the Socket.IO handshake.' },
   'auth/invalid-token': { status: 401, retryable: false, message: 'The token is not valid here: get a new one from its issuer.' },
   'auth/token-expired': { status: 401, retryable: false, message: 'The token is over: get a new one and come again.' },
   'auth/token-revoked': { status: 401, retryable: false, message: 'The token was revoked: get a new one.' },

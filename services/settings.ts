@@ -13,6 +13,8 @@ const flag = (value: boolean, description: string) => Type.Boolean({ default: va
 /** 24.8 days: the longest a Node timer can wait; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647
 
+const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
+
 export const Settings = Type.Object({
   // Process
   NODE_ENV: choice(['production', 'development', 'test'], 'development', 'production: refuse to start without a key, no playground, JSON logs.'),
@@ -24,8 +26,8 @@ export const Settings = Type.Object({
   TRUST_PROXY: text('', 'Addresses or ranges of the proxies whose X-Forwarded-For counts, comma-separated. Empty: none.'),
 
   // Tokens
-  JWT_SECRET: text('', 'Shared secret, HS256, at least 32 bytes. Exactly one of JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL is set; outside production none means a random one for this run.', { pattern: '^$|^[\\s\\S]{32,}$' }),
-  JWT_SECRET_PREVIOUS: text('', 'The secret before the last rotation; still accepted, never signed with.', { pattern: '^$|^[\\s\\S]{32,}$' }),
+  JWT_SECRET: text('', 'Shared secret, HS256, at least 32 bytes. Exactly one of JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL is set; outside production none means a random one for this run.', { pattern: SECRET_PATTERN }),
+  JWT_SECRET_PREVIOUS: text('', 'The secret before the last rotation; still accepted, never signed with.', { pattern: SECRET_PATTERN }),
   JWT_PUBLIC_KEY: text('', 'Public key in PEM (\\n for line ends): RSA means RS256, P-256 means ES256, Ed25519 means EdDSA.'),
   JWT_JWKS_URL: text('', 'Where the issuer publishes its keys; RS256, ES256 and EdDSA.', { pattern: '^$|^https?://' }),
   JWT_ISSUER: text('', 'Required value of `iss`. Empty: not checked.'),
@@ -144,6 +146,7 @@ export function readSettings (env: Record<string, string | undefined>): Settings
 
 function expectation (schema: TSchema): string {
   if (schema.type === 'integer') return `should be a whole number from ${String(schema['minimum'])} to ${String(schema['maximum'])}: ${String(schema.description)}`
+  if (schema['pattern'] === SECRET_PATTERN) return 'should be at least 32 bytes'
   if (schema.type === 'boolean') return `should be true or false: ${String(schema.description)}`
   return `should match ${String(schema['pattern'])}: ${String(schema.description)}`
 }

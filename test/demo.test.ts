@@ -13,7 +13,7 @@ test('the demo starts, carries an update through nginx, and ends cleanly with Ct
   }, 'TERM')
   const [bearer] = await eventually(() => /^[\w-]+\.[\w-]+\.[\w-]+$/m.exec(child.output()), 40_000)
   const ports = [...child.output().matchAll(/http:\/\/127\.0\.0\.1:(\d+)/g)].map(([, found]) => Number(found))
-  t.equal(ports.length, 5)
+  t.equal(ports.length, 6, 'two doors, three instances, and the link for two collaborators')
   t.strictSame(ports.slice(0, 2), [port, internalPort])
 
   const follower = await follow(await connect(t, `http://${HOST}:${port}`, { token: bearer }), 'acme', 'board-1')

@@ -111,8 +111,13 @@ test('clients that are stuck do not hold up the exit', async t => {
 
 test('a second signal ends at once', async t => {
   const instance = await startInstance(t, { DRAIN_DELAY_SECONDS: '60' })
+  const signalledAt = Date.now()
+  instance.process.kill('SIGTERM')
+  // As npm and the terminal do it: the same signal twice is one.
   instance.process.kill('SIGTERM')
   await eventually(async () => (await fetch(`${instance.url}/readyz`)).status === 503, 2000)
+  await eventually(() => Date.now() - signalledAt > 700)
+  t.ok(instance.process.exitCode === null)
   const startedAt = Date.now()
   instance.process.kill('SIGTERM')
   t.equal((await within(2000, 'exit', instance.exited)).code, 1)
