@@ -1,5 +1,5 @@
 // The playground: finds a token for each side and puts two collaborators next to each other.
-import { createSide } from './side.js'
+import { createSide, readClaims } from './side.js'
 
 const fragment = new URLSearchParams(window.location.hash.slice(1))
 const [workspaceId, appId] = (fragment.get('room') ?? 'acme/board-1').split('/')
@@ -15,12 +15,22 @@ form.addEventListener('submit', event => {
 window.addEventListener('hashchange', () => window.location.reload())
 
 const given = fragment.getAll('token')
-const sources = await Promise.all(DEMO_USERS.map((user, i) => sourceOf(user, given[i])))
-if (sources.some(source => source === undefined)) {
+const isReadable = given.every(isToken)
+const sources = isReadable ? await Promise.all(DEMO_USERS.map((user, i) => sourceOf(user, given[i]))) : []
+if (!isReadable || sources.some(source => source === undefined)) {
   form.hidden = false
+  document.getElementById('unreadable').hidden = isReadable
   form.elements.token.focus()
 } else {
   start(sources)
+}
+
+function isToken (text) {
+  try {
+    return readClaims(text) !== null
+  } catch {
+    return false
+  }
 }
 
 /** Where a side's tokens come from: the fragment, the demo, or else the other side's token. */

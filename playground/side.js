@@ -94,6 +94,7 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
   }
 
   async function miss () {
+    if (!other.isOnline()) return write({ text: 'The other side is offline, and would publish nothing: bring it back first.', kind: 'note' })
     goOffline(true)
     for (let n = 1; n <= 3; n++) await other.publish('MESSAGE', { text: `while ${me.name} was away, ${n} of 3` })
     goOffline(false)
@@ -155,6 +156,7 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
 
   return {
     publish,
+    isOnline: () => client.status === 'connected',
     meet (side) { other = side }
   }
 }
@@ -165,7 +167,7 @@ function describe (event, payload) {
   return `${event} ${JSON.stringify(payload)}`
 }
 
-function readClaims (token) {
+export function readClaims (token) {
   const text = atob((token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/'))
   return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, letter => letter.charCodeAt(0))))
 }

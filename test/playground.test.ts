@@ -71,3 +71,20 @@ test('without a token the page asks for one, and takes it', async t => {
   await connected(page)
   t.notOk(new URL(page.url()).search, 'nothing in the query')
 })
+
+test('what is not a token brings the form and says so; a side without the other to publish says so too', async t => {
+  const instance = await startInstance(t, { JWT_SECRET: '', NODE_ENV: '' })
+  await instance.ready()
+  const browser = await openBrowser(t)
+  const { page, faults } = await openPage(browser, `${instance.url}/#token=not-a-token`)
+  await page.getByRole('alert').waitFor()
+  t.ok(await page.getByLabel('Token').isVisible())
+
+  const { page: demo } = await openPage(browser, instance.url)
+  await connected(demo)
+  await side(demo, 1).getByText('Go offline').click()
+  await side(demo, 0).getByText('Miss three updates').click()
+  await log(demo, 0).getByText('The other side is offline').waitFor()
+  await side(demo, 0).locator('.status', { hasText: 'connected' }).waitFor()
+  t.strictSame(faults, [])
+})
