@@ -26,6 +26,9 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
   let replacedAt = performance.now()
   let hasEchoed = false
   let tickedAt = performance.now()
+  let sentAt = -Infinity
+  // Far more often than probes are sent: what is missing is to be noticed when it is due.
+  const tickMs = Math.min(settings.PROBE_INTERVAL_MS, settings.PROBE_TIMEOUT_MS / 10)
   let timer: NodeJS.Timeout | undefined
 
   inbox.on(PROBE_EVENT, ({ payload }) => {
@@ -39,7 +42,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
   function onTick (): void {
     const now = performance.now()
     // While our event loop was blocked, an echo could not be read.
-    const blockedMs = Math.max(0, now - tickedAt - 2 * settings.PROBE_INTERVAL_MS)
+    const blockedMs = Math.max(0, now - tickedAt - 2 * tickMs)
     echoedAt = Math.min(now, echoedAt + blockedMs)
     receivedAt = Math.min(now, receivedAt + blockedMs)
     tickedAt = now
@@ -48,6 +51,8 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
       replacedAt = now
       broker.reconnect('no receipt or echo of a probe')
     }
+    if (now - sentAt < settings.PROBE_INTERVAL_MS - tickMs / 2) return
+    sentAt = now
     void send(now)
   }
 
@@ -56,7 +61,11 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
   }
 
   async function send (now: number): Promise<void> {
-    if (!await inbox.open()) return
+    if (!await inbox.open()) {
+      // As soon as it can be.
+      sentAt = -Infinity
+      return
+    }
     try {
       await broker.publish({
         room: inbox.room, event: PROBE_EVENT, payload: now, userId: broker.instance, sub: broker.instance, retention: PROBE_RETENTION
@@ -74,7 +83,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
     },
     start () {
       onTick()
-      timer = setInterval(onTick, Math.min(settings.PROBE_INTERVAL_MS, settings.PROBE_TIMEOUT_MS))
+      timer = setInterval(onTick, tickMs)
       timer.unref()
     },
     close () {
