@@ -71,7 +71,8 @@ export function listen (session: Session, context: RequestContext): void {
     }
 
     if (!rate.take()) return onFlood(fail)
-    refused = 0
+    // Not forgiven at once: a flood lets one pass now and then, whenever the rate allows.
+    refused = Math.max(0, refused - 1)
     void inOrder(name, `${room.workspaceId ?? ''}/${room.appId ?? ''}`, async () => {
       try {
         if (!session.isOpen()) return
