@@ -117,6 +117,6 @@ test('a rolling restart under load: no publish fails, nothing is lost, repeated 
     t.ok(of.every(({ slotMs, toldAt, movedAt }) => movedAt - toldAt > slotMs - 500), 'nobody before its slot')
     const thirds = [0, 1, 2].map(third => of.filter(({ slotMs }) => Math.min(2, Math.floor(slotMs / windowMs * 3)) === third).length)
     // Flat, not a spike; who came late to a draining instance under load has a late slot.
-      t.ok(Math.max(...thirds) <= Math.ceil(of.length * 0.6), `moved per third of the window: ${thirds.join(', ')}`)
+    t.ok(Math.max(...thirds) <= Math.ceil(of.length * 0.6), `moved per third of the window: ${thirds.join(', ')}`)
   }
 })
