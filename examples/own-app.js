@@ -1,4 +1,4 @@
-// Roomcast inside one's own Fastify app: JWT_SECRET=<32 bytes or more> node own-app.js, then open /counter.
+// Roomcast inside one's own Fastify app: npm run build, JWT_SECRET=<32 bytes or more> node examples/own-app.js, then open /counter.
 import { readFile } from 'node:fs/promises'
 import { createSigner } from 'fast-jwt'
 import Fastify from 'fastify'
@@ -7,6 +7,7 @@ import { createClient } from 'roomcast/client'
 
 const { JWT_SECRET, PORT = '3000' } = process.env
 const SECONDS = 600
+if (JWT_SECRET === undefined) throw new Error('JWT_SECRET is missing: give 32 bytes or more, which sign the tokens of this app and verify them in Roomcast')
 const app = Fastify({ logger: { level: 'warn' } })
 
 // Settings come from the environment. The playground's files bring the client for browsers; an app with a bundler has its own.

@@ -11,8 +11,10 @@ export default fp(async fastify => {
 
   if (fastify.config.NODE_ENV === 'production') return
   const page = renderAsyncApi(document)
-  fastify.get('/docs/socket/', { schema: { hide: true } }, async (_request, reply) => {
-    reply.type('text/html; charset=utf-8').header('content-security-policy', PAGE_POLICY)
-    return page
-  })
+  for (const path of ['/docs/socket', '/docs/socket/']) {
+    fastify.get(path, { schema: { hide: true } }, async (_request, reply) => {
+      reply.type('text/html; charset=utf-8').header('content-security-policy', PAGE_POLICY)
+      return page
+    })
+  }
 }, { name: 'asyncapi', fastify: '5.x', dependencies: ['config'] })

@@ -36,6 +36,8 @@ async function start () {
   const secret = randomBytes(32).toString('hex')
   const port = Number(process.env.DEMO_PORT ?? 8080)
   const internalPort = Number(process.env.DEMO_INTERNAL_PORT ?? 8081)
+  await assertFree(port, 'DEMO_PORT')
+  await assertFree(internalPort, 'DEMO_INTERNAL_PORT')
   const [redisPort, ...ports] = await freePorts(4)
 
   run('redis-server', 'redis-server', ['--bind', HOST, '--port', String(redisPort), '--dir', dir, '--save', '', '--appendonly', 'yes'])
@@ -117,6 +119,12 @@ async function untilOk (url) {
     await wait(50)
   }
   throw new Error(`${url} did not answer`)
+}
+
+async function assertFree (port, setting) {
+  const server = createServer().listen(port, HOST)
+  await once(server, 'listening').catch(error => { throw new Error(`port ${port}: ${error.code}; give another one as ${setting}`) })
+  await once(server.close(), 'close')
 }
 
 async function freePorts (count) {

@@ -2,7 +2,7 @@
 import type { AsyncApi, Message, Operation } from './asyncapi.ts'
 
 const STYLE = `
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 0 auto; padding: 1rem; color: #1b1f24; background: #fff }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 0 auto; padding: 1rem; color: #1b1f24; background: #fff; overflow-wrap: anywhere }
 h1 { font-size: 1.6rem } h2 { margin-top: 2.5rem; border-bottom: 1px solid #d0d7de } h3 { margin: 2rem 0 0 }
 code, pre { font: 14px/1.45 ui-monospace, monospace; background: #f3f5f7; border-radius: 4px }
 code { padding: .1em .3em } pre { padding: .75rem; overflow-x: auto } pre code { padding: 0 }

@@ -121,7 +121,8 @@ export function createFeed (options: FeedOptions): Feed {
 
   function relayEphemeral (update: EphemeralUpdate): void {
     const entry = createEntry(room, update)
-    for (const member of members()) member.deliverEphemeral(entry)
+    for (const member of live) member.deliverEphemeral(entry)
+    for (const member of replay.members()) member.deliverEphemeral(entry)
     metrics.relayed.inc({ kind: 'ephemeral' })
   }
 

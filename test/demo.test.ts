@@ -1,4 +1,6 @@
 // `npm run demo` as a newcomer sees it: an address, a token, an update on another instance, and nothing left behind.
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { test } from 'tap'
 import { startChild } from './helpers/child.ts'
@@ -25,4 +27,14 @@ test('the demo starts, carries an update through nginx, and ends cleanly with Ct
 
   t.strictSame(await within(40_000, 'exit', child.kill('SIGINT')), { code: 0, signal: null })
   for (const one of ports) await t.rejects(fetch(`http://${HOST}:${one}/livez`), `nothing listens on ${one} any more`)
+})
+
+test('a port that is taken is named, with the setting for another one', async t => {
+  const taken = createServer().listen(0, HOST)
+  await once(taken, 'listening')
+  t.teardown(() => taken.close())
+  const { port } = taken.address() as AddressInfo
+  const child = await startChild(t, process.execPath, [demo], { PATH: process.env.PATH, DEMO_PORT: String(port) }, 'TERM')
+  t.strictSame(await within(20_000, 'exit', child.exited), { code: 1, signal: null })
+  t.match(child.output(), `port ${port}: EADDRINUSE; give another one as DEMO_PORT`)
 })

@@ -198,7 +198,7 @@ test('a host with @fastify/swagger of its own keeps its document, also of a sche
 
 test('the pages are shown outside production only, the documents always', async t => {
   const [development, production] = await Promise.all([startInstance(t), startInstance(t, { NODE_ENV: 'production' })])
-  for (const path of ['/docs/', '/docs/socket/', '/docs/static/swagger-ui.css']) {
+  for (const path of ['/docs/', '/docs/socket', '/docs/socket/', '/docs/static/swagger-ui.css']) {
     const page = await call(development.url, 'GET', path)
     t.equal(page.status, 200, path)
     t.match(page.headers.get('content-security-policy'), /^default-src 'none'/)
