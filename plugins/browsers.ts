@@ -11,6 +11,6 @@ export default fp(async fastify => {
     if (!isAllowedOrigin(headers.origin, headers.host, origins)) throw new RoomcastError('auth/foreign-origin')
   })
   // Foreign origins were refused above; what comes here may read the answer.
-  await fastify.register(cors, { origin: true, methods: ['GET', 'HEAD', 'POST', 'PUT'], credentials: true, maxAge: 600 })
+  await fastify.register(cors, { origin: true, methods: ['GET', 'HEAD', 'POST', 'PUT'], exposedHeaders: ['Retry-After'], strictPreflight: false, credentials: true, maxAge: 600 })
   await fastify.register(helmet, { contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } })
 }, { name: 'browsers', fastify: '5.x', dependencies: ['config'] })

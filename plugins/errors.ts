@@ -15,8 +15,7 @@ export function onError (error: FastifyError, request: FastifyRequest, reply: Fa
   request.server.metrics?.errors.inc({ code: known.code, door: 'http' })
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') request.server.metrics?.limits.inc({ limit: 'body-bytes' })
   if (known.code === 'server/internal') request.log.error({ err: error }, 'request failed')
-  if (known.status === 429 || known.status === 503) reply.header('Retry-After', known.retryAfterSeconds)
-  reply.code(known.status).send(failure(known.toBody()))
+  reply.code(known.status).headers(known.headers()).send(failure(known.toBody()))
 }
 
 /** What is not even a request. Node's error holds the raw bytes, a token perhaps among them: nothing of it is logged or told. */
@@ -42,7 +41,7 @@ function translate (error: FastifyError): RoomcastError {
   if (error instanceof RoomcastError) return error
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new RoomcastError('publish/payload-too-large', 'The body is larger than this route takes: send less.')
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new RoomcastError('request/invalid', 'The body should be JSON: send Content-Type: application/json.')
-  if (error instanceof SyntaxError || error.code?.startsWith('FST_ERR_CTP_')) return new RoomcastError('request/invalid', 'The body is not valid JSON.')
+  if (error instanceof SyntaxError || error.code?.startsWith('FST_ERR_CTP_')) return new RoomcastError('request/invalid', 'The body is not JSON that can be taken: check its form; __proto__ and constructor.prototype are no keys.')
   if (error.statusCode === 408) return new RoomcastError('request/timeout')
   if (error.statusCode !== undefined && error.statusCode < 500) return new RoomcastError('request/invalid')
   return toRoomcastError(error)

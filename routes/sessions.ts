@@ -1,6 +1,7 @@
 // POST sessions/disconnect, sessions/unsubscribe and tokens/revoke: an operator ends access, on every instance.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { authorize, EVERYWHERE } from '../services/access.ts'
+import { RoomcastError } from '../services/errors.ts'
 import { failures, WRITER } from '../services/failures.ts'
 import { Answer, CommandResult, DisconnectCommand, RevokeCommand, success, UnsubscribeCommand } from '../services/protocol.ts'
 
@@ -27,6 +28,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: { operationId: 'revoke', tags: ['operators'], summary: 'Refuse a token, or all tokens of a user issued before a time', body: RevokeCommand, response }
   }, async ({ identity, body }) => {
     authorize(identity.capabilities, 'manage', EVERYWHERE)
+    if ('jti' in body && 'userId' in body) throw new RoomcastError('request/invalid', 'jti and userId: one of them at a time; send two requests.')
     const target = 'jti' in body ? { jti: body.jti } : { userId: body.userId, issuedBefore: body.issuedBefore }
     return success(await commands.execute({ do: 'revoke', target }))
   })

@@ -49,13 +49,14 @@ export interface ErrorBody {
   retryable: boolean
 }
 
+/** A retry makes sense after so long. */
+const RETRY_AFTER_SECONDS = '1'
+
 /** An error that may be shown to a caller; everything else is `server/internal` to the outside. */
 export class RoomcastError extends Error {
   readonly code: ErrorCode
   readonly status: number
   readonly retryable: boolean
-  /** Seconds after which a retry makes sense, for `Retry-After`. */
-  readonly retryAfterSeconds = 1
 
   constructor (code: ErrorCode, message: string = codes[code].message, options?: ErrorOptions) {
     super(message, options)
@@ -63,6 +64,14 @@ export class RoomcastError extends Error {
     this.code = code
     this.status = codes[code].status
     this.retryable = codes[code].retryable
+  }
+
+  /** What goes with the status of an HTTP answer (RFC 9110, 10.2.3 and 11.6.1). */
+  headers (): Record<string, string> {
+    return {
+      ...this.status === 429 || this.status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : {},
+      ...this.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}
+    }
   }
 
   /** The error as the outside sees it. */

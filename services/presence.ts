@@ -2,7 +2,7 @@
 // changed by what the room's channel tells, and read again after a reconnect and now and then.
 import type { Socket } from 'socket.io'
 import type { Broker, PresenceDelta } from './broker.ts'
-import { collaborators, describe, type Sessions } from './collaborators.ts'
+import { collaborators, describe } from './collaborators.ts'
 import type { Identity } from './identity.ts'
 import type { Liveness } from './liveness.ts'
 import type { Log } from './log.ts'
@@ -115,9 +115,10 @@ export function createPresence ({ broker, liveness, settings, log }: {
   }
 
   /** For a room without a view here. */
-  async function readAlive (room: RoomKey): Promise<Sessions> {
-    const snapshot = await broker.presence(room)
-    return new Map(snapshot.filter(({ instance }) => liveness.isAlive(instance)).map(({ entry }) => [entry.socketId, entry]))
+  async function readAlive (room: RoomKey): Promise<View['instances']> {
+    const view = createView()
+    takeSnapshot(view, await broker.presence(room), broker.instance, settings.LEASE_MS)
+    return new Map([...view.instances].filter(([instance]) => liveness.isAlive(instance)))
   }
 
   function onDelta (room: RoomKey, delta: PresenceDelta): void {
@@ -177,7 +178,10 @@ export function createPresence ({ broker, liveness, settings, log }: {
 
     async list (room) {
       const view = views.get(room)
-      const here = collaborators(view?.isKnown === true ? view.instances.values() : [await readAlive(room)])
+      const sessions = new Map(view?.isKnown === true ? view.instances : await readAlive(room))
+      // Of our own people nobody knows better, nor earlier: who asks is among them.
+      if (view !== undefined) sessions.set(broker.instance, view.own)
+      const here = collaborators(sessions.values())
       return { collaborators: here.size > settings.PRESENCE_MAX ? [] : [...here.values()], count: here.size }
     },
 

@@ -105,7 +105,7 @@ export const Settings = Type.Object({
   // Presence
   PRESENCE_MAX: whole(1000, 'Above this many collaborators in a room only the count is told.', 0),
   PRESENCE_SHARE_EMAIL: flag(false, 'Whether collaborators see the email of each other.'),
-  PRESENCE_LINGER_MS: whole(5000, 'A collaborator whose connection broke stays for this long: a reconnect makes no leave and join.', 0, LONGEST_TIMER_MS),
+  PRESENCE_LINGER_MS: whole(5000, 'A collaborator whose connection ended, though not by the server for good, stays for this long: a reconnect makes no leave and join.', 0, LONGEST_TIMER_MS),
   PRESENCE_BATCH_MS: whole(100, 'Joins and leaves of a room are told together at this pace.', 0, LONGEST_TIMER_MS),
   PRESENCE_TTL_SECONDS: whole(60, 'How long Redis keeps the presence of a room that no instance has members of any more.', 10),
   HEARTBEAT_MS: whole(3000, 'How often an instance says that it lives.', 1, LONGEST_TIMER_MS),

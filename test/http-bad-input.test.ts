@@ -70,7 +70,7 @@ test('fields of the wrong type or form', async t => {
   }
   for (const key of ['with space', 'x'.repeat(129), '']) t.equal((await ask(server, 'POST', PUBLISH, UPDATE, { 'idempotency-key': key })).status, 400, key)
   for (const displayName of [undefined, '', 7, 'x'.repeat(1025)]) t.equal((await ask(server, 'PUT', '/api/v1/apps/', { ...ROOM, displayName })).status, 400)
-  for (const body of [{}, { jti: '' }, { jti: 7 }, { userId: 'ann' }, { issuedBefore: 5 }, { userId: 'ann', issuedBefore: 'now' }, { userId: 'ann', issuedBefore: 1.5 }]) {
+  for (const body of [{}, { jti: '' }, { jti: 7 }, { userId: 'ann' }, { issuedBefore: 5 }, { userId: 'ann', issuedBefore: 'now' }, { userId: 'ann', issuedBefore: 1.5 }, { jti: 'j', userId: 'ann', issuedBefore: 5 }]) {
     t.equal((await ask(server, 'POST', '/api/v1/tokens/revoke', body)).status, 400, JSON.stringify(body))
   }
   t.ok(await goesOn(server))

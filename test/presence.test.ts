@@ -57,6 +57,21 @@ test('one user with three tabs is one collaborator with three sessions, gone wit
   t.equal((await ask(ann.socket)).data?.count, 1)
 })
 
+test('who has subscribed is there at once for whoever asks this instance, and who has unsubscribed is not', async t => {
+  const { a, b } = await pair(t, { PRESENCE_BATCH_MS: '2000' })
+  const ann = await connect(t, a.url, { token: token({ sub: 'ann' }) })
+  await subscribe(ann, room.workspaceId, room.appId)
+  t.match((await ask(ann)).data, { count: 1, collaborators: [{ userId: 'ann', sessions: [ann.id] }] })
+  t.equal(await users(a), 'ann')
+  const bob = await connect(t, a.url, { token: token({ sub: 'bob' }) })
+  await subscribe(bob, room.workspaceId, room.appId)
+  t.equal((await ask(bob)).data?.count, 2)
+  await unsubscribe(bob, room.workspaceId, room.appId)
+  t.match((await ask(ann)).data, { count: 1, collaborators: [{ userId: 'ann' }] })
+  await eventually(async () => await users(b) === 'ann', 10_000)
+  t.equal(await users(a), 'ann')
+})
+
 test('many who come at once are told in batches', async t => {
   const { a, b } = await pair(t, { PRESENCE_BATCH_MS: '500' })
   const ann = await watcher(t, a, 'ann')
@@ -98,4 +113,12 @@ test('who is put out of a room for good leaves at once, and a renewed subscripti
   await call(b.url, 'POST', '/api/v1/sessions/unsubscribe', { token: token({ sub: 'ops' }), body: { userId: 'bob', ...room } })
   await eventually(() => ann.log.includes('-bob'))
   t.strictSame(ann.log, ['+ann', '+bob', '-bob'])
+  for (const [path, target] of [['sessions/disconnect', { userId: 'eve' }], ['tokens/revoke', { userId: 'eve', issuedBefore: Date.now() + 60_000 }]] as const) {
+    ann.log.length = 0
+    await member(t, b, { sub: 'eve' })
+    await eventually(() => ann.log.includes('+eve'))
+    await call(b.url, 'POST', `/api/v1/${path}`, { token: token({ sub: 'ops' }), body: target })
+    await eventually(() => ann.log.includes('-eve'))
+    t.strictSame(ann.log, ['+eve', '-eve'], path)
+  }
 })

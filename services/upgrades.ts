@@ -1,0 +1,35 @@
+// A server that listens for upgrades at all gets every request that offers one, and Node has then let go of its parser.
+// Clients of HTTP offer h2c of their own accord (Java's, curl --http2): such an offer may be ignored, and is (RFC 9110, 7.8).
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+/** The one of Engine.IO, and ours. */
+const OWN_LISTENERS = 2
+/** Headers that mean the connection, not the request. */
+const OF_THE_OFFER = new Set(['upgrade', 'connection', 'http2-settings'])
+
+/** Answers over HTTP/1.1 what offers an upgrade and is not for sockets: the request is read once more without its offer. */
+export function ignoreOtherUpgrades (server: Server, socketPath: string): void {
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, rest: Buffer) => {
+    if (request.url?.startsWith(socketPath) === true) return
+    const mayBeOfHost = server.listenerCount('upgrade') > OWN_LISTENERS && request.headers.upgrade?.toLowerCase() === 'websocket'
+    if (mayBeOfHost) return
+    const readAgain = () => {
+      socket.unshift(Buffer.concat([Buffer.from(headOf(request), 'latin1'), rest]))
+      server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
+    }
+    // The answer to a request before it, whose sequence Node would lose.
+    const { _httpMessage: before } = socket as Duplex & { _httpMessage?: ServerResponse | null }
+    if (before) before.once('finish', readAgain)
+    else readAgain()
+  })
+}
+
+function headOf ({ method, url, httpVersion, rawHeaders, headers }: IncomingMessage): string {
+  let head = `${method} ${url} HTTP/${httpVersion}\r\n`
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (!OF_THE_OFFER.has(rawHeaders[i]?.toLowerCase() ?? '')) head += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
+  }
+  const isLast = /\bclose\b/i.test(headers.connection ?? '')
+  return `${head}${isLast ? 'Connection: close\r\n' : ''}\r\n`
+}
