@@ -14,6 +14,7 @@ import { createRate } from '../services/rate.ts'
 import { listen } from '../services/requests/door.ts'
 import type { RequestContext } from '../services/requests/context.ts'
 import { createSession } from '../services/session.ts'
+import { ignoreOtherUpgrades } from '../services/upgrades.ts'
 import { bearerToken } from './auth.ts'
 
 declare module 'fastify' {
@@ -31,8 +32,8 @@ class StrictDecoder extends parser.Decoder {
   private isConnecting = false
 
   override add (packet: unknown): void {
-    // Binary attachments are held in memory until they are complete; nothing here needs them.
-    if (typeof packet !== 'string' || /^[56]/.test(packet)) throw new Error('binary packets are not accepted')
+    // Binary attachments are held in memory until they are complete; nothing here needs them, or asks for an acknowledgement.
+    if (typeof packet !== 'string' || /^[356]/.test(packet)) throw new Error('binary packets and acknowledgements are not accepted')
     if (packet.startsWith(CONNECT)) {
       // A second one would begin a second session behind the same transport, or guess another token.
       if (this.isConnecting) throw new Error('a connection has one session')
@@ -71,11 +72,14 @@ export default fp(async fastify => {
     // Ours comes first, counts, and does not wait for a client that does not read.
     connectTimeout: config.AUTH_TIMEOUT_MS + CLOSE_GRACE_MS,
     perMessageDeflate: false,
+    // What is not for sockets is answered as if it had offered no upgrade.
+    destroyUpgrade: false,
     httpCompression: false,
     parser: { ...parser, Decoder: StrictDecoder },
     preClose: closeConnections
   } as never)
   const { io } = fastify
+  ignoreOtherUpgrades(fastify.server, config.SOCKET_PATH)
   // The name of the instance comes first, so that nginx can keep long polling on it.
   io.engine.generateId = () => `${config.INSTANCE_NAME || fastify.broker.instance}.${randomBytes(15).toString('base64url')}`
   io.engine.use(onEngineRequest)
@@ -115,7 +119,7 @@ export default fp(async fastify => {
     const headers = {
       'Content-Type': 'application/json; charset=utf-8',
       'Content-Length': Buffer.byteLength(body),
-      'Retry-After': error.retryAfterSeconds,
+      ...error.headers(),
       Connection: 'close'
     }
     // Engine.io's response to an upgrade is a mock that writes nothing.

@@ -46,7 +46,10 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
     },
     // Each update is checked by itself, so that a bad one fails alone.
     validatorCompiler: () => value => ({ value })
-  }, async ({ body, identity }) => {
+  }, async ({ body, identity, headers }) => {
+    const key = headers['idempotency-key']
+    // One that our nginx made names the request alone.
+    if (key !== undefined && key !== headers['x-request-id']) throw new RoomcastError('request/invalid', 'Idempotency-Key names one update, not a batch: give each update an id of its own.')
     const { updates } = parse(Batch, body)
     if (updates.length > config.MAX_BATCH) {
       metrics.limits.inc({ limit: 'batch' })

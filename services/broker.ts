@@ -113,9 +113,9 @@ export interface Broker {
   /**
    * The rooms' positions; makes a room that is missing, at offset 0, and keeps those that are there alive.
    * When it resolves, every message up to these positions that will come over the present link has come:
-   * a feed that is behind its room now has a hole.
+   * a feed that is behind its room now has a hole. Undefined for a room that cannot be read; rejects where none can.
    */
-  positions (rooms: RoomKey[], retention?: Retention): Promise<StreamPosition[]>
+  positions (rooms: RoomKey[], retention?: Retention): Promise<Array<StreamPosition | undefined>>
 
   /** Position and history in one atomic read. */
   history (room: RoomKey, since: number, limits: HistoryLimits): Promise<HistoryRead>

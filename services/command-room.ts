@@ -29,7 +29,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onCommand, on
   onCommand: (update: NumberedUpdate, isOld: boolean) => void
   onEphemeral: (update: EphemeralUpdate) => void
   /** The room began anew after it had been followed: what it is still to hold must be published again. */
-  onEpoch: () => Promise<void>
+  onEpoch: (epoch: string) => Promise<void>
 }): CommandRoom {
   const retention: Retention = {
     historySize: settings.COMMANDS_HISTORY_SIZE,
@@ -71,6 +71,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onCommand, on
     try {
       const feed = await feeds.open(COMMANDS_ROOM, retention)
       const { epoch, oldest, offset } = await broker.history(COMMANDS_ROOM, 0, { maxUpdates: 1, maxBytes: 1 })
+      if (offset > 0 && oldest !== 1) await beginAnew(epoch)
       const first = Math.max(oldest === undefined ? offset : oldest - 1, skipTo.epoch === epoch ? skipTo.offset : 0)
       await new Promise<void>((resolve, reject) => {
         awaited = { offset: Infinity, resolve, reject }
@@ -82,7 +83,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onCommand, on
         }).catch(reject)
       })
       awaited = undefined
-      if (followedEpoch !== undefined && followedEpoch !== epoch) await onEpoch()
+      if (followedEpoch !== undefined && followedEpoch !== epoch) await onEpoch(epoch)
       followedEpoch = epoch
       isCaughtUp = true
     } catch (error) {
@@ -91,6 +92,12 @@ export function createCommandRoom ({ broker, feeds, settings, log, onCommand, on
       feeds.get(COMMANDS_ROOM)?.leave(member)
       followLater()
     }
+  }
+
+  /** Its first commands were trimmed or evicted: in a new epoch, those who know them write again what still counts. */
+  async function beginAnew (epoch: string): Promise<never> {
+    await broker.renewEpoch(COMMANDS_ROOM, epoch)
+    throw new RoomcastError('history/insufficient')
   }
 
   function followLater (): void {

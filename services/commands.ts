@@ -129,10 +129,10 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
     }
   }
 
-  /** The room lost its past: every instance writes the revocations that it knows, under the same ids. */
-  async function writeAgain (): Promise<void> {
+  /** The room lost its past: every instance writes the revocations that it knows, under the same ids; receipts outlive an epoch. */
+  async function writeAgain (epoch: string): Promise<void> {
     for (const target of revocations.all()) {
-      const id = createHash('sha256').update(JSON.stringify(target)).digest('base64url')
+      const id = createHash('sha256').update(JSON.stringify([epoch, target])).digest('base64url')
       await room.publish({ command: { do: 'revoke', target } } satisfies CommandMessage, id)
     }
   }

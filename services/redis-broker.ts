@@ -97,17 +97,21 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     })
   }
 
-  async function positions (rooms: RoomKey[], { roomSeconds } = retention): Promise<StreamPosition[]> {
-    const found: StreamPosition[] = []
+  async function positions (rooms: RoomKey[], { roomSeconds } = retention): Promise<Array<StreamPosition | undefined>> {
+    const found: Array<StreamPosition | undefined> = []
     for (let from = 0; from < rooms.length; from += POSITIONS_CHUNK) {
       const chunk = rooms.slice(from, from + POSITIONS_CHUNK)
       const answers = await link.run('read', async (redis, identity) => {
-        return await Promise.all(chunk.map(async room => {
+        const settled = await Promise.allSettled(chunk.map(async room => {
           const names = namesOf(room)
           return await redis.position(names.meta, names.log, names.presence, ...roomArgs(identity, roomSeconds), settings.PRESENCE_TTL_SECONDS) as [string, number]
         }))
+        const refused = settled.find(answer => answer.status === 'rejected')
+        if (refused !== undefined && settled.every(answer => answer.status === 'rejected')) throw refused.reason
+        if (refused !== undefined) log.warn({ err: (refused.reason as Error).message }, 'redis did not tell the position of a room')
+        return settled.map(answer => answer.status === 'fulfilled' ? answer.value : undefined)
       }, settings.PROBE_TIMEOUT_MS)
-      for (const [epoch, offset] of answers) found.push({ epoch, offset: Number(offset) })
+      for (const answer of answers) found.push(answer && { epoch: answer[0], offset: Number(answer[1]) })
     }
     await link.barrier()
     return found

@@ -40,6 +40,8 @@ export interface Session {
   roomsWithToken (): RoomKey[]
   isOpen (): boolean
   isMember (room: RoomKey): boolean
+  /** Up to where this socket was given the room's updates; undefined where it is no member. */
+  position (room: RoomKey): StreamPosition | undefined
   rooms (): RoomKey[]
   /** What the connection's token and the room's token allow together. */
   capabilities (room: RoomName): Capabilities
@@ -79,10 +81,12 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   let cancelTimers = watchToken(socket, first.expiresAt, settings, {}, () => close('auth/token-expired'))
   let isOpen = true
 
-  socket.once('disconnect', () => {
+  socket.once('disconnect', reason => {
     isOpen = false
     cancelTimers()
-    for (const room of [...memberships.keys()]) forget(room, 'disconnect')
+    // Whom the server put out does not come back by itself.
+    const isPutOut = reason === 'server namespace disconnect'
+    for (const room of [...memberships.keys()]) forget(room, isPutOut ? 'left' : 'disconnect')
     for (const { cancel } of roomTokens.values()) cancel()
     roomTokens.clear()
   })
@@ -175,6 +179,10 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     roomsWithToken: () => [...roomTokens.keys()],
     isOpen: () => isOpen,
     isMember: room => memberships.has(room),
+    position (room) {
+      const membership = memberships.get(room)
+      return membership && { epoch: membership.feed.position().epoch, offset: membership.member.position }
+    },
     rooms: () => [...memberships.keys()],
     capabilities,
     allows,

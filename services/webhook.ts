@@ -27,6 +27,8 @@ export interface Webhook {
 
 export function createWebhook ({ settings, metrics, log }: { settings: Settings, metrics: Metrics, log: Log }): Webhook {
   let queue: WebhookEvent[] = []
+  /** What was sent and is not known to be taken: repeated as it is, since receivers drop by the id of the batch. */
+  let batch: WebhookEvent[] = []
   let timer: NodeJS.Timeout | undefined
   let sending: Promise<void> | undefined
   let failures = 0
@@ -39,7 +41,7 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
   }
 
   async function sendNext (): Promise<void> {
-    const batch = queue.slice(0, settings.WEBHOOK_BATCH_SIZE)
+    if (batch.length === 0) batch = queue.slice(0, settings.WEBHOOK_BATCH_SIZE)
     if (batch.length === 0) return
     try {
       await post(batch)
@@ -47,6 +49,7 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
       const sent = new Set(batch)
       queue = queue.filter(event => !sent.has(event))
       metrics.webhooks.inc({ outcome: 'delivered' }, batch.length)
+      batch = []
       if (queue.length > 0) schedule(settings.WEBHOOK_BATCH_MS)
     } catch (error) {
       const retryMs = Math.min(FIRST_RETRY_MS * 2 ** failures, settings.WEBHOOK_RETRY_MAX_MS)

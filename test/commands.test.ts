@@ -53,6 +53,38 @@ test('an entry that nobody can read is stepped over, by who follows and by who c
   t.ok(await metric(first.url, 'roomcast_history_reads_total') < 50, 'without reading in circles')
 })
 
+for (const [what, lose] of [
+  ['a second time, from a snapshot', async redis => {
+    for (let round = 1; round <= 2; round++) {
+      const epoch = await redis.client().hget(META, 'epoch')
+      await redis.client().save()
+      await redis.restart()
+      await eventually(async () => ![null, epoch].includes(await redis.client().hget(META, 'epoch')) && await redis.client().xlen(LOG) > 0, 10_000)
+    }
+  }],
+  ['by its log alone', async redis => { await redis.client().del(LOG) }],
+  ['by more commands than are kept', async (_redis, first) => {
+    for (let n = 0; n < 60; n++) await command(first, 'sessions/unsubscribe', { userId: 'nobody', workspaceId: 'acme', appId: 'board-1' })
+  }]
+] as Array<[string, (redis: Awaited<ReturnType<typeof startRedis>>, first: Instance) => Promise<void>]>) {
+  test(`a revocation that Redis lost ${what} still counts on an instance that starts after`, async t => {
+    const redis = await startRedis(t)
+    const settings = { REDIS_URL: redis.url, COMMANDS_HISTORY_SIZE: '50' }
+    const first = await startInstance(t, settings)
+    await first.ready()
+    await command(first, 'tokens/revoke', { jti: 'stolen' })
+    await lose(redis, first)
+    await first.ready()
+    const second = await startInstance(t, settings)
+    await second.ready()
+    for (const instance of [first, second]) {
+      const tryStolen = async () => (await connect(t, instance.url, { token: token({ jti: 'stolen' }) }).then(() => 'connected', (error: Error) => error.message))
+      t.equal(await eventually(async () => await tryStolen() === 'auth/token-revoked' && 'refused'), 'refused')
+      await connect(t, instance.url, { token: token({ jti: 'another' }) })
+    }
+  })
+}
+
 test('nonsense on the channels of an instance disturbs nobody', async t => {
   const redis = await startRedis(t)
   const instance = await startInstance(t, { REDIS_URL: redis.url })

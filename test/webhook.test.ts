@@ -66,6 +66,20 @@ test('what is not taken is repeated with the same ids', async t => {
   t.equal(receiver.requests.length, 3)
 })
 
+test('what is repeated is the same batch, though more has happened since', async t => {
+  const receiver = await startReceiver(t, [500, 500])
+  const [a] = await cluster(t, 1, { ...receiver.env, WEBHOOK_RETRY_MAX_MS: '500' })
+  await a.ready()
+  const ann = await connect(t, a.url, { token: token() })
+  await subscribe(ann, 'acme', 'board-1')
+  await eventually(() => receiver.requests.length === 1)
+  await subscribe(ann, 'acme', 'board-2')
+  await eventually(() => receiver.requests.length === 4)
+  t.strictSame(receiver.requests.map(({ events }) => events.map(({ appId }) => appId)), [['board-1'], ['board-1'], ['board-1'], ['board-2']])
+  t.equal(new Set(receiver.requests.slice(0, 3).map(({ headers }) => headers['webhook-id'])).size, 1)
+  t.not(receiver.requests[3]?.headers['webhook-id'], receiver.requests[0]?.headers['webhook-id'])
+})
+
 test('a killed instance leaves its rooms: the others tell, once', async t => {
   const redis = await startRedis(t)
   const receiver = await startReceiver(t)

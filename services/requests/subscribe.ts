@@ -17,8 +17,9 @@ export const onSubscribe: Handler<SubscribePayload> = async (session, { workspac
     const feed = await context.feeds.open(key)
     // A token can end while we wait for the broker.
     authorize(session.capabilities(room), 'subscribe', room)
-    if (session.isMember(key) && since === undefined) {
-      const renewed: Joined = { ...feed.position(), recovered: false, missed: 0 }
+    const position = session.position(key)
+    if (position !== undefined && since === undefined) {
+      const renewed: Joined = { ...position, recovered: false, missed: 0 }
       return answer(renewed)
     }
     await session.join(feed, since, answer)

@@ -1,7 +1,7 @@
 // The link that brings updates fails in every way a link can, also without a sign: found, and repaired from history.
 import { test } from 'tap'
 import {
-  cluster, connect, eventually, follow, keepPublishing, metric, noEvent, publish, roomEvent, startProxy, startRedis, subscribe, token, upTo
+  cluster, connect, eventually, follow, keepPublishing, metric, nextEvent, noEvent, publish, roomEvent, startProxy, startRedis, subscribe, token, upTo
 } from '../helpers/index.ts'
 
 test('pub/sub link', async t => {
@@ -114,5 +114,18 @@ test('pub/sub link', async t => {
     await follower.until(2)
     t.strictSame(payloads(follower.updates), [1, 2])
     t.notOk('region' in (follower.updates[0] ?? {}), 'what is not of the contract is not passed on')
+  })
+
+  await t.test('a room that Redis cannot read does not hide a loss in another one', async t => {
+    const socket = await connect(t, a.url, { token: bearer })
+    const follower = await follow(socket, 'beside', 'board')
+    await subscribe(socket, 'broken', 'board')
+    await client.set('roomcast:{broken/board}:meta', 'not a hash')
+    await publish(a.url, { workspaceId: 'beside', appId: 'board', event: 'N', payload: 1 })
+    await follower.until(1)
+    const told = nextEvent(socket, 'unsubscribed')
+    await client.del('roomcast:{beside/board}:meta', 'roomcast:{beside/board}:log')
+    t.match(await told, { workspaceId: 'beside', code: 'history/insufficient' })
+    await client.del('roomcast:{broken/board}:meta')
   })
 })

@@ -103,17 +103,21 @@ test('slow clients', async t => {
   await t.test('a reader that stops for less than the limit and goes on is served from its own position', async t => {
     const { socket } = await connectRaw(t, a, 'pauses')
     const offsets: number[] = []
+    const renewals: Array<[answered: number, given: number | undefined]> = []
     socket.on('message', (data: Buffer) => {
       const text = data.toString()
       if (text === '2') socket.send('3')
+      if (text.startsWith('42["application_response"')) renewals.push([(JSON.parse(text.slice(2)) as [string, { data: StreamPosition }])[1].data.offset, offsets.at(-1)])
       if (text.startsWith('42["workspace_')) offsets.push((JSON.parse(text.slice(2)) as [string, { offset: number }])[1].offset)
     })
     for (const round of upTo(2)) {
       socket.pause()
       await publishMuch([a.url, b.url], 'pauses', 200 * (round - 1) + 1, 200 * round, 40_000)
+      socket.send(`42${JSON.stringify(['application', { event: 'SUBSCRIBE', payload: { workspaceId: 'pauses', appId: 'board' } }])}`)
       socket.resume()
-      await eventually(() => offsets.length >= 200 * round, 15_000)
+      await eventually(() => offsets.length >= 200 * round && renewals.length === round, 15_000)
     }
     t.strictSame(offsets, upTo(400))
+    for (const [answered, given] of renewals) t.equal(answered, given, 'a renewal answers where this socket is, not where the room is')
   })
 })

@@ -85,13 +85,13 @@ test('an event named `error` is answered like any unknown one', async t => {
 
 test('malformed frames of Engine.IO and Socket.IO, and binary attachments, close the connection or are ignored', async t => {
   const closing = ['4', '42{}', '42[', '42[{}]', '42[null]', '4x', '49', '44', '44{}', '48["x"]', '42/other,["x"]', '40', `40${JSON.stringify({ token: token() })}`,
-    '451-["publish",{"_placeholder":true,"num":0}]', '4599999999-["x"]', '461-1[{"_placeholder":true,"num":0}]', '2', 'x', '\u0000', Buffer.from('42["x"]'), Buffer.alloc(3)]
+    '451-["publish",{"_placeholder":true,"num":0}]', '4599999999-["x"]', '461-1[{"_placeholder":true,"num":0}]', '431[]', '439999999999999999999["x"]', '430[null]', '2', 'x', '\u0000', Buffer.from('42["x"]'), Buffer.alloc(3)]
   for (const frame of closing) {
     const raw = await rawSession(t, service.url, token())
     raw.send(frame)
     t.equal(await settled(raw), 'closed', String(frame))
   }
-  for (const frame of ['431[]', '439999999999999999999["x"]', '430[null]', '3', '3probe', '6', '5', '42', '0{}']) {
+  for (const frame of ['3', '3probe', '6', '5', '42', '0{}']) {
     const raw = await rawSession(t, service.url, token())
     raw.send(frame)
     t.equal(await settled(raw), 'answered', frame)

@@ -35,7 +35,7 @@ async function rewound (t: Test): Promise<Rewound> {
       receive = onMessage
       await inner.subscribe(room, onMessage)
     },
-    positions: async (rooms, retention) => (await inner.positions(rooms, retention)).map(back),
+    positions: async (rooms, retention) => (await inner.positions(rooms, retention)).map(found => found && back(found)),
     async history (room, since, limits) {
       const found: HistoryRead = back(await inner.history(room, since, limits))
       return { ...found, updates: found.updates.filter(({ offset }) => offset <= found.offset) }
