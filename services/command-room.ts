@@ -71,7 +71,6 @@ export function createCommandRoom ({ broker, feeds, settings, log, onCommand, on
     try {
       const feed = await feeds.open(COMMANDS_ROOM, retention)
       const { epoch, oldest, offset } = await broker.history(COMMANDS_ROOM, 0, { maxUpdates: 1, maxBytes: 1 })
-      if (offset > 0 && oldest !== 1) await beginAnew(epoch)
       const first = Math.max(oldest === undefined ? offset : oldest - 1, skipTo.epoch === epoch ? skipTo.offset : 0)
       await new Promise<void>((resolve, reject) => {
         awaited = { offset: Infinity, resolve, reject }
@@ -85,6 +84,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onCommand, on
       awaited = undefined
       if (followedEpoch !== undefined && followedEpoch !== epoch) await onEpoch(epoch)
       followedEpoch = epoch
+      if (offset > 0 && oldest !== 1) await beginAnew(epoch)
       isCaughtUp = true
     } catch (error) {
       awaited = undefined
@@ -94,7 +94,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onCommand, on
     }
   }
 
-  /** Its first commands were trimmed or evicted: in a new epoch, those who know them write again what still counts. */
+  /** Its first commands were trimmed or evicted: in a new epoch, everyone writes again what they know and still counts. */
   async function beginAnew (epoch: string): Promise<never> {
     await broker.renewEpoch(COMMANDS_ROOM, epoch)
     throw new RoomcastError('history/insufficient')

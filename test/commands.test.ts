@@ -85,6 +85,23 @@ for (const [what, lose] of [
   })
 }
 
+test('what is still kept of a trimmed log counts, though no instance was left to know it', async t => {
+  const redis = await startRedis(t)
+  const settings = { REDIS_URL: redis.url, COMMANDS_HISTORY_SIZE: '50' }
+  const first = await startInstance(t, settings)
+  await first.ready()
+  for (let n = 0; n < 60; n++) await command(first, 'sessions/unsubscribe', { userId: 'nobody', workspaceId: 'acme', appId: 'board-1' })
+  await command(first, 'tokens/revoke', { jti: 'stolen' })
+  await first.kill()
+  for (let n = 0; n < 2; n++) {
+    const next = await startInstance(t, settings)
+    await next.ready()
+    await t.rejects(connect(t, next.url, { token: token({ jti: 'stolen' }) }), { message: 'auth/token-revoked' })
+    await connect(t, next.url, { token: token({ jti: 'another' }) })
+    await next.kill()
+  }
+})
+
 test('nonsense on the channels of an instance disturbs nobody', async t => {
   const redis = await startRedis(t)
   const instance = await startInstance(t, { REDIS_URL: redis.url })
