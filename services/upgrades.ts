@@ -14,9 +14,14 @@ export function ignoreOtherUpgrades (server: Server, socketPath: string): void {
     if (request.url?.startsWith(socketPath) === true) return
     const mayBeOfHost = server.listenerCount('upgrade') > OWN_LISTENERS && request.headers.upgrade?.toLowerCase() === 'websocket'
     if (mayBeOfHost) return
+    // Node has taken its own listener off.
+    const onError = () => socket.destroy()
+    socket.on('error', onError)
     const readAgain = () => {
+      if (socket.destroyed) return
       socket.unshift(Buffer.concat([Buffer.from(headOf(request), 'latin1'), rest]))
       server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
+      socket.off('error', onError)
     }
     // The answer to a request before it, whose sequence Node would lose.
     const { _httpMessage: before } = socket as Duplex & { _httpMessage?: ServerResponse | null }

@@ -4,7 +4,7 @@ import Fastify from 'fastify'
 import { test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import roomcast from '../app.ts'
-import { connect, eventually, follow, HOST, startInstance, subscribe, TEST_SECRET, token } from './helpers/index.ts'
+import { call, connect, eventually, follow, HOST, startInstance, startRedis, subscribe, TEST_SECRET, token } from './helpers/index.ts'
 import { rawConnect } from './helpers/raw.ts'
 
 const OFFER = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'
@@ -71,4 +71,23 @@ test("a WebSocket of the host's own stays the host's", async t => {
   t.equal(text.toString(), 'hello of the host')
   await eventually(() => server.commands.isCaughtUp())
   t.equal((await subscribe(await connect(t, url, { token: token() }), 'acme', 'board-1')).status, 'SUCCESS')
+})
+
+test('a caller that breaks off while an answer before the offer is due ends nothing else', async t => {
+  const redis = await startRedis(t)
+  const instance = await startInstance(t, { REDIS_URL: redis.url })
+  await instance.ready()
+  const body = JSON.stringify({ workspaceId: 'acme', appId: 'board-1', event: 'N', payload: 1 })
+  const raw = await rawConnect(t, instance.port)
+  redis.pause()
+  raw.send(`POST /api/v1/publish HTTP/1.1\r\nHost: ${HOST}\r\nAuthorization: Bearer ${token()}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+  raw.send(`GET /livez HTTP/1.1\r\nHost: ${HOST}\r\n${OFFER}\r\n`)
+  const ping = await fetch(`${instance.url}/livez`)
+  t.equal(ping.status, 200)
+  raw.socket.resetAndDestroy()
+  await raw.closed()
+  const published = await call(instance.url, 'POST', '/api/v1/publish', { token: token(), body: { workspaceId: 'acme', appId: 'board-1', event: 'N', payload: 2 } })
+  t.equal(published.status, 503, 'a second later it still answers')
+  redis.resume()
+  await instance.ready()
 })
