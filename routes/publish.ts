@@ -37,7 +37,7 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'publishBatch',
       tags: ['publish'],
       summary: 'Publish up to MAX_BATCH updates',
-      description: 'Results come in the order of the updates; one bad update does not stop the others.',
+      description: 'Results come in the order of the updates; one bad update does not stop the others. An `id` belongs to each update; an `Idempotency-Key` is refused.',
       body: Type.Object({ updates: Type.Array(Type.Unsafe<unknown>(HttpPublish), { minItems: 1, maxItems: config.MAX_BATCH }) }),
       response: {
         200: Answer(Type.Object({ results: Type.Array(Type.Union([Answer(Receipt), failureOf(PUBLISH_CODES)])) })),

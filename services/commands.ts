@@ -1,4 +1,4 @@
-// Commands of operators to all instances: updates of one internal room, with the same script, feed and catch-up as any.
+// Commands of operators to all instances: updates of one internal room, with the script, feed and catch-up of every room.
 import { createHash, randomUUID } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
 import type { Broker, NumberedUpdate } from './broker.ts'
@@ -129,7 +129,7 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
     }
   }
 
-  /** The room lost its past: every instance writes the revocations that it knows, under the same ids; receipts outlive an epoch. */
+  /** The room lost its past: every instance writes the revocations that it knows, under the same ids, though not those of another epoch: receipts outlive it. */
   async function writeAgain (epoch: string): Promise<void> {
     for (const target of revocations.all()) {
       const id = createHash('sha256').update(JSON.stringify([epoch, target])).digest('base64url')

@@ -144,6 +144,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
     const before = some.map(feed => feed.position())
     const found = await broker.positions(some.map(feed => feed.room), some[0]?.retention)
     await Promise.all(some.map((feed, i) => found[i] && feed.compare(found[i], before[i] as StreamPosition, foundBy)))
+    if (found.includes(undefined)) throw new RoomcastError('broker/unavailable', 'The position of a room could not be read.')
   }
 
   function onResumed (): void {

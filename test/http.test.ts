@@ -62,6 +62,17 @@ test('userId counts only with manage on the room; else the sub stands, also one 
   t.strictSame(body.data.updates.map(({ userId }) => userId), ['ann', 'svc-p'])
 })
 
+test('an Idempotency-Key on a batch is refused, unless nginx made it of the request id', async t => {
+  const server = await buildReady(t)
+  const batch = { updates: [UPDATE] }
+  t.match(await ask(server, 'POST', '/api/v1/publish/batch', batch, { 'idempotency-key': 'k' }), { status: 400, body: { error: { code: 'request/invalid' } } })
+  t.equal((await ask(server, 'POST', '/api/v1/publish/batch', batch, { 'idempotency-key': 'k', 'x-request-id': 'r' })).status, 400)
+  t.equal((await ask<HistoryPage>(server, 'GET', HISTORY)).body.data.offset, 0)
+  t.equal((await ask(server, 'POST', '/api/v1/publish/batch', batch, { 'idempotency-key': 'r', 'x-request-id': 'r' })).status, 200)
+  t.equal((await ask(server, 'POST', '/api/v1/publish/batch', batch, { 'x-request-id': 'r' })).status, 200)
+  t.equal((await ask<HistoryPage>(server, 'GET', HISTORY)).body.data.offset, 2)
+})
+
 test('a batch answers in order, and a bad update fails alone', async t => {
   const server = await buildReady(t, { MAX_BATCH: '6', MAX_PAYLOAD_BYTES: '100' })
   const { status, body } = await ask<{ results: unknown[] }>(server, 'POST', '/api/v1/publish/batch', {

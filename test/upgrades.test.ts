@@ -51,6 +51,7 @@ test('a WebSocket at another path is answered as a plain request', async t => {
     const socket = new WebSocket(`${instance.url.replace('http', 'ws')}${path}`)
     const [, response] = await once(socket, 'unexpected-response') as [unknown, { statusCode: number }]
     t.equal(response.statusCode, status, path)
+    // That it was not established is what is wanted here.
     socket.on('error', () => {})
     socket.terminate()
   }
@@ -69,6 +70,15 @@ test("a WebSocket of the host's own stays the host's", async t => {
   t.teardown(() => own.terminate())
   const [text] = await once(own, 'message') as [Buffer]
   t.equal(text.toString(), 'hello of the host')
+  // Kept alive, so that something has been written on it before.
+  const nobodys = await rawConnect(t, Number(new URL(url).port))
+  nobodys.send(`GET /livez HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`)
+  await eventually(() => answers(nobodys.received()).length === 1)
+  nobodys.send(`GET /nobodys HTTP/1.1\r\nHost: ${HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
+  await nobodys.closed()
+  t.equal(answers(nobodys.received()).length, 1)
+  own.ping()
+  await once(own, 'pong')
   await eventually(() => server.commands.isCaughtUp())
   t.equal((await subscribe(await connect(t, url, { token: token() }), 'acme', 'board-1')).status, 'SUCCESS')
 })

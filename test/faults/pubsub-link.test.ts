@@ -126,6 +126,8 @@ test('pub/sub link', async t => {
     const told = nextEvent(socket, 'unsubscribed')
     await client.del('roomcast:{beside/board}:meta', 'roomcast:{beside/board}:log')
     t.match(await told, { workspaceId: 'beside', code: 'history/insufficient' })
+    const failed = await metric(a.url, 'roomcast_position_checks_total', 'failed')
+    await eventually(async () => await metric(a.url, 'roomcast_position_checks_total', 'failed') > failed)
     await client.del('roomcast:{broken/board}:meta')
   })
 })

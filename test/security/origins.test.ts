@@ -40,6 +40,10 @@ test('a preflight is answered for those who are allowed, and only for them', asy
   t.equal(good.headers.get('access-control-allow-origin'), FRIEND)
   t.match(good.headers.get('access-control-allow-methods'), /PUT/)
   t.match(good.headers.get('access-control-allow-headers'), /authorization/)
+  t.equal((await call(own, 'OPTIONS', '/api/v1/apps/', { headers: origin(FRIEND) })).status, 204, 'also without the headers of one')
+  const refused = await call(own, 'GET', '/api/v1/workspaces/acme/apps/board-1/history', { headers: origin(FRIEND) })
+  t.equal(refused.headers.get('www-authenticate'), 'Bearer')
+  t.equal(refused.headers.get('access-control-expose-headers'), 'Retry-After')
   for (const path of ['/api/v1/apps/', '/socket.io/?EIO=4&transport=polling']) {
     const bad = await call(own, 'OPTIONS', path, { headers: { ...preflight, ...origin('https://evil.example') } })
     t.equal(bad.headers.get('access-control-allow-origin'), null, path)
