@@ -1,8 +1,8 @@
 // The process: Fastify with its limits, the app, listen, signals.
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import errors, { onClientError, onError, onNotFound } from './plugins/errors.ts'
-import { demoClaims } from './services/demo.ts'
-import { drain } from './services/drain.ts'
+import { demoClaims } from './services/access/demo.ts'
+import { drain } from './services/sessions/drain.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
 
 /** Ctrl-C reaches a process that npm started twice: from the terminal, and from npm. */
@@ -32,7 +32,7 @@ export function createServer (settings: Settings): FastifyInstance {
 
 async function main (): Promise<void> {
   const settings = readSettings(process.env)
-  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await import('./services/tracing-sdk.ts')
+  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await import('./services/observe/tracing-sdk.ts')
   const instrumentation = tracing?.startTracing()
   // Only now: instrumentation has to stand before what it instruments is loaded.
   const { default: app } = await import('./app.ts')

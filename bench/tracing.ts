@@ -1,9 +1,9 @@
 // What tracing costs when it is off: a publish through the embedded broker, with our tracing around it and without.
 import { performance } from 'node:perf_hooks'
-import type { Publication } from '../services/broker.ts'
-import { createMemoryBroker } from '../services/memory-broker.ts'
+import type { Publication } from '../services/broker/broker.ts'
+import { createMemoryBroker } from '../services/broker/memory-broker.ts'
 import { readSettings } from '../services/settings.ts'
-import { tracePublish } from '../services/tracing.ts'
+import { tracePublish } from '../services/observe/tracing.ts'
 
 const PUBLISHES = 50_000
 const ROUNDS = 9

@@ -1,6 +1,6 @@
 // A room of the client: keeps its position, subscribes again from there, drops repeats, says when it could not recover.
 import type { Socket } from 'socket.io-client'
-import type { ApplicationResponse, PresenceChange, PresenceList, Result, StreamPosition, Unsubscribed, Update } from '../services/protocol.ts'
+import type { ApplicationResponse, PresenceChange, PresenceList, Result, StreamPosition, Unsubscribed, Update } from '../services/wire/protocol.ts'
 import { createOutgoing } from './outgoing.ts'
 import { createPeople } from './people.ts'
 import { backOff, clientError, createEmitter, createRenewal, mayPass } from './tools.ts'

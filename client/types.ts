@@ -1,6 +1,6 @@
 // What an app sees of the client. Types only: the schemas of the service, and the app's own event map.
 import type { ManagerOptions, Socket, SocketOptions } from 'socket.io-client'
-import type { Collaborator, Failure, Joined, PresenceList, Receipt, StreamPosition, Update } from '../services/protocol.ts'
+import type { Collaborator, Failure, Joined, PresenceList, Receipt, StreamPosition, Update } from '../services/wire/protocol.ts'
 
 export type { Collaborator, Joined, PresenceList, Receipt, StreamPosition, Update }
 

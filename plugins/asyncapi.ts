@@ -1,7 +1,7 @@
 // /asyncapi.json: the socket side as AsyncAPI 3.0; outside production also as a page at /docs/socket/.
 import fp from 'fastify-plugin'
-import { createAsyncApi } from '../services/asyncapi.ts'
-import { renderAsyncApi } from '../services/asyncapi-page.ts'
+import { createAsyncApi } from '../services/documents/asyncapi.ts'
+import { renderAsyncApi } from '../services/documents/asyncapi-page.ts'
 
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 

@@ -2,9 +2,9 @@
 import fastifyJwt, { type FastifyJWTOptions } from '@fastify/jwt'
 import fp from 'fastify-plugin'
 import type { FastifyRequest } from 'fastify'
-import { RoomcastError } from '../services/errors.ts'
-import { MAX_TOKEN_BYTES, readIdentity, type Identity } from '../services/identity.ts'
-import { createIssuerKeys, randomKey, staticKeys, type IssuerKeys, type VerificationKey } from '../services/keys.ts'
+import { RoomcastError } from '../services/wire/errors.ts'
+import { MAX_TOKEN_BYTES, readIdentity, type Identity } from '../services/access/identity.ts'
+import { createIssuerKeys, randomKey, staticKeys, type IssuerKeys, type VerificationKey } from '../services/access/keys.ts'
 
 export interface Authenticator {
   /** @throws RoomcastError `auth/…` */

@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import fp from 'fastify-plugin'
 import type { Redis } from 'ioredis'
-import type { Broker } from '../services/broker.ts'
-import { createMemoryBroker } from '../services/memory-broker.ts'
-import { createRedisBroker } from '../services/redis-broker.ts'
+import type { Broker } from '../services/broker/broker.ts'
+import { createMemoryBroker } from '../services/broker/memory-broker.ts'
+import { createRedisBroker } from '../services/broker/redis-broker.ts'
 import { isRedisConfigured } from './redis.ts'
 
 declare module 'fastify' {

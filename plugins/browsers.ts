@@ -2,8 +2,8 @@
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import fp from 'fastify-plugin'
-import { RoomcastError } from '../services/errors.ts'
-import { isAllowedOrigin, listOrigins } from '../services/origin.ts'
+import { RoomcastError } from '../services/wire/errors.ts'
+import { isAllowedOrigin, listOrigins } from '../services/access/origin.ts'
 
 export default fp(async fastify => {
   const origins = listOrigins(fastify.config.CORS_ORIGINS)

@@ -1,6 +1,6 @@
 // fastify.commands: what operators tell all instances, and which tokens are revoked.
 import fp from 'fastify-plugin'
-import { createCommands, type Commands } from '../services/commands.ts'
+import { createCommands, type Commands } from '../services/instances/commands.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -2,8 +2,8 @@
 import type { Socket } from 'node:net'
 import fp from 'fastify-plugin'
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { RoomcastError, toRoomcastError } from '../services/errors.ts'
-import { failure } from '../services/protocol.ts'
+import { RoomcastError, toRoomcastError } from '../services/wire/errors.ts'
+import { failure } from '../services/wire/protocol.ts'
 
 export default fp(async fastify => {
   fastify.setErrorHandler(onError)

@@ -1,6 +1,6 @@
 // fastify.feeds: the rooms that this instance follows.
 import fp from 'fastify-plugin'
-import { createFeeds, type Feeds } from '../services/feeds.ts'
+import { createFeeds, type Feeds } from '../services/feeds/feeds.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,6 +1,6 @@
 // fastify.liveness: which instances live.
 import fp from 'fastify-plugin'
-import { createLiveness, type Liveness } from '../services/liveness.ts'
+import { createLiveness, type Liveness } from '../services/instances/peers.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,7 +1,7 @@
 // fastify.occupancy: tells a team's backend which rooms come and go; undefined where no webhook is configured.
 import fp from 'fastify-plugin'
-import { createOccupancy, type Occupancy } from '../services/occupancy.ts'
-import { createWebhook } from '../services/webhook.ts'
+import { createOccupancy, type Occupancy } from '../services/hooks/occupancy.ts'
+import { createWebhook } from '../services/hooks/webhook.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

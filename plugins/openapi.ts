@@ -4,9 +4,9 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { TObject, TSchema } from '@sinclair/typebox'
 import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
-import { exampleOf } from '../services/examples.ts'
-import { plain, type Components } from '../services/json-schema.ts'
-import { packageInfo } from '../services/package-info.ts'
+import { exampleOf } from '../services/documents/examples.ts'
+import { plain, type Components } from '../services/documents/json-schema.ts'
+import { packageInfo } from '../services/documents/package-info.ts'
 
 const BEARER = 'bearer'
 /** Scripts and styles of the page come from this instance only. */

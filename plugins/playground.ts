@@ -4,9 +4,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type {} from '@fastify/swagger'
 import fp from 'fastify-plugin'
-import { demoClaims, demoUsers, type DemoUser } from '../services/demo.ts'
-import { RoomcastError } from '../services/errors.ts'
-import { Answer, Failure, success } from '../services/protocol.ts'
+import { demoClaims, demoUsers, type DemoUser } from '../services/access/demo.ts'
+import { RoomcastError } from '../services/wire/errors.ts'
+import { Answer, Failure, success } from '../services/wire/protocol.ts'
 
 const types: Record<string, string> = {
   html: 'text/html; charset=utf-8',

@@ -1,6 +1,6 @@
 // fastify.presence: who is in a room, over all instances.
 import fp from 'fastify-plugin'
-import { createPresence, type Presence } from '../services/presence.ts'
+import { createPresence, type Presence } from '../services/presence/presence.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,6 +1,6 @@
 // fastify.probe: whether updates come back through the broker.
 import fp from 'fastify-plugin'
-import { createProbe, type Probe } from '../services/probe.ts'
+import { createProbe, type Probe } from '../services/instances/probe.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

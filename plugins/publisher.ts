@@ -1,6 +1,6 @@
 // fastify.publisher: the one way in for updates, from both doors.
 import fp from 'fastify-plugin'
-import { createPublisher, type Publisher } from '../services/publisher.ts'
+import { createPublisher, type Publisher } from '../services/broker/publisher.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

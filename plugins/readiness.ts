@@ -1,6 +1,6 @@
 // fastify.readiness: whether this instance should get traffic.
 import fp from 'fastify-plugin'
-import { createReadiness, type Readiness } from '../services/readiness.ts'
+import { createReadiness, type Readiness } from '../services/instances/readiness.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

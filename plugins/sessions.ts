@@ -1,6 +1,6 @@
 // fastify.sessions: the authenticated connections of this instance.
 import fp from 'fastify-plugin'
-import { createSessions, type Sessions } from '../services/sessions.ts'
+import { createSessions, type Sessions } from '../services/sessions/sessions.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

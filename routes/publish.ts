@@ -1,10 +1,10 @@
 // POST /api/v1/publish and /publish/batch: internal services publish here, and learn whether it worked.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { RoomcastError, toRoomcastError } from '../services/errors.ts'
-import { failureOf, failures, TOKEN_BEARER, WRITER } from '../services/failures.ts'
-import { Answer, failure, HttpPublish, Receipt, success, UpdateId, type Result } from '../services/protocol.ts'
-import { parse } from '../services/validation.ts'
+import { RoomcastError, toRoomcastError } from '../services/wire/errors.ts'
+import { failureOf, failures, TOKEN_BEARER, WRITER } from '../services/documents/failures.ts'
+import { Answer, failure, HttpPublish, Receipt, success, UpdateId, type Result } from '../services/wire/protocol.ts'
+import { parse } from '../services/wire/validation.ts'
 
 /** A payload may come with every byte escaped, as \u00XX; the rest of an update is small. */
 const ESCAPED_BYTES = 6

@@ -1,12 +1,12 @@
 // GET history and presence of a room.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { authorize } from '../services/access.ts'
-import { RoomcastError } from '../services/errors.ts'
-import { failures, READER } from '../services/failures.ts'
-import { Answer, Epoch, HistoryPage, Offset, PresenceList, RoomRef, success } from '../services/protocol.ts'
-import { isRecoverable } from '../services/recovery.ts'
-import { publicUpdate } from '../services/relay.ts'
-import { roomKey } from '../services/rooms.ts'
+import { authorize } from '../services/access/capabilities.ts'
+import { RoomcastError } from '../services/wire/errors.ts'
+import { failures, READER } from '../services/documents/failures.ts'
+import { Answer, Epoch, HistoryPage, Offset, PresenceList, RoomRef, success } from '../services/wire/protocol.ts'
+import { isRecoverable } from '../services/feeds/recovery.ts'
+import { publicUpdate } from '../services/feeds/packet.ts'
+import { roomKey } from '../services/wire/rooms.ts'
 
 const DEFAULT_LIMIT = 100
 

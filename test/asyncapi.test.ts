@@ -5,8 +5,8 @@ import Fastify from 'fastify'
 import type { Socket } from 'socket.io-client'
 import { test, type Test } from 'tap'
 import app from '../app.ts'
-import type { AsyncApi, Message } from '../services/asyncapi.ts'
-import { messageAt } from '../services/asyncapi-page.ts'
+import type { AsyncApi, Message } from '../services/documents/asyncapi.ts'
+import { messageAt } from '../services/documents/asyncapi-page.ts'
 import {
   call, connect, faultsAgainst, HOST, nextEvent, nowInSeconds, publish, roomEvent, startInstance, subscribe, TEST_SECRET, token, type Faults
 } from './helpers/index.ts'

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createConnection, createServer } from 'node:net'
 import { test, type Test } from 'tap'
 import { call, cluster, connect, follow, nextEvent, noEvent, publish, roomEvent, startRedis, subscribe, token, unsubscribe } from './helpers/index.ts'
-import type { Update } from '../services/protocol.ts'
+import type { Update } from '../services/wire/protocol.ts'
 
 test('a PUT on one instance reaches a subscriber of the other, and neither who unsubscribed nor another room', async t => {
   const redis = await startRedis(t)

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { parse } from 'yaml'
-import { createMetrics } from '../services/metrics.ts'
+import { createMetrics } from '../services/observe/metrics.ts'
 import { Settings } from '../services/settings.ts'
 
 const run = promisify(execFile)

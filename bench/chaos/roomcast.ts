@@ -1,6 +1,6 @@
 // Roomcast under test: its followers recover as the contract says, and check every offset as well.
 import type { Socket } from 'socket.io-client'
-import type { Joined, StreamPosition, Unsubscribed, Update } from '../../services/protocol.ts'
+import type { Joined, StreamPosition, Unsubscribed, Update } from '../../services/wire/protocol.ts'
 import { call } from '../../test/helpers/http.ts'
 import { startInstance } from '../../test/helpers/instance.ts'
 import { connect, roomEvent, type ApplicationAnswer } from '../../test/helpers/socket.ts'

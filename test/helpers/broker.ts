@@ -1,11 +1,11 @@
 // Brokers of both kinds without the service around them, and what is asked of them.
 import type { Test } from 'tap'
 import { connect } from '../../plugins/redis.ts'
-import type { Broker, HistoryRead, Message, NumberedUpdate, Publication } from '../../services/broker.ts'
-import type { Log } from '../../services/log.ts'
-import { createMemoryBroker } from '../../services/memory-broker.ts'
-import { createMetrics, type Metrics } from '../../services/metrics.ts'
-import { createRedisBroker } from '../../services/redis-broker.ts'
+import type { Broker, HistoryRead, Message, NumberedUpdate, Publication } from '../../services/broker/broker.ts'
+import type { Log } from '../../services/observe/log.ts'
+import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
+import { createMetrics, type Metrics } from '../../services/observe/metrics.ts'
+import { createRedisBroker } from '../../services/broker/redis-broker.ts'
 import { readSettings } from '../../services/settings.ts'
 import { eventually } from './eventually.ts'
 

@@ -1,6 +1,6 @@
 // A member that records every update of a room and checks the promise of the service: in order, no hole, no repeat.
 import type { Socket } from 'socket.io-client'
-import type { Joined, StreamPosition, Update } from '../../services/protocol.ts'
+import type { Joined, StreamPosition, Update } from '../../services/wire/protocol.ts'
 import { roomEvent, type ApplicationAnswer } from './socket.ts'
 import { within } from './within.ts'
 

@@ -1,7 +1,7 @@
 // The life of a token on a live connection: told ahead, renewed in band, over on time, and so with room tokens.
 import t, { test, type Test } from 'tap'
 import type { Socket } from 'socket.io-client'
-import type { Joined, Update } from '../../services/protocol.ts'
+import type { Joined, Update } from '../../services/wire/protocol.ts'
 import {
   connect, eventually, nextEvent, noEvent, nowInSeconds, publish, roomEvent, startInstance, startRedis, subscribe, token, unsubscribe, type Answer
 } from '../helpers/index.ts'
