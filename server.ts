@@ -86,7 +86,7 @@ function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
 /** All of the draining comes before `close`: once a `preClose` is pending, Fastify refuses requests. */
 async function leave (server: FastifyInstance, settings: Settings, log: FastifyBaseLogger): Promise<void> {
   const { readiness, sessions, io } = server
-  await drain({ readiness, sessions, countConnections: () => io.engine.clientsCount, settings, log })
+  await drain({ startDraining: readiness.startDraining, sessions, countConnections: () => io.engine.clientsCount, settings, log })
   // A request whose caller does not read its answer would keep the process for ever.
   setTimeout(() => {
     log.warn({ afterMs: settings.CLOSE_TIMEOUT_MS }, 'requests did not finish: ending without them')

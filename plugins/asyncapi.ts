@@ -6,10 +6,10 @@ import { renderAsyncApi } from '../services/documents/asyncapi-page.ts'
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 export default fp(async fastify => {
-  const document = createAsyncApi(fastify.config)
+  const document = createAsyncApi(fastify.settings)
   fastify.get('/asyncapi.json', { schema: { hide: true } }, async () => document)
 
-  if (fastify.config.NODE_ENV === 'production') return
+  if (fastify.settings.NODE_ENV === 'production') return
   const page = renderAsyncApi(document)
   for (const path of ['/docs/socket', '/docs/socket/']) {
     fastify.get(path, { schema: { hide: true } }, async (_request, reply) => {
@@ -17,4 +17,4 @@ export default fp(async fastify => {
       return page
     })
   }
-}, { name: 'asyncapi', fastify: '5.x', dependencies: ['config'] })
+}, { name: 'asyncapi', fastify: '5.x', dependencies: ['settings'] })

@@ -9,7 +9,7 @@ declare module 'fastify' {
 }
 
 export default fp(async fastify => {
-  const { broker, presence, occupancy, config: settings, metrics, log } = fastify
+  const { broker, presence, occupancy, settings, metrics, log } = fastify
   const feeds = createFeeds({ broker, settings, metrics, log, onPresence: presence.onDelta, onReset: presence.onReset, onOccupancy: occupancy?.change })
   fastify.decorate('feeds', feeds)
   fastify.addHook('onReady', async () => { feeds.start() })

@@ -52,7 +52,7 @@ export default fp(async fastify => {
   fastify.addHook('onReady', async () => { fastify.swagger() })
   fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
 
-  if (fastify.config.NODE_ENV !== 'production') {
+  if (fastify.settings.NODE_ENV !== 'production') {
     await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: UI_POLICY })
   }
 
@@ -87,4 +87,4 @@ export default fp(async fastify => {
     const properties = Object.entries(schema.properties).map(([name, part]) => [name, { ...plain(part, components), examples: [exampleOf(part, name)] }])
     return { ...plain(schema, components), properties: Object.fromEntries(properties) }
   }
-}, { name: 'openapi', fastify: '5.x', dependencies: ['config', 'auth'] })
+}, { name: 'openapi', fastify: '5.x', dependencies: ['settings', 'auth'] })

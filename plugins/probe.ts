@@ -9,7 +9,7 @@ declare module 'fastify' {
 }
 
 export default fp(async fastify => {
-  const { broker, inbox, config: settings, metrics, log } = fastify
+  const { broker, inbox, settings, metrics, log } = fastify
   const probe = createProbe({ broker, inbox, settings, metrics, log })
   fastify.decorate('probe', probe)
   fastify.addHook('onReady', async () => { probe.start() })

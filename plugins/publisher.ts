@@ -9,6 +9,6 @@ declare module 'fastify' {
 }
 
 export default fp(async fastify => {
-  const { broker, config: settings, metrics } = fastify
+  const { broker, settings, metrics } = fastify
   fastify.decorate('publisher', createPublisher({ broker, settings, metrics }))
 }, { name: 'publisher', fastify: '5.x', dependencies: ['broker'] })

@@ -49,28 +49,28 @@ interface Handshake {
 }
 
 export default fp(async fastify => {
-  const { config, metrics, log, authenticator, commands, sessions, presence, feeds, publisher, readiness } = fastify
-  const origins = listOrigins(config.CORS_ORIGINS)
-  const connectionRate = createRate(config.CONNECTIONS_PER_SECOND, config.CONNECTION_BURST)
+  const { settings, metrics, log, authenticator, commands, sessions, presence, feeds, publisher, readiness } = fastify
+  const origins = listOrigins(settings.CORS_ORIGINS)
+  const connectionRate = createRate(settings.CONNECTIONS_PER_SECOND, settings.CONNECTION_BURST)
   const handshakes = new WeakMap<Socket, Handshake>()
   const authenticated = new WeakSet<Socket['conn']>()
   const context: RequestContext = {
-    feeds, publisher, presence, commands, verifyToken: authenticator.verify, settings: config, metrics, log
+    feeds, publisher, presence, isRevoked: commands.isRevoked, verifyToken: authenticator.verify, settings, metrics, log
   }
 
   // The package is CommonJS, and the type of its default export is lost on the way.
   await fastify.register((fastifySocketIO as unknown as { default: typeof fastifySocketIO }).default as never, {
-    path: config.SOCKET_PATH,
-    serveClient: config.NODE_ENV !== 'production',
+    path: settings.SOCKET_PATH,
+    serveClient: settings.NODE_ENV !== 'production',
     transports: ['polling', 'websocket'],
     cors: (request: IncomingMessage, done: (error: null, options: object) => void) => {
       done(null, { origin: isAllowedOrigin(request.headers.origin, request.headers.host, origins), credentials: true })
     },
-    maxHttpBufferSize: config.MAX_PACKET_BYTES,
-    pingInterval: config.PING_INTERVAL_MS,
-    pingTimeout: config.PING_TIMEOUT_MS,
+    maxHttpBufferSize: settings.MAX_PACKET_BYTES,
+    pingInterval: settings.PING_INTERVAL_MS,
+    pingTimeout: settings.PING_TIMEOUT_MS,
     // Ours comes first, counts, and does not wait for a client that does not read.
-    connectTimeout: config.AUTH_TIMEOUT_MS + CLOSE_GRACE_MS,
+    connectTimeout: settings.AUTH_TIMEOUT_MS + CLOSE_GRACE_MS,
     perMessageDeflate: false,
     // What is not for sockets is answered as if it had offered no upgrade.
     destroyUpgrade: false,
@@ -79,9 +79,9 @@ export default fp(async fastify => {
     preClose: closeConnections
   } as never)
   const { io } = fastify
-  ignoreOtherUpgrades(fastify.server, config.SOCKET_PATH)
+  ignoreOtherUpgrades(fastify.server, settings.SOCKET_PATH)
   // The name of the instance comes first, so that nginx can keep long polling on it.
-  io.engine.generateId = () => `${config.INSTANCE_NAME || fastify.broker.instance}.${randomBytes(15).toString('base64url')}`
+  io.engine.generateId = () => `${settings.INSTANCE_NAME || fastify.broker.instance}.${randomBytes(15).toString('base64url')}`
   io.engine.use(onEngineRequest)
   io.engine.on('connection_error', ({ code }: { code: number }) => metrics.connections.inc({ outcome: `engine/${code}` }))
   io.engine.on('connection', watchNew)
@@ -106,7 +106,7 @@ export default fp(async fastify => {
   function refusalOfNew (): ErrorCode | undefined {
     if (readiness.isDraining()) return 'server/draining'
     if (!commands.isCaughtUp()) return 'server/not-ready'
-    if (io.engine.clientsCount >= config.MAX_SOCKETS) return 'limit/sockets-per-instance'
+    if (io.engine.clientsCount >= settings.MAX_SOCKETS) return 'limit/sockets-per-instance'
     if (!connectionRate.take()) return 'limit/connection-rate'
   }
 
@@ -139,7 +139,7 @@ export default fp(async fastify => {
       if (authenticated.has(connection)) return
       metrics.limits.inc({ limit: 'auth-time' })
       terminate(connection)
-    }, config.AUTH_TIMEOUT_MS)
+    }, settings.AUTH_TIMEOUT_MS)
     connection.once('close', (_reason: string, cause: unknown) => {
       clearTimeout(timer)
       // Engine.io keeps only the text of what ws says.
@@ -160,7 +160,7 @@ export default fp(async fastify => {
       if (token === undefined) throw new RoomcastError('auth/missing-token')
       const identity = await authenticator.verify(token)
       if (commands.isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
-      if (sessions.ofUser(identity.sub).length >= config.MAX_SOCKETS_PER_USER) {
+      if (sessions.ofUser(identity.sub).length >= settings.MAX_SOCKETS_PER_USER) {
         metrics.limits.inc({ limit: 'sockets-per-user' })
         throw new RoomcastError('limit/sockets-per-user')
       }
@@ -181,7 +181,7 @@ export default fp(async fastify => {
     if (handshake === undefined) return socket.conn.close()
     handshakes.delete(socket)
     authenticated.add(socket.conn)
-    const session = createSession({ socket, ...handshake, presence, settings: config, metrics })
+    const session = createSession({ socket, ...handshake, presence, settings, metrics })
     sessions.add(session)
     metrics.connections.inc({ outcome: 'connected' })
     socket.once('disconnect', reason => {
@@ -192,7 +192,7 @@ export default fp(async fastify => {
     })
     listen(session, context)
     // Several handshakes at once have all passed the check before the first of them was counted.
-    if (sessions.ofUser(session.identity().sub).length > config.MAX_SOCKETS_PER_USER) {
+    if (sessions.ofUser(session.identity().sub).length > settings.MAX_SOCKETS_PER_USER) {
       metrics.limits.inc({ limit: 'sockets-per-user' })
       session.close('limit/sockets-per-user')
     }

@@ -15,8 +15,8 @@ const Batch = Type.Object({ updates: Type.Array(Type.Unknown(), { minItems: 1 })
 const PUBLISH_CODES = [...WRITER, 'limit/publish-rate'] as const
 
 const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { config, metrics, publisher } = fastify
-  const bodyLimit = config.MAX_PAYLOAD_BYTES * ESCAPED_BYTES + REST_BYTES
+  const { settings, metrics, publisher } = fastify
+  const bodyLimit = settings.MAX_PAYLOAD_BYTES * ESCAPED_BYTES + REST_BYTES
 
   fastify.post('/publish', {
     bodyLimit,
@@ -38,7 +38,7 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
       tags: ['publish'],
       summary: 'Publish up to MAX_BATCH updates',
       description: 'Results come in the order of the updates; one bad update does not stop the others. An `id` belongs to each update; an `Idempotency-Key` is refused.',
-      body: Type.Object({ updates: Type.Array(Type.Unsafe<unknown>(HttpPublish), { minItems: 1, maxItems: config.MAX_BATCH }) }),
+      body: Type.Object({ updates: Type.Array(Type.Unsafe<unknown>(HttpPublish), { minItems: 1, maxItems: settings.MAX_BATCH }) }),
       response: {
         200: Answer(Type.Object({ results: Type.Array(Type.Union([Answer(Receipt), failureOf(PUBLISH_CODES)])) })),
         ...failures(...TOKEN_BEARER, 'publish/payload-too-large')
@@ -51,9 +51,9 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
     // One that our nginx made names the request alone.
     if (key !== undefined && key !== headers['x-request-id']) throw new RoomcastError('request/invalid', 'Idempotency-Key names one update, not a batch: give each update an id of its own.')
     const { updates } = parse(Batch, body)
-    if (updates.length > config.MAX_BATCH) {
+    if (updates.length > settings.MAX_BATCH) {
       metrics.limits.inc({ limit: 'batch' })
-      throw new RoomcastError('request/invalid', `updates: more than ${config.MAX_BATCH} (MAX_BATCH): send several batches.`)
+      throw new RoomcastError('request/invalid', `updates: more than ${settings.MAX_BATCH} (MAX_BATCH): send several batches.`)
     }
     return success({ results: await Promise.all(updates.map(update => publishOne(update))) })
 

@@ -10,7 +10,7 @@ export interface Retention {
   roomSeconds: number
 }
 
-export interface Publication {
+export interface PublishRequest {
   room: RoomKey
   event: string
   payload: unknown
@@ -26,7 +26,7 @@ export interface Publication {
 }
 
 /** An update with its place in the room. */
-export interface NumberedUpdate {
+export interface StoredUpdate {
   kind: 'update'
   epoch: string
   offset: number
@@ -64,13 +64,13 @@ export interface PresenceEntry {
   person: Omit<Collaborator, 'sessions'>
 }
 
-export type Message = NumberedUpdate | EphemeralUpdate | PresenceDelta
+export type Message = StoredUpdate | EphemeralUpdate | PresenceDelta
 
 export interface HistoryRead extends StreamPosition {
   /** Offset of the oldest update that is kept; undefined when none is. */
   oldest: number | undefined
   /** What is kept after `since`, in order, from `since + 1` on without a hole, up to the limits. */
-  updates: NumberedUpdate[]
+  updates: StoredUpdate[]
 }
 
 export interface HistoryLimits {
@@ -98,10 +98,10 @@ export interface Broker {
    * @throws RoomcastError `broker/unavailable` (not published), `broker/timeout` (unknown; repeat with the same id);
    *   both within PUBLISH_TIMEOUT_MS
    */
-  publish (publication: Publication): Promise<Receipt>
+  publish (publication: PublishRequest): Promise<Receipt>
 
   /** Hands an update to every subscriber and keeps nothing. Same errors as `publish`. */
-  publishEphemeral (publication: Publication): Promise<Receipt>
+  publishEphemeral (publication: PublishRequest): Promise<Receipt>
 
   /**
    * When it resolves, every later message of the room reaches `onMessage`, in the order of offsets, save for
@@ -115,7 +115,7 @@ export interface Broker {
    * When it resolves, every message up to these positions that will come over the present link has come:
    * a feed that is behind its room now has a hole. Undefined for a room that cannot be read; rejects where none can.
    */
-  positions (rooms: RoomKey[], retention?: Retention): Promise<Array<StreamPosition | undefined>>
+  touch (rooms: RoomKey[], retention?: Retention): Promise<Array<StreamPosition | undefined>>
 
   /** Position and history in one atomic read. */
   history (room: RoomKey, since: number, limits: HistoryLimits): Promise<HistoryRead>

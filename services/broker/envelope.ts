@@ -1,7 +1,7 @@
 // What goes over a channel: JSON with a version. A reader ignores what it does not know and survives what it cannot read.
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
-import type { Message, PresenceDelta, Publication } from './broker.ts'
+import type { Message, PresenceDelta, PublishRequest } from './broker.ts'
 import { Collaborator, Epoch, EventName, Offset, Time, UpdateId, UserId } from '../wire/protocol.ts'
 import { checker, isDeeperThan } from '../wire/validation.ts'
 
@@ -28,7 +28,7 @@ const Envelope = Type.Union([UpdateEnvelope, EphemeralEnvelope, PresenceEnvelope
  * The part of an update's envelope that its publisher knows, without the opening brace: the broker puts
  * version, kind, epoch, offset and time in front, in the same step that gives them.
  */
-export function envelopeBody (publication: Publication, id: string): string {
+export function envelopeBody (publication: PublishRequest, id: string): string {
   const { event, payload, userId, trace } = publication
   return JSON.stringify({ id, event, payload, userId, trace }).slice(1)
 }

@@ -1,7 +1,7 @@
 // The embedded broker: the same guarantees in one process, for a single instance without Redis.
 import { randomBytes, randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import type { Broker, BrokerEvents, HistoryLimits, Message, NumberedUpdate, PresenceEntry, Publication, Retention } from './broker.ts'
+import type { Broker, BrokerEvents, HistoryLimits, Message, StoredUpdate, PresenceEntry, PublishRequest, Retention } from './broker.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Receipt } from '../wire/protocol.ts'
 import type { RoomKey } from '../wire/rooms.ts'
@@ -9,7 +9,7 @@ import type { Settings } from '../settings.ts'
 
 const SWEEP_MS = 1000
 
-interface LogEntry { update: NumberedUpdate, bytes: number }
+interface LogEntry { update: StoredUpdate, bytes: number }
 
 interface Room {
   epoch: string
@@ -91,7 +91,7 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
     if (closed) throw new RoomcastError('broker/unavailable')
   }
 
-  async function publish (publication: Publication): Promise<Receipt> {
+  async function publish (publication: PublishRequest): Promise<Receipt> {
     assertOpen()
     const { room: key, sub, callerId, event, userId, trace } = publication
     const keep = publication.retention ?? retention
@@ -104,7 +104,7 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
     const payload: unknown = JSON.parse(text)
     const room = open(key, keep)
     room.offset++
-    const update: NumberedUpdate = {
+    const update: StoredUpdate = {
       kind: 'update', epoch: room.epoch, offset: room.offset, publishedAt: now(), id: callerId ?? randomUUID(), event, payload, userId, trace
     }
     append(key, room, { update, bytes: text.length }, keep)
@@ -119,7 +119,7 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
     return receipt
   }
 
-  async function publishEphemeral ({ room: key, callerId, event, payload, userId }: Publication): Promise<Receipt> {
+  async function publishEphemeral ({ room: key, callerId, event, payload, userId }: PublishRequest): Promise<Receipt> {
     assertOpen()
     const { epoch } = open(key)
     const id = callerId ?? randomUUID()
@@ -131,7 +131,7 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
   async function history (key: RoomKey, since: number, { maxUpdates, maxBytes }: HistoryLimits) {
     assertOpen()
     const { epoch, offset, log } = open(key)
-    const updates: NumberedUpdate[] = []
+    const updates: StoredUpdate[] = []
     let read = 0
     const first = log.findIndex(entry => entry.update.offset > since)
     for (let i = first; i >= 0 && i < log.length && updates.length < maxUpdates && read < maxBytes; i++) {
@@ -158,7 +158,7 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
       handlers.delete(key)
     },
 
-    async positions (keys, keep) {
+    async touch (keys, keep) {
       assertOpen()
       return keys.map(key => {
         const { epoch, offset } = open(key, keep)

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import type { Redis } from 'ioredis'
-import type { Broker, BrokerEvents, Message, NumberedUpdate, Publication, Retention } from './broker.ts'
+import type { Broker, BrokerEvents, Message, StoredUpdate, PublishRequest, Retention } from './broker.ts'
 import { envelopeBody, presenceEnvelope, readEnvelope, readPresenceEntry } from './envelope.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
@@ -60,7 +60,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     }
   }
 
-  async function publish (publication: Publication): Promise<Receipt> {
+  async function publish (publication: PublishRequest): Promise<Receipt> {
     const { room, sub, callerId } = publication
     const { historySize, historySeconds, roomSeconds } = publication.retention ?? retention
     const names = namesOf(room)
@@ -78,7 +78,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     return { id, epoch: String(answer[2]), offset: Number(answer[3]), duplicate: false, instances: Number(answer[4]) }
   }
 
-  async function publishEphemeral (publication: Publication): Promise<Receipt> {
+  async function publishEphemeral (publication: PublishRequest): Promise<Receipt> {
     const names = namesOf(publication.room)
     const id = publication.callerId ?? randomUUID()
     const body = envelopeBody(publication, id)
@@ -97,7 +97,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     })
   }
 
-  async function positions (rooms: RoomKey[], { roomSeconds } = retention): Promise<Array<StreamPosition | undefined>> {
+  async function touch (rooms: RoomKey[], { roomSeconds } = retention): Promise<Array<StreamPosition | undefined>> {
     const found: Array<StreamPosition | undefined> = []
     for (let from = 0; from < rooms.length; from += POSITIONS_CHUNK) {
       const chunk = rooms.slice(from, from + POSITIONS_CHUNK)
@@ -123,7 +123,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     const [epoch, offset, oldest, texts] = await link.run('read', (redis, identity) => redis.history(
       names.meta, names.log, ...roomArgs(identity), since, maxUpdates, maxBytes
     ) as Promise<[string, number, number, string[]]>, settings.PROBE_TIMEOUT_MS)
-    const updates = texts.map(readEnvelope).filter((message): message is NumberedUpdate => message?.kind === 'update')
+    const updates = texts.map(readEnvelope).filter((message): message is StoredUpdate => message?.kind === 'update')
     return { epoch, offset, oldest: oldest < 0 ? undefined : oldest, updates }
   }
 
@@ -134,7 +134,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     publishEphemeral,
     subscribe,
     unsubscribe: room => link.unsubscribe(namesOf(room).channel),
-    positions,
+    touch,
     history,
 
     async renewEpoch (room, epoch) {

@@ -1,5 +1,5 @@
 // The AsyncAPI document as a page that needs nothing but itself: no script, no file from elsewhere.
-import type { AsyncApi, Message, Operation } from './asyncapi.ts'
+import type { AsyncApi, AsyncApiMessage, Operation } from './asyncapi.ts'
 
 const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 0 auto; padding: 1rem; color: #1b1f24; background: #fff; overflow-wrap: anywhere }
@@ -42,14 +42,14 @@ ${messages.map(({ $ref }) => body(messageAt(document, $ref))).join('')}
 ${(reply?.messages ?? []).map(({ $ref }) => messageAt(document, $ref)).map(message => `<p>${prose(message.summary)}</p>${body(message)}`).join('')}`
 }
 
-function body ({ payload, examples }: Message): string {
+function body ({ payload, examples }: AsyncApiMessage): string {
   const [first, ...others] = examples
   return `${json(first?.payload)}
 <details><summary>Schema${others.length > 0 ? `, and ${others.length} more examples` : ''}</summary>${json(payload)}${others.map(({ name, payload }) => `<p><code>${escape(name)}</code></p>${json(payload)}`).join('')}</details>`
 }
 
 /** The message that a reference `#/channels/…/messages/…` means. */
-export function messageAt ({ channels }: AsyncApi, reference: string): Message {
+export function messageAt ({ channels }: AsyncApi, reference: string): AsyncApiMessage {
   const [, , channel = '', , name = ''] = reference.split('/')
   const message = channels[channel]?.messages[name]
   if (message === undefined) throw new Error(`no message at ${reference}`)

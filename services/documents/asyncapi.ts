@@ -7,7 +7,7 @@ import type { Settings } from '../settings.ts'
 import { clientEvents, failedResponseTo, refusalOf, serverEvents, successOf, unknownRequest, type ClientEvent } from './socket-events.ts'
 import type { ErrorCode } from '../wire/errors.ts'
 
-export interface Message {
+export interface AsyncApiMessage {
   name: string
   title: string
   summary: string
@@ -21,7 +21,7 @@ interface Reference {
 
 export interface Channel {
   address: string
-  messages: Record<string, Message>
+  messages: Record<string, AsyncApiMessage>
   parameters?: Record<string, { description: string, examples: string[] }>
 }
 
@@ -82,17 +82,17 @@ export function createAsyncApi ({ SOCKET_PATH }: Pick<Settings, 'SOCKET_PATH'>):
     operations[told] = { action: 'send', summary: `Refusal of ${request}, where no callback was given.`, channel: channelRef(RESPONSE), messages: [messageRef(RESPONSE, told)] }
   }
 
-  function addMessage (channel: string, address: string, message: Message): void {
+  function addMessage (channel: string, address: string, message: AsyncApiMessage): void {
     const parameters = [...address.matchAll(/\{(\w+)\}/g)].map(([, id = '']) => [id, { description: `${id} of the room`, examples: [String(exampleOf({} as TSchema, id))] }])
     channels[channel] ??= { address, messages: {}, ...parameters.length > 0 ? { parameters: Object.fromEntries(parameters) } : {} }
     channels[channel].messages[message.name] = message
   }
 
-  function messageOf (name: string, summary: string, data: TSchema): Message {
+  function messageOf (name: string, summary: string, data: TSchema): AsyncApiMessage {
     return { name, title: name, summary, payload: plain({ ...data, $id: undefined }, schemas), examples: [{ name: 'example', payload: exampleOf(data) }] }
   }
 
-  function refusal (name: string, summary: string, data: TSchema, codes: readonly ErrorCode[]): Message {
+  function refusal (name: string, summary: string, data: TSchema, codes: readonly ErrorCode[]): AsyncApiMessage {
     const example = exampleOf(data) as object
     return { ...messageOf(name, summary, data), examples: codes.map(code => ({ name: code, payload: { ...example, error: errorExample(code) } })) }
   }

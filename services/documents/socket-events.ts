@@ -3,7 +3,7 @@ import { Type, type TObject, type TSchema } from '@sinclair/typebox'
 import type { ErrorCode } from '../wire/errors.ts'
 import { failureOf } from './failures.ts'
 import {
-  Answer, AuthenticateRequest, Closing, Draining, ErrorBody, Joined, PresenceChange, PresenceList, PresenceRequest, Receipt, RoomRef, SocketPublish,
+  Answer, AuthenticateRequest, Closing, Draining, ErrorBody, SubscribeResult, PresenceChange, PresenceList, PresenceRequest, Receipt, RoomRef, SocketPublish,
   SubscribePayload, Time, TokenExpiring, Unsubscribed, Update
 } from '../wire/protocol.ts'
 
@@ -38,7 +38,7 @@ export const clientEvents: readonly ClientEvent[] = [
     event: 'application',
     summary: 'Enter a room; with `since`, get what was missed first. Needs `subscribe` on the room.',
     data: Type.Object({ event: Type.Literal('SUBSCRIBE'), payload: SubscribePayload }),
-    answer: Joined,
+    answer: SubscribeResult,
     codes: [...ANY, ...NEW_TOKEN, 'limit/rooms-per-socket', 'broker/unavailable']
   },
   {

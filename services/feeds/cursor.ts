@@ -10,22 +10,22 @@ export interface Cursor {
   /** Highest offset that was seen but could not be relayed: there is a hole up to it. */
   ahead: number
   /** Highest position seen of another epoch, which may turn out to be ours. */
-  stranger: StreamPosition | undefined
+  foreignEpoch: StreamPosition | undefined
 }
 
 export function createCursor (): Cursor {
-  return { epoch: '', position: 0, lastId: undefined, ahead: 0, stranger: undefined }
+  return { epoch: '', position: 0, lastId: undefined, ahead: 0, foreignEpoch: undefined }
 }
 
 export function beginAt (cursor: Cursor, { epoch, offset }: StreamPosition): void {
-  const { stranger } = cursor
-  const ahead = stranger?.epoch === epoch ? Math.max(stranger.offset, offset) : offset
-  Object.assign(cursor, { epoch, position: offset, lastId: undefined, ahead, stranger: undefined })
+  const { foreignEpoch } = cursor
+  const ahead = foreignEpoch?.epoch === epoch ? Math.max(foreignEpoch.offset, offset) : offset
+  Object.assign(cursor, { epoch, position: offset, lastId: undefined, ahead, foreignEpoch: undefined })
 }
 
-export function sawStranger (cursor: Cursor, { epoch, offset }: StreamPosition): void {
-  const known = cursor.stranger?.epoch === epoch ? cursor.stranger.offset : 0
-  cursor.stranger = { epoch, offset: Math.max(known, offset) }
+export function sawForeignEpoch (cursor: Cursor, { epoch, offset }: StreamPosition): void {
+  const known = cursor.foreignEpoch?.epoch === epoch ? cursor.foreignEpoch.offset : 0
+  cursor.foreignEpoch = { epoch, offset: Math.max(known, offset) }
 }
 
 export function positionOf ({ epoch, position }: Cursor): StreamPosition {

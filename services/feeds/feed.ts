@@ -1,13 +1,13 @@
 // A feed: what this instance knows of one room that has local members, and the one place that puts updates in order.
 // Offset already relayed: drop. Next in line: relay. A hole: read the history from the position on. So however the
 // link to the broker fails, members see every update once, in order; where history does not reach, they are told.
-import type { Broker, EphemeralUpdate, Message, NumberedUpdate, PresenceDelta, Retention } from '../broker/broker.ts'
-import { beginAt, createCursor, positionOf, sawStranger } from './cursor.ts'
+import type { Broker, EphemeralUpdate, Message, StoredUpdate, PresenceDelta, Retention } from '../broker/broker.ts'
+import { beginAt, createCursor, positionOf, sawForeignEpoch } from './cursor.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Member } from './member.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { Joined, StreamPosition } from '../wire/protocol.ts'
+import type { SubscribeResult, StreamPosition } from '../wire/protocol.ts'
 import { isRecoverable } from './recovery.ts'
 import { createEntry } from './packet.ts'
 import { createRepair } from './repair.ts'
@@ -43,7 +43,7 @@ export interface Feed {
    * @param since where the member stopped; undefined to begin at the feed's position
    * @throws RoomcastError `broker/unavailable` when the room in the broker must be asked and cannot be
    */
-  join (member: Member, since: StreamPosition | undefined, answer: (joined: Joined) => void): Promise<void>
+  join (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void>
   leave (member: Member): void
   members (): Member[]
   /** Compares with the room's position, as it was read after `before` was taken with `position()`. */
@@ -75,9 +75,9 @@ export function createFeed (options: FeedOptions): Feed {
       epoch: () => cursor.epoch,
       position: () => cursor.position,
       recent: offset => tail.get(offset),
-      arrived: member => live.add(member),
-      lost: member => tell(member, 'replay'),
-      strayed: repair.recheck
+      caughtUp: member => live.add(member),
+      lost: member => notifyReset(member, 'replay'),
+      diverged: repair.recheck
     },
     broker,
     settings,
@@ -90,14 +90,14 @@ export function createFeed (options: FeedOptions): Feed {
   function onMessage (message: Message): void {
     if (message.kind === 'presence') return onPresence?.(message)
     if (message.kind === 'ephemeral') return relayEphemeral(message)
-    if (!isOpen || message.epoch !== cursor.epoch) return onStranger(message)
+    if (!isOpen || message.epoch !== cursor.epoch) return onForeignEpoch(message)
     if (message.offset <= cursor.position) return onKnown(message)
     if (message.offset === cursor.position + 1) return relay(message)
     cursor.ahead = Math.max(cursor.ahead, message.offset)
     void repair.fill('channel')
   }
 
-  function relay (update: NumberedUpdate): void {
+  function relay (update: StoredUpdate): void {
     const entry = createEntry(room, update)
     cursor.position = update.offset
     cursor.lastId = update.id
@@ -126,15 +126,15 @@ export function createFeed (options: FeedOptions): Feed {
     metrics.relayed.inc({ kind: 'ephemeral' })
   }
 
-  function onKnown (update: NumberedUpdate): void {
+  function onKnown (update: StoredUpdate): void {
     metrics.dropped.inc({ reason: 'known' })
     const known = update.offset === cursor.position ? cursor.lastId : tail.get(update.offset)?.update.id
     // The broker went back in time and gives offsets out anew.
     if (known !== undefined && known !== update.id) void repair.renew('conflict')
   }
 
-  function onStranger (update: NumberedUpdate): void {
-    sawStranger(cursor, update)
+  function onForeignEpoch (update: StoredUpdate): void {
+    sawForeignEpoch(cursor, update)
     if (isOpen) void repair.recheck()
   }
 
@@ -145,12 +145,12 @@ export function createFeed (options: FeedOptions): Feed {
     tail.clear()
     live.clear()
     replay.clear()
-    for (const member of all) tell(member, reason)
+    for (const member of all) notifyReset(member, reason)
     onReset?.()
     if (cursor.ahead > cursor.position) void repair.fill('reset')
   }
 
-  function tell (member: Member, reason: string): void {
+  function notifyReset (member: Member, reason: string): void {
     metrics.resets.inc({ reason })
     member.end('history/insufficient')
     onMembers?.(feed)
@@ -158,7 +158,7 @@ export function createFeed (options: FeedOptions): Feed {
 
   // ── Members ───────────────────────────────────────────────────────────────
 
-  async function join (member: Member, since: StreamPosition | undefined, answer: (joined: Joined) => void): Promise<void> {
+  async function join (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void> {
     joining++
     try {
       await joinFrom(member, since, answer)
@@ -168,7 +168,7 @@ export function createFeed (options: FeedOptions): Feed {
     }
   }
 
-  async function joinFrom (member: Member, since: StreamPosition | undefined, answer: (joined: Joined) => void): Promise<void> {
+  async function joinFrom (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void> {
     const recovered = since !== undefined && (isAtHand(since) || await isKept(since)) && isReached(since)
     if (!isOpen) throw new RoomcastError('broker/unavailable', 'The room was closed meanwhile: subscribe again.')
     const missed = recovered ? cursor.position - since.offset : 0
@@ -225,7 +225,7 @@ export function createFeed (options: FeedOptions): Feed {
 
     async open () {
       await broker.subscribe(room, onMessage)
-      const [found] = await broker.positions([room], retention)
+      const [found] = await broker.touch([room], retention)
       beginAt(cursor, found as StreamPosition)
       isOpen = true
       if (cursor.ahead > cursor.position) void repair.fill('open')

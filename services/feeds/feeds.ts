@@ -142,7 +142,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
 
   async function compare (some: Feed[], foundBy: string): Promise<void> {
     const before = some.map(feed => feed.position())
-    const found = await broker.positions(some.map(feed => feed.room), some[0]?.retention)
+    const found = await broker.touch(some.map(feed => feed.room), some[0]?.retention)
     await Promise.all(some.map((feed, i) => found[i] && feed.compare(found[i], before[i] as StreamPosition, foundBy)))
     if (found.includes(undefined)) throw new RoomcastError('broker/unavailable', 'The position of a room could not be read.')
   }

@@ -1,7 +1,7 @@
 // Relay: encodes the Socket.IO packet of a message once, so that every member is handed the same bytes.
 import { Encoder, PacketType } from 'socket.io-parser'
 import * as ws from 'ws'
-import type { EphemeralUpdate, NumberedUpdate } from '../broker/broker.ts'
+import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import type { Update } from '../wire/protocol.ts'
 import { roomEvent, roomName, type RoomKey } from '../wire/rooms.ts'
 
@@ -13,7 +13,7 @@ export interface Packet {
 }
 
 /** An update with its packet. */
-export interface Entry<T extends NumberedUpdate | EphemeralUpdate = NumberedUpdate> {
+export interface Entry<T extends StoredUpdate | EphemeralUpdate = StoredUpdate> {
   readonly update: T
   readonly packet: Packet
 }
@@ -32,7 +32,7 @@ export function encodePacket (event: string, data: unknown): Packet {
 }
 
 /** The packet is encoded when it is first needed, and kept with the entry. */
-export function createEntry<T extends NumberedUpdate | EphemeralUpdate> (room: RoomKey, update: T): Entry<T> {
+export function createEntry<T extends StoredUpdate | EphemeralUpdate> (room: RoomKey, update: T): Entry<T> {
   let packet: Packet | undefined
   return {
     update,
@@ -44,7 +44,7 @@ export function createEntry<T extends NumberedUpdate | EphemeralUpdate> (room: R
 }
 
 /** An update as the wire contract shows it; field by field, since the envelope of a newer version may hold more. */
-export function publicUpdate (room: RoomKey, update: NumberedUpdate | EphemeralUpdate): Update {
+export function publicUpdate (room: RoomKey, update: StoredUpdate | EphemeralUpdate): Update {
   const { event, payload, userId, id, epoch, publishedAt } = update
   const shown = { event, payload, userId, id, ...roomName(room), epoch, publishedAt }
   return update.kind === 'update' ? { ...shown, offset: update.offset } : shown

@@ -1,6 +1,6 @@
 // Repair: how a feed gets back in step with its room in the broker. A hole is filled from history; a room whose past
 // is not ours any more makes the feed begin anew.
-import type { Broker, NumberedUpdate, Retention } from '../broker/broker.ts'
+import type { Broker, StoredUpdate, Retention } from '../broker/broker.ts'
 import { positionOf, type Cursor } from './cursor.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
@@ -15,7 +15,7 @@ export interface RepairFeed {
   readonly cursor: Cursor
   isOpen (): boolean
   /** The next update in line. */
-  relay (update: NumberedUpdate): void
+  relay (update: StoredUpdate): void
   /** Begins anew at a position that cannot be reached from ours; every member is told. */
   reset (found: StreamPosition, reason: string): void
 }
@@ -89,7 +89,7 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
     const { epoch, position } = cursor
     log.warn({ room, epoch, position, reason }, 'the broker went back in time: new epoch')
     await broker.renewEpoch(room, epoch)
-    const [found] = await broker.positions([room], retention) as [StreamPosition]
+    const [found] = await broker.touch([room], retention) as [StreamPosition]
     if (feed.isOpen() && found.epoch !== cursor.epoch) feed.reset(found, reason)
   }
 
@@ -121,7 +121,7 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
     async recheck () {
       checking ??= attempt(async () => {
         const before = positionOf(cursor)
-        const [found] = await broker.positions([room], retention) as [StreamPosition]
+        const [found] = await broker.touch([room], retention) as [StreamPosition]
         await compareNow(found, before, 'recheck')
       }).finally(() => { checking = undefined })
       await checking

@@ -20,11 +20,11 @@ export interface ReplayFeed {
   position (): number
   recent (offset: number): Entry | undefined
   /** The member has everything up to the feed's position. */
-  arrived (member: Member): void
+  caughtUp (member: Member): void
   /** History no longer reaches the member. */
   lost (member: Member): void
   /** A read found the room in another epoch, or behind the feed: compares the two. */
-  strayed (): Promise<void>
+  diverged (): Promise<void>
 }
 
 export interface Replay {
@@ -79,7 +79,7 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
   }
 
   /** Hands over what is at hand and fits; the last of it and the arrival are one synchronous step. */
-  function advance (member: Member): 'arrived' | 'full' | 'unread' {
+  function advance (member: Member): 'caughtUp' | 'full' | 'unread' {
     while (member.position < feed.position()) {
       if (member.waiting() > sliceBytes) return 'full'
       const entry = entryAt(member.position + 1)
@@ -90,14 +90,14 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
       metrics.recovered.inc()
     }
     members.delete(member)
-    feed.arrived(member)
-    return 'arrived'
+    feed.caughtUp(member)
+    return 'caughtUp'
   }
 
   async function run (member: Member): Promise<void> {
     while (members.has(member)) {
       const state = advance(member)
-      if (state === 'arrived') return
+      if (state === 'caughtUp') return
       if (state === 'full') {
         await new Promise<void>(resolve => { member.whenDrained(resolve) })
       } else {
@@ -110,7 +110,7 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
     try {
       const { epoch, offset, updates } = await read(member.position)
       if (!members.has(member) || entryAt(member.position + 1) !== undefined) return
-      if (epoch !== feed.epoch() || offset <= member.position) return await feed.strayed()
+      if (epoch !== feed.epoch() || offset <= member.position) return await feed.diverged()
       const next = updates.find(update => update.offset > member.position)
       const isGone = next === undefined ? updates.length === 0 : next.offset !== member.position + 1
       if (isGone) {

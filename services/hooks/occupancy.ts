@@ -1,6 +1,6 @@
 // Rooms that come and go: notices when a room got its first member over all instances, and when it has lost its last.
 import type { Broker } from '../broker/broker.ts'
-import type { Liveness } from '../instances/peers.ts'
+import type { Peers } from '../instances/peers.ts'
 import type { Log } from '../observe/log.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 
@@ -15,16 +15,16 @@ export interface Occupancy {
   close (): Promise<void>
 }
 
-export function createOccupancy ({ broker, liveness, log, onChange }: {
+export function createOccupancy ({ broker, peers, log, onChange }: {
   broker: Broker
-  liveness: Liveness
+  peers: Peers
   log: Log
   /** Called on one instance only. */
   onChange: (room: RoomKey, event: 'occupied' | 'vacated') => void
 }): Occupancy {
   const occupied = new Set<RoomKey>()
   /** Rooms about which the broker has to be told, in the order of their changes. */
-  const untold = new Set<RoomKey>()
+  const pendingChanges = new Set<RoomKey>()
   let beats = 0
   let telling: Promise<void> | undefined
 
@@ -32,12 +32,12 @@ export function createOccupancy ({ broker, liveness, log, onChange }: {
     if (room.startsWith('$') || occupied.has(room) === isOccupied) return
     if (isOccupied) occupied.add(room)
     else occupied.delete(room)
-    untold.add(room)
-    void tell()
+    pendingChanges.add(room)
+    void announce()
   }
 
   /** One after the other, so that a room that comes and goes is told in that order. */
-  function tell (): Promise<void> {
+  function announce (): Promise<void> {
     telling ??= tellAll()
       .catch((error: Error) => log.debug({ err: error.message }, 'occupancy was not told; again with a later heartbeat'))
       .finally(() => { telling = undefined })
@@ -45,15 +45,15 @@ export function createOccupancy ({ broker, liveness, log, onChange }: {
   }
 
   async function tellAll (): Promise<void> {
-    for (const room of untold) {
+    for (const room of pendingChanges) {
       // Off the list first: a change that comes meanwhile puts it on again.
-      untold.delete(room)
+      pendingChanges.delete(room)
       const isOccupied = occupied.has(room)
       try {
         const isChange = isOccupied ? await broker.occupy(room) : await broker.vacate(room)
         if (isChange) onChange(room, isOccupied ? 'occupied' : 'vacated')
       } catch (error) {
-        untold.add(room)
+        pendingChanges.add(room)
         throw error
       }
     }
@@ -61,7 +61,7 @@ export function createOccupancy ({ broker, liveness, log, onChange }: {
 
   async function takeOutSilent (): Promise<void> {
     for (const instance of await broker.occupants()) {
-      if (liveness.isAlive(instance)) continue
+      if (peers.isAlive(instance)) continue
       for (const room of await broker.vacateAll(instance)) onChange(room, 'vacated')
     }
   }
@@ -70,13 +70,13 @@ export function createOccupancy ({ broker, liveness, log, onChange }: {
     change,
     onBeat () {
       beats++
-      if (beats % BEATS_BETWEEN_SYNCS === 0) for (const room of occupied) untold.add(room)
-      void tell()
+      if (beats % BEATS_BETWEEN_SYNCS === 0) for (const room of occupied) pendingChanges.add(room)
+      void announce()
       takeOutSilent().catch((error: Error) => log.debug({ err: error.message }, 'silent instances were not looked for'))
     },
     async close () {
       await telling
-      await tell()
+      await announce()
     }
   }
 }

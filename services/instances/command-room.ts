@@ -1,5 +1,5 @@
 // The internal room of commands: followed from its oldest entry, so that an instance knows what was said before its time.
-import type { Broker, EphemeralUpdate, NumberedUpdate, Retention } from '../broker/broker.ts'
+import type { Broker, EphemeralUpdate, StoredUpdate, Retention } from '../broker/broker.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Feeds } from '../feeds/feeds.ts'
 import type { Log } from '../observe/log.ts'
@@ -26,7 +26,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onCommand, on
   settings: Settings
   log: Log
   /** Each command once. @param isOld it was kept, and nobody waits for what becomes of it */
-  onCommand: (update: NumberedUpdate, isOld: boolean) => void
+  onCommand: (update: StoredUpdate, isOld: boolean) => void
   onEphemeral: (update: EphemeralUpdate) => void
   /** The room began anew after it had been followed: what it is still to hold must be published again. */
   onEpoch: (epoch: string) => Promise<void>

@@ -1,12 +1,12 @@
 // Commands of operators to all instances: updates of one internal room, with the script, feed and catch-up of every room.
 import { createHash, randomUUID } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
-import type { Broker, NumberedUpdate } from '../broker/broker.ts'
+import type { Broker, StoredUpdate } from '../broker/broker.ts'
 import { createCommandRoom } from './command-room.ts'
 import type { Feeds } from '../feeds/feeds.ts'
 import type { Identity } from '../access/identity.ts'
 import type { Inbox } from './inbox.ts'
-import { HEARTBEAT_EVENT, type Liveness } from './peers.ts'
+import { HEARTBEAT_EVENT, type Peers } from './peers.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { DisconnectCommand, RevokeCommand, UnsubscribeCommand, type CommandResult } from '../wire/protocol.ts'
@@ -46,11 +46,11 @@ export interface Commands {
   close (): void
 }
 
-export function createCommands ({ broker, feeds, inbox, liveness, sessions, settings, metrics, log }: {
+export function createCommands ({ broker, feeds, inbox, peers, sessions, settings, metrics, log }: {
   broker: Broker
   feeds: Feeds
   inbox: Inbox
-  liveness: Liveness
+  peers: Peers
   sessions: Sessions
   settings: Settings
   metrics: Metrics
@@ -66,7 +66,7 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
     log,
     onCommand,
     onEphemeral ({ event, userId }) {
-      if (event === HEARTBEAT_EVENT) liveness.heard(userId)
+      if (event === HEARTBEAT_EVENT) peers.heard(userId)
     },
     onEpoch: writeAgain
   })
@@ -77,7 +77,7 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
 
   // ── Carrying out ──────────────────────────────────────────────────────────
 
-  function onCommand ({ id, payload, publishedAt }: NumberedUpdate, isOld: boolean): void {
+  function onCommand ({ id, payload, publishedAt }: StoredUpdate, isOld: boolean): void {
     if (!checker(CommandMessage).Check(payload)) {
       metrics.dropped.inc({ reason: 'garbage' })
       return
@@ -155,7 +155,7 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
     const id = randomUUID()
     const startedAt = performance.now()
     const answers = new Map<string, number>()
-    let expected = new Set(liveness.alive())
+    let expected = new Set(peers.alive())
     let instances = Infinity
     let finish: () => void = () => {}
     const finished = new Promise<void>(resolve => { finish = resolve })
@@ -167,7 +167,7 @@ export function createCommands ({ broker, feeds, inbox, liveness, sessions, sett
     try {
       const receipt = await room.publish({ command, from: broker.instance } satisfies CommandMessage, id)
       instances = receipt.instances
-      expected = new Set(liveness.alive())
+      expected = new Set(peers.alive())
       if (isComplete()) finish()
       const timer = setTimeout(finish, Math.max(0, ANSWERS_WITHIN_MS - (performance.now() - startedAt)))
       await finished

@@ -1,19 +1,19 @@
 // The internal room of this instance: where its probes come back and other instances answer its commands.
-import type { Broker, EphemeralUpdate, NumberedUpdate } from '../broker/broker.ts'
+import type { Broker, EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import { instanceRoom, type RoomKey } from '../wire/rooms.ts'
 
 export interface Inbox {
   readonly room: RoomKey
-  on (event: string, handler: (update: NumberedUpdate | EphemeralUpdate) => void): void
+  on (event: string, handler: (update: StoredUpdate | EphemeralUpdate) => void): void
   /** Subscribes if that has not been done yet; false while the broker is away. */
   open (): Promise<boolean>
 }
 
 export function createInbox ({ broker, log }: { broker: Broker, log: Log }): Inbox {
   const room = instanceRoom(broker.instance)
-  const handlers = new Map<string, (update: NumberedUpdate | EphemeralUpdate) => void>()
+  const handlers = new Map<string, (update: StoredUpdate | EphemeralUpdate) => void>()
   let isOpen = false
   let opening: Promise<boolean> | undefined
 

@@ -7,7 +7,7 @@ import type { Settings } from '../settings.ts'
 
 export const HEARTBEAT_EVENT = 'alive'
 
-export interface Liveness {
+export interface Peers {
   /** An instance was heard; also counts the first sight of one that has not been heard yet. */
   heard (instance: string): void
   /** Known, and not silent; an instance that is seen for the first time counts as heard now. */
@@ -20,7 +20,7 @@ export interface Liveness {
   close (): void
 }
 
-export function createLiveness ({ broker, settings, log }: { broker: Broker, settings: Settings, log: Log }): Liveness {
+export function createPeers ({ broker, settings, log }: { broker: Broker, settings: Settings, log: Log }): Peers {
   const lastHeard = new Map<string, number>()
   const handlers: Array<() => void> = []
   let timer: NodeJS.Timeout | undefined

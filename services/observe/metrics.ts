@@ -33,7 +33,7 @@ export function createMetrics () {
     resets: counter('roomcast_feed_resets_total', 'Feeds whose members had to be told that history does not reach, by reason.', ['reason']),
     historyReads: counter('roomcast_history_reads_total', 'Reads of history from the broker.'),
     limits: counter('roomcast_limit_hits_total', 'How often a limit struck.', ['limit']),
-    errors: counter('roomcast_errors_total', 'Errors answered, by code and door.', ['code', 'door']),
+    errors: counter('roomcast_errors_total', 'Errors answered, by code and transport.', ['code', 'transport']),
     commands: counter('roomcast_commands_total', 'Commands of operators that this instance carried out.', ['command']),
     revocations: gauge('roomcast_revocations', 'Revocations in memory.'),
     publishSeconds: latency('roomcast_publish_duration_seconds', 'From a valid publish to its receipt.'),

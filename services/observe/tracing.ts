@@ -1,6 +1,5 @@
 // Traces: one span for a publish, one for each instance that relays it, none per member. Without an SDK, nothing.
 import { context, propagation, ProxyTracerProvider, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
-import type { NumberedUpdate } from '../broker/broker.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 
 const tracer = trace.getTracer('roomcast')
@@ -33,7 +32,7 @@ async function publishInSpan<T> (room: RoomKey, kind: string, publish: (tracepar
 }
 
 /** An update was handed to the members of a room here. */
-export function traceRelay (room: RoomKey, { trace: traceparent, offset, publishedAt }: NumberedUpdate, members: number): void {
+export function traceRelay (room: RoomKey, { trace: traceparent, offset, publishedAt }: { trace?: unknown, offset: number, publishedAt: number }, members: number): void {
   const parent = propagation.extract(ROOT_CONTEXT, { traceparent: String(traceparent) })
   tracer.startSpan('roomcast relay', {
     kind: SpanKind.CONSUMER,

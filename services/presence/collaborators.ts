@@ -5,10 +5,10 @@ import type { Identity } from '../access/identity.ts'
 import type { Collaborator } from '../wire/protocol.ts'
 
 /** By socket id. */
-export type Sessions = Map<string, PresenceEntry>
+export type PresenceSessions = Map<string, PresenceEntry>
 
-/** Sessions as people: one user with three tabs is one collaborator. */
-export function collaborators (all: Iterable<Sessions>): Map<string, Collaborator> {
+/** PresenceSessions as people: one user with three tabs is one collaborator. */
+export function collaborators (all: Iterable<PresenceSessions>): Map<string, Collaborator> {
   const people = new Map<string, Collaborator>()
   for (const sessions of all) {
     for (const { socketId, person } of sessions.values()) {

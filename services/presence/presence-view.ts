@@ -2,20 +2,20 @@
 import { performance } from 'node:perf_hooks'
 import type { Socket } from 'socket.io'
 import type { PresenceDelta, PresenceSnapshot } from '../broker/broker.ts'
-import type { Sessions } from './collaborators.ts'
+import type { PresenceSessions } from './collaborators.ts'
 import type { Collaborator } from '../wire/protocol.ts'
 
 export interface View {
   /** Sockets of this instance that are seen in the room. */
-  own: Sessions
+  own: PresenceSessions
   /** By socket id, what the broker has of us, as text; empty where that is in doubt. */
   stored: Map<string, string>
   /** Whoever of this instance sees the others. */
   watchers: Map<string, Socket>
   /** All sessions, by instance. */
-  instances: Map<string, Sessions>
+  instances: Map<string, PresenceSessions>
   /** Who the watchers were told is here. */
-  told: Map<string, Collaborator>
+  announced: Map<string, Collaborator>
   /** What came while the view was being read. */
   meanwhile: PresenceDelta[] | undefined
   /** It was read at least once. */
@@ -33,7 +33,7 @@ export function createView (): View {
     stored: new Map(),
     watchers: new Map(),
     instances: new Map(),
-    told: new Map(),
+    announced: new Map(),
     meanwhile: undefined,
     isKnown: false,
     isDue: false,
@@ -75,13 +75,13 @@ export function takeSnapshot (view: View, snapshot: PresenceSnapshot, ownInstanc
   view.isDue = doubted.size > 0
 }
 
-/** Sessions as the broker has them, as text, to see what has changed. */
-export function storedOf (sessions: Sessions): Map<string, string> {
+/** PresenceSessions as the broker has them, as text, to see what has changed. */
+export function storedOf (sessions: PresenceSessions): Map<string, string> {
   return new Map([...sessions].map(([socketId, entry]) => [socketId, JSON.stringify(entry)]))
 }
 
-function sessionsOf (view: View, instance: string): Sessions {
-  const sessions: Sessions = view.instances.get(instance) ?? new Map()
+function sessionsOf (view: View, instance: string): PresenceSessions {
+  const sessions: PresenceSessions = view.instances.get(instance) ?? new Map()
   view.instances.set(instance, sessions)
   return sessions
 }

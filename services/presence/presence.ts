@@ -4,7 +4,6 @@ import type { Socket } from 'socket.io'
 import type { Broker, PresenceDelta } from '../broker/broker.ts'
 import { collaborators, describe } from './collaborators.ts'
 import type { Identity } from '../access/identity.ts'
-import type { Liveness } from '../instances/peers.ts'
 import type { Log } from '../observe/log.ts'
 import { applyDelta, createView, storedOf, takeSnapshot, type View } from './presence-view.ts'
 import type { PresenceChange, PresenceList } from '../wire/protocol.ts'
@@ -33,8 +32,8 @@ export interface Presence {
   close (): Promise<void>
 }
 
-export function createPresence ({ broker, liveness, settings, log }: {
-  broker: Broker, liveness: Liveness, settings: Settings, log: Log
+export function createPresence ({ broker, isAlive, settings, log }: {
+  broker: Broker, isAlive: (instance: string) => boolean, settings: Settings, log: Log
 }): Presence {
   const views = new Map<RoomKey, View>()
   let beats = 0
@@ -73,7 +72,7 @@ export function createPresence ({ broker, liveness, settings, log }: {
     view.timer ??= setTimeout(() => {
       view.timer = undefined
       void store(room, view)
-      tell(room, view)
+      announce(room, view)
     }, settings.PRESENCE_BATCH_MS).unref()
   }
 
@@ -118,7 +117,7 @@ export function createPresence ({ broker, liveness, settings, log }: {
   async function readAlive (room: RoomKey): Promise<View['instances']> {
     const view = createView()
     takeSnapshot(view, await broker.presence(room), broker.instance, settings.LEASE_MS)
-    return new Map([...view.instances].filter(([instance]) => liveness.isAlive(instance)))
+    return new Map([...view.instances].filter(([instance]) => isAlive(instance)))
   }
 
   function onDelta (room: RoomKey, delta: PresenceDelta): void {
@@ -129,12 +128,12 @@ export function createPresence ({ broker, liveness, settings, log }: {
     schedule(room, view)
   }
 
-  function tell (room: RoomKey, view: View): void {
+  function announce (room: RoomKey, view: View): void {
     if (view.meanwhile !== undefined || !view.isKnown) return
     const here = collaborators(view.instances.values())
-    const joined = [...here.values()].filter(({ userId }) => !view.told.has(userId))
-    const left = [...view.told.values()].filter(({ userId }) => !here.has(userId))
-    view.told = here
+    const joined = [...here.values()].filter(({ userId }) => !view.announced.has(userId))
+    const left = [...view.announced.values()].filter(({ userId }) => !here.has(userId))
+    view.announced = here
     if (joined.length === 0 && left.length === 0) return
     const isLarge = here.size > settings.PRESENCE_MAX
     const change: PresenceChange = { ...roomName(room), joined: isLarge ? [] : joined, left: isLarge ? [] : left, count: here.size }
@@ -144,7 +143,7 @@ export function createPresence ({ broker, liveness, settings, log }: {
   /** An instance that fell silent is gone, and its people with it: each instance sees that for itself. */
   function dropSilent (room: RoomKey, view: View): void {
     for (const [instance, sessions] of view.instances) {
-      if (liveness.isAlive(instance)) continue
+      if (isAlive(instance)) continue
       view.instances.delete(instance)
       schedule(room, view)
       log.info({ room, instance, sessions: sessions.size }, 'an instance is silent; its collaborators are taken out')

@@ -4,7 +4,7 @@ import type { Packet } from '../feeds/packet.ts'
 
 type Connection = Socket['conn']
 
-export interface Outbox {
+export interface SendBuffer {
   send (packet: Packet): void
   /** Bytes handed over that the transport has not passed on yet. */
   waiting (): number
@@ -28,7 +28,7 @@ interface WebSocketTransport {
 
 interface EnginePacket { data?: string, options?: { wsPreEncodedFrame?: Buffer[] } }
 
-export function createOutbox (connection: Connection, lowBytes: number): Outbox {
+export function createSendBuffer (connection: Connection, lowBytes: number): SendBuffer {
   let queued = 0
   let inFlight = 0
   let ofThisTurn = 0

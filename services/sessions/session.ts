@@ -6,9 +6,9 @@ import type { Feed } from '../feeds/feed.ts'
 import type { Identity } from '../access/identity.ts'
 import type { Member } from '../feeds/member.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { createOutbox, type Outbox } from './send-buffer.ts'
+import { createSendBuffer, type SendBuffer } from './send-buffer.ts'
 import type { Presence } from '../presence/presence.ts'
-import type { Closing, Joined, StreamPosition, Unsubscribed } from '../wire/protocol.ts'
+import type { Closing, SubscribeResult, StreamPosition, Unsubscribed } from '../wire/protocol.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 import { watchToken } from './token-watch.ts'
@@ -31,7 +31,7 @@ interface RoomToken {
 export interface Session {
   readonly id: string
   readonly socket: Socket
-  readonly outbox: Outbox
+  readonly sendBuffer: SendBuffer
   /** When the handshake was authenticated. */
   readonly startedAt: number
   identity (): Identity
@@ -51,17 +51,17 @@ export interface Session {
   /** Adds a room token's actions until its end, or until the room is left. */
   addRoomToken (room: RoomName, identity: Identity): void
   /** @throws RoomcastError `limit/rooms-per-socket` */
-  assertRoomLeft (room: RoomKey): void
-  join (feed: Feed, since: StreamPosition | undefined, answer: (joined: Joined) => void): Promise<void>
+  assertRoomLimit (room: RoomKey): void
+  join (feed: Feed, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void>
   leave (room: RoomName): void
   /** The server ends a subscription; the client is told. */
   endMembership (room: RoomName, code: ErrorCode): void
   /** The server ends the connection for good; the client is told, and does not come back by itself. */
   close (code: ErrorCode): void
   /** Ends the transport only: a stock client reconnects. */
-  moveAway (): void
+  evict (): void
   /** Ends a connection that cannot be told any more. */
-  cutOff (code: ErrorCode): void
+  terminate (code: ErrorCode): void
 }
 
 export interface SessionOptions {
@@ -74,7 +74,7 @@ export interface SessionOptions {
 }
 
 export function createSession ({ socket, identity: first, startedAt, presence, settings, metrics }: SessionOptions): Session {
-  const outbox = createOutbox(socket.conn, settings.MAX_BUFFERED_BYTES / 4)
+  const sendBuffer = createSendBuffer(socket.conn, settings.MAX_BUFFERED_BYTES / 4)
   const memberships = new Map<RoomKey, Membership>()
   const roomTokens = new Map<RoomKey, RoomToken>()
   let identity = first
@@ -136,7 +136,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     socket.emit('unsubscribed', ended)
   }
 
-  function assertRoomLeft (room: RoomKey): void {
+  function assertRoomLimit (room: RoomKey): void {
     if (memberships.has(room) || memberships.size < settings.MAX_ROOMS_PER_SOCKET) return
     metrics.limits.inc({ limit: 'rooms-per-socket' })
     throw new RoomcastError('limit/rooms-per-socket', `This socket is in ${settings.MAX_ROOMS_PER_SOCKET} rooms, the most it may be in: leave one first.`)
@@ -145,13 +145,13 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   function createMember (room: RoomKey): Member {
     return {
       position: 0,
-      deliver: entry => outbox.send(entry.packet),
+      deliver: entry => sendBuffer.send(entry.packet),
       deliverEphemeral (entry) {
-        if (outbox.lagging() > settings.EPHEMERAL_MAX_BUFFERED_BYTES) metrics.dropped.inc({ reason: 'lagging socket' })
-        else outbox.send(entry.packet)
+        if (sendBuffer.lagging() > settings.EPHEMERAL_MAX_BUFFERED_BYTES) metrics.dropped.inc({ reason: 'lagging socket' })
+        else sendBuffer.send(entry.packet)
       },
-      waiting: outbox.waiting,
-      whenDrained: outbox.whenDrained,
+      waiting: sendBuffer.waiting,
+      whenDrained: sendBuffer.whenDrained,
       end: code => endMembership(roomName(room), code)
     }
   }
@@ -166,13 +166,13 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   }
 
   function cutOffLater (): void {
-    setTimeout(() => { if (socket.conn.readyState !== 'closed') outbox.terminate() }, CLOSE_GRACE_MS).unref()
+    setTimeout(() => { if (socket.conn.readyState !== 'closed') sendBuffer.terminate() }, CLOSE_GRACE_MS).unref()
   }
 
   return {
     id: socket.id,
     socket,
-    outbox,
+    sendBuffer,
     startedAt,
     identity: () => identity,
     roomToken: room => roomTokens.get(room)?.identity,
@@ -207,7 +207,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       review(room, 'auth/forbidden')
     },
 
-    assertRoomLeft,
+    assertRoomLimit,
 
     async join (feed, since, answer) {
       const { room } = feed
@@ -219,7 +219,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
           if (!isOpen) throw new RoomcastError('request/invalid', 'The connection ended meanwhile.')
           // So may a token, while the history was read.
           authorize(capabilities(roomName(room)), 'subscribe', roomName(room))
-          assertRoomLeft(room)
+          assertRoomLimit(room)
           if (!memberships.has(room)) metrics.subscriptions.inc()
           memberships.set(room, { feed, member })
           answer(joined)
@@ -239,16 +239,16 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     endMembership,
     close,
 
-    moveAway () {
+    evict () {
       metrics.disconnects.inc({ reason: 'server/draining' })
       socket.conn.close()
       cutOffLater()
     },
 
-    cutOff (code) {
+    terminate (code) {
       if (!isOpen) return
       metrics.disconnects.inc({ reason: code })
-      outbox.terminate()
+      sendBuffer.terminate()
     }
   }
 }

@@ -30,15 +30,15 @@ export function createSessions ({ settings, metrics, log }: { settings: Settings
     checkedAt = now
     let waiting = 0
     for (const session of sessions) {
-      const { outbox, socket } = session
-      const bytes = outbox.waiting()
+      const { sendBuffer, socket } = session
+      const bytes = sendBuffer.waiting()
       waiting += bytes
       const limitMs = socket.conn.transport.name === 'polling' ? settings.POLLING_STALL_TIMEOUT_MS : settings.STALL_TIMEOUT_MS
-      const stalledMs = outbox.stalledMs(elapsedMs)
+      const stalledMs = sendBuffer.stalledMs(elapsedMs)
       if (stalledMs < limitMs && bytes <= settings.MAX_BUFFERED_BYTES) continue
       metrics.limits.inc({ limit: 'slow-client' })
       log.warn({ code: 'limit/slow-client', socket: session.id, userId: session.identity().sub, bytes, stalledMs }, 'cut off a client that does not read')
-      session.cutOff('limit/slow-client')
+      session.terminate('limit/slow-client')
     }
     metrics.bufferedBytes.set(waiting)
   }

@@ -123,13 +123,13 @@ export const Receipt = Type.Object({
 })
 export type Receipt = Static<typeof Receipt>
 
-export const Joined = Type.Object({
+export const SubscribeResult = Type.Object({
   epoch: Epoch,
   offset: Offset,
   recovered: Type.Boolean({ description: 'everything after `since` is delivered' }),
   missed: Type.Integer({ minimum: 0, description: 'how many updates that is' })
 })
-export type Joined = Static<typeof Joined>
+export type SubscribeResult = Static<typeof SubscribeResult>
 
 export const HistoryPage = Type.Object({
   epoch: Epoch,

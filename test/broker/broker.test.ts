@@ -111,11 +111,11 @@ async function suite (t: Test, start: Start): Promise<void> {
   await t.test('positions come in the order asked; a missing room is made at offset 0, and keeps its epoch', async t => {
     const broker = await start(t)
     const { epoch } = await broker.publish(publication())
-    const [known, made] = await broker.positions(['acme/board-1', 'acme/new'])
+    const [known, made] = await broker.touch(['acme/board-1', 'acme/new'])
     t.strictSame(known, { epoch, offset: 1 })
     t.match(made, { epoch: /^[\w-]+$/, offset: 0 })
     t.not(made?.epoch, epoch)
-    t.strictSame(await broker.positions(['acme/new', 'acme/board-1']), [made, known])
+    t.strictSame(await broker.touch(['acme/new', 'acme/board-1']), [made, known])
     t.match(await broker.publish(publication({ room: 'acme/new' })), { epoch: made?.epoch, offset: 1 })
   })
 
@@ -123,7 +123,7 @@ async function suite (t: Test, start: Start): Promise<void> {
     const broker = await start(t)
     const { epoch } = await broker.publish(publication())
     await broker.renewEpoch('acme/board-1', 'another')
-    t.strictSame(await broker.positions(['acme/board-1']), [{ epoch, offset: 1 }])
+    t.strictSame(await broker.touch(['acme/board-1']), [{ epoch, offset: 1 }])
     await broker.renewEpoch('acme/board-1', epoch)
     const renewed = await historyOf(broker)
     t.not(renewed.epoch, epoch)

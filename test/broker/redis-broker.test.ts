@@ -38,7 +38,7 @@ test('the position check renews the life of a room', async t => {
   const client = redis.client()
   await broker.publish(publication())
   await client.expire(META, 100)
-  await broker.positions(['acme/board-1'])
+  await broker.touch(['acme/board-1'])
   t.ok(await client.ttl(META) > 1000)
 })
 
@@ -74,11 +74,11 @@ test('lost meta with a log left over: a new epoch, and the old log is gone', asy
   const redis = await startRedis(t)
   const broker = await connected(redisBroker(t, redis.url))
   const client = redis.client()
-  for (const act of ['publish', 'positions', 'history'] as const) {
+  for (const act of ['publish', 'touch', 'history'] as const) {
     const { epoch } = await broker.publish(publication())
     await broker.publish(publication())
     await client.del(META)
-    if (act === 'positions') await broker.positions(['acme/board-1'])
+    if (act === 'touch') await broker.touch(['acme/board-1'])
     if (act === 'publish') t.match(await broker.publish(publication({ event: 'NEW' })), { offset: 1 })
     const found = await historyOf(broker)
     t.not(found.epoch, epoch)
@@ -162,7 +162,7 @@ for (const appendonly of [false, true]) {
       t.match(found, { offset: 0, updates: [] })
       t.match(await broker.publish(publication()), { epoch: found.epoch, offset: 1 })
     }
-    t.match(await broker.positions(['acme/board-1']), [{ epoch: found.epoch, offset: 1 }])
+    t.match(await broker.touch(['acme/board-1']), [{ epoch: found.epoch, offset: 1 }])
   })
 }
 
@@ -202,7 +202,7 @@ test('without a connection everything is refused at once with broker/unavailable
   await t.rejects(broker.publish(publication()), { code: 'broker/unavailable' })
   await t.rejects(broker.publishEphemeral(publication()), { code: 'broker/unavailable' })
   await t.rejects(historyOf(broker), { code: 'broker/unavailable' })
-  await t.rejects(broker.positions(['acme/board-1']), { code: 'broker/unavailable' })
+  await t.rejects(broker.touch(['acme/board-1']), { code: 'broker/unavailable' })
   await t.rejects(broker.subscribe('acme/board-1', () => undefined), { code: 'broker/unavailable' })
   t.ok(performance.now() - startedAt < 200)
   t.match(broker.fault(), /not connected/)

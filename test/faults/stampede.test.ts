@@ -4,7 +4,7 @@ import { test, type Test } from 'tap'
 import { createFeed } from '../../services/feeds/feed.ts'
 import type { Member } from '../../services/feeds/member.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
-import type { Joined } from '../../services/wire/protocol.ts'
+import type { SubscribeResult } from '../../services/wire/protocol.ts'
 import { createRedisBroker } from '../../services/broker/redis-broker.ts'
 import { readSettings } from '../../services/settings.ts'
 import { eventually, startRedis, upTo } from '../helpers/index.ts'
@@ -31,7 +31,7 @@ async function openFeed (t: Test, url: string, env: Record<string, string>) {
 }
 
 interface Watched extends Member {
-  joined?: Joined
+  joined?: SubscribeResult
   first: number
   count: number
   isBroken: boolean

@@ -8,7 +8,7 @@ import { RoomcastError } from '../../services/wire/errors.ts'
 import { createFeed } from '../../services/feeds/feed.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
-import type { Joined, StreamPosition } from '../../services/wire/protocol.ts'
+import type { SubscribeResult, StreamPosition } from '../../services/wire/protocol.ts'
 import { createRedisBroker } from '../../services/broker/redis-broker.ts'
 import { readSettings } from '../../services/settings.ts'
 import { createRandom, eventually, startRedis, upTo, type Random } from '../helpers/index.ts'
@@ -44,10 +44,10 @@ function disturb (broker: Broker, random: Random, { lossPercent, lag }: { lossPe
       })
       await turns(random, 3)
     },
-    async positions (rooms, retention) {
+    async touch (rooms, retention) {
       await turns(random, 3)
       failSometimes()
-      const found = await broker.positions(rooms, retention)
+      const found = await broker.touch(rooms, retention)
       // The guarantee of `positions`: what the channel still holds up to there comes first.
       await channel
       await turns(random, 3)
@@ -65,7 +65,7 @@ function disturb (broker: Broker, random: Random, { lossPercent, lag }: { lossPe
 
 interface Watched extends Member {
   since: StreamPosition | undefined
-  joined: Joined | undefined
+  joined: SubscribeResult | undefined
   offsets: number[]
   isTold: boolean
 }
@@ -114,7 +114,7 @@ async function runTrial (broker: Broker, room: string, random: Random): Promise<
   const publish = (n: number) => broker.publish({ room, event: 'N', payload: n, userId: 'ann', sub: 'ann' })
   const past = random.below(50)
   for (const n of upTo(past)) await publish(n)
-  const [{ epoch }] = await broker.positions([room]) as [StreamPosition]
+  const [{ epoch }] = await broker.touch([room]) as [StreamPosition]
   // Every third feed lags far behind its room: its channel is slow.
   const disturbed = disturb(broker, random, { lossPercent, lag: [1, 2, 8][random.below(3)] as number })
   const feed = createFeed({ room, broker: disturbed, settings, metrics, log: silent })
@@ -144,7 +144,7 @@ async function runTrial (broker: Broker, room: string, random: Random): Promise<
   for (let i = 0; i < 60 && !isWhole(); i++) {
     await untilDone(async () => {
       const before = feed.position()
-      const [found] = await broker.positions([room]) as [StreamPosition]
+      const [found] = await broker.touch([room]) as [StreamPosition]
       await turns(random, 12)
       await feed.compare(found, before, 'position check')
     })

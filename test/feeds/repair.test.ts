@@ -35,7 +35,7 @@ async function rewound (t: Test): Promise<Rewound> {
       receive = onMessage
       await inner.subscribe(room, onMessage)
     },
-    positions: async (rooms, retention) => (await inner.positions(rooms, retention)).map(found => found && back(found)),
+    touch: async (rooms, retention) => (await inner.touch(rooms, retention)).map(found => found && back(found)),
     async history (room, since, limits) {
       const found: HistoryRead = back(await inner.history(room, since, limits))
       return { ...found, updates: found.updates.filter(({ offset }) => offset <= found.offset) }
@@ -78,7 +78,7 @@ test('a position check finds the room behind', async t => {
   const world = await rewound(t)
   const before = world.feed.position()
   world.rewind(2)
-  const [found] = await world.broker.positions([ROOM])
+  const [found] = await world.broker.touch([ROOM])
   await within(2000, 'compared', world.feed.compare(found ?? before, before, 'test'))
   await assertTold(t, world, before.epoch)
 })

@@ -1,5 +1,4 @@
 // What the handlers of a socket's requests need.
-import type { Commands } from '../../instances/commands.ts'
 import type { Feeds } from '../../feeds/feeds.ts'
 import type { Identity } from '../../access/identity.ts'
 import type { Log } from '../../observe/log.ts'
@@ -13,7 +12,7 @@ export interface RequestContext {
   feeds: Feeds
   publisher: Publisher
   presence: Presence
-  commands: Commands
+  isRevoked: (identity: Identity) => boolean
   /** @throws RoomcastError `auth/…` */
   verifyToken: (token: string) => Promise<Identity>
   settings: Settings

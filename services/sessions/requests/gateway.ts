@@ -65,7 +65,7 @@ export function listen (session: Session, context: RequestContext): void {
     }
     const fail = (error: unknown): void => {
       const known = toRoomcastError(error)
-      metrics.errors.inc({ code: known.code, door: 'socket' })
+      metrics.errors.inc({ code: known.code, transport: 'socket' })
       if (known.code === 'server/internal') log.error({ err: error, event: name, socket: session.id }, 'request failed')
       answer(failure(known.toBody()))
     }
