@@ -1,6 +1,7 @@
 // The process: Fastify with its limits, the app, listen, signals.
+import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
-import errors, { onClientError, onError, onNotFound } from './plugins/errors.ts'
+import errors, { createClientErrorHandler, onError, onNotFound } from './plugins/errors.ts'
 import { demoClaims } from './services/access/demo.ts'
 import { drain } from './services/sessions/drain.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
@@ -26,7 +27,7 @@ export function createServer (settings: Settings): FastifyInstance {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: onError,
-    clientErrorHandler: onClientError
+    clientErrorHandler: createClientErrorHandler(settings.LINGER_MS)
   })
 }
 
@@ -44,9 +45,20 @@ async function main (): Promise<void> {
   await server.register(errors)
   server.setNotFoundHandler(onNotFound)
   await server.register(app, { playground: true })
+  limitConnections(server, settings)
   const address = await server.listen({ host: settings.HOST, port: settings.PORT })
   leaveOnSignal(server, settings)
   if (server.authenticator.signDemo !== undefined) printDemo(address, server.authenticator.signDemo)
+}
+
+/** Of TCP, whatever becomes of them: a caller that never says anything holds memory and a file too. */
+function limitConnections ({ server, metrics }: FastifyInstance, { MAX_CONNECTIONS }: Settings): void {
+  server.maxConnections = MAX_CONNECTIONS
+  server.on('drop', () => metrics.limits.inc({ limit: 'connections' }))
+  server.on('connection', (socket: Socket) => {
+    metrics.tcpConnections.inc()
+    socket.once('close', () => metrics.tcpConnections.dec())
+  })
 }
 
 function printDemo (address: string, sign: (claims: object) => string): void {
