@@ -2,7 +2,6 @@
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import errors, { onClientError, onError, onNotFound } from './plugins/errors.ts'
 import { demoClaims } from './services/access/demo.ts'
-import { drain } from './services/sessions/drain.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
 
 /** Ctrl-C reaches a process that npm started twice: from the terminal, and from npm. */
@@ -46,7 +45,8 @@ async function main (): Promise<void> {
   await server.register(app, { playground: true })
   const address = await server.listen({ host: settings.HOST, port: settings.PORT })
   leaveOnSignal(server, settings)
-  if (server.authenticator.signDemo !== undefined) printDemo(address, server.authenticator.signDemo)
+  const { signDemo } = server.roomcast
+  if (signDemo !== undefined) printDemo(address, signDemo)
 }
 
 function printDemo (address: string, sign: (claims: object) => string): void {
@@ -85,8 +85,7 @@ function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
 
 /** All of the draining comes before `close`: once a `preClose` is pending, Fastify refuses requests. */
 async function leave (server: FastifyInstance, settings: Settings, log: FastifyBaseLogger): Promise<void> {
-  const { readiness, sessions, io } = server
-  await drain({ startDraining: readiness.startDraining, sessions, countConnections: () => io.engine.clientsCount, settings, log })
+  await server.roomcast.drain()
   // A request whose caller does not read its answer would keep the process for ever.
   setTimeout(() => {
     log.warn({ afterMs: settings.CLOSE_TIMEOUT_MS }, 'requests did not finish: ending without them')

@@ -12,8 +12,8 @@ export default fp(async fastify => {
 /** Any error of a request as an answer; also for what fails before a route is found. */
 export function onError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const known = translate(error)
-  request.server.metrics?.errors.inc({ code: known.code, transport: 'http' })
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') request.server.metrics?.limits.inc({ limit: 'body-bytes' })
+  request.server.roomcast?.metrics.errors.inc({ code: known.code, transport: 'http' })
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') request.server.roomcast?.metrics.limits.inc({ limit: 'body-bytes' })
   if (known.code === 'server/internal') request.log.error({ err: error }, 'request failed')
   reply.code(known.status).headers(known.headers()).send(failure(known.toBody()))
 }
@@ -22,8 +22,8 @@ export function onError (error: FastifyError, request: FastifyRequest, reply: Fa
 export function onClientError (this: FastifyInstance, { code }: ConnectionError, socket: Socket): void {
   if (code === 'ECONNRESET' || socket.destroyed) return
   const known = new RoomcastError(code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request/timeout' : 'request/invalid')
-  this.metrics?.errors.inc({ code: known.code, transport: 'http' })
-  if (known.code === 'request/timeout') this.metrics?.limits.inc({ limit: 'request-time' })
+  this.roomcast?.metrics.errors.inc({ code: known.code, transport: 'http' })
+  if (known.code === 'request/timeout') this.roomcast?.metrics.limits.inc({ limit: 'request-time' })
   const body = JSON.stringify(failure(known.toBody()))
   if (socket.writable) {
     socket.write(`HTTP/1.1 ${known.status} Refused\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)

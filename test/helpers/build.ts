@@ -20,7 +20,7 @@ export async function build (t: Test, env: Record<string, string> = {}): Promise
 /** Also waits until tokens are trusted: the commands given so far are known. */
 export async function buildReady (t: Test, env: Record<string, string> = {}): Promise<FastifyInstance> {
   const server = await build(t, env)
-  await eventually(() => server.commands.isCaughtUp())
+  await eventually(() => server.roomcast.commands.isCaughtUp())
   return server
 }
 
