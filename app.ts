@@ -2,7 +2,7 @@
 import fp from 'fastify-plugin'
 import browsers from './plugins/browsers.ts'
 import documents from './plugins/documents.ts'
-import errors, { onNotFound } from './plugins/errors.ts'
+import { createErrorHandlers } from './plugins/errors.ts'
 import { openGateways } from './plugins/gateways.ts'
 import { createRoomcast } from './plugins/host.ts'
 import { followPeople } from './plugins/people.ts'
@@ -38,7 +38,8 @@ export default fp<RoomcastOptions>(async (host, options) => {
     const parts = { ...base, ...updates, ...people, ...gateways }
     host.decorate('roomcast', createRoomcast(parts))
 
-    await fastify.register(errors)
+    const { onError, onNotFound } = createErrorHandlers(base.settings, () => base.metrics)
+    fastify.setErrorHandler(onError)
     await fastify.register(validation)
     await fastify.register(browsers, parts)
     fastify.addHook('onSend', async (_request, reply) => {

@@ -1,14 +1,16 @@
 // The process: Fastify with its limits, the app, listen, signals.
+import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
-import errors, { onClientError, onError, onNotFound } from './plugins/errors.ts'
+import { createErrorHandlers } from './plugins/errors.ts'
 import { demoClaims } from './services/access/demo.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
 
 /** Ctrl-C reaches a process that npm started twice: from the terminal, and from npm. */
 const SAME_SIGNAL_MS = 500
 
-export function createServer (settings: Settings): FastifyInstance {
-  return Fastify({
+function createServer (settings: Settings): FastifyInstance {
+  const { onError, onNotFound, onClientError } = createErrorHandlers(settings, () => server.roomcast?.metrics)
+  const server = Fastify({
     logger: {
       level: settings.LOG_LEVEL,
       // Without the query: what a careless client put there may be a token.
@@ -27,6 +29,9 @@ export function createServer (settings: Settings): FastifyInstance {
     frameworkErrors: onError,
     clientErrorHandler: onClientError
   })
+  server.setErrorHandler(onError)
+  server.setNotFoundHandler(onNotFound)
+  return server
 }
 
 async function main (): Promise<void> {
@@ -40,13 +45,22 @@ async function main (): Promise<void> {
     await server.register(instrumentation.plugin())
     server.addHook('onClose', instrumentation.stop)
   }
-  await server.register(errors)
-  server.setNotFoundHandler(onNotFound)
   await server.register(app, { playground: true })
+  limitConnections(server, settings)
   const address = await server.listen({ host: settings.HOST, port: settings.PORT })
   leaveOnSignal(server, settings)
   const { signDemo } = server.roomcast
   if (signDemo !== undefined) printDemo(address, signDemo)
+}
+
+/** Of TCP, whatever becomes of them: a caller that never says anything holds memory and a file too. */
+function limitConnections ({ server, roomcast: { metrics } }: FastifyInstance, { MAX_CONNECTIONS }: Settings): void {
+  server.maxConnections = MAX_CONNECTIONS
+  server.on('drop', () => metrics.limits.inc({ limit: 'connections' }))
+  server.on('connection', (socket: Socket) => {
+    metrics.tcpConnections.inc()
+    socket.once('close', () => metrics.tcpConnections.dec())
+  })
 }
 
 function printDemo (address: string, sign: (claims: object) => string): void {

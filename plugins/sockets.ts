@@ -5,6 +5,7 @@ import fastifySocketIO from 'fastify-socket.io'
 import type { FastifyInstance } from 'fastify'
 import type { Server, Socket } from 'socket.io'
 import * as parser from 'socket.io-parser'
+import { WebSocketServer, type ServerOptions } from 'ws'
 import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/wire/errors.ts'
 import type { Identity } from '../services/access/identity.ts'
 import { isAllowedOrigin, listOrigins } from '../services/access/origin.ts'
@@ -14,7 +15,8 @@ import { createRate } from '../services/access/rate.ts'
 import { listen } from '../services/sessions/requests/gateway.ts'
 import type { RequestContext } from '../services/sessions/requests/context.ts'
 import { createSession } from '../services/sessions/session.ts'
-import { ignoreOtherUpgrades } from '../services/sessions/upgrades.ts'
+import { discardBody, endWith } from '../services/sessions/refusal.ts'
+import { guardUpgrades, ignoreOtherUpgrades } from '../services/sessions/upgrades.ts'
 import type { Publisher } from '../services/broker/publisher.ts'
 import type { Readiness } from '../services/instances/readiness.ts'
 import { bearerToken, type Authenticator } from './auth.ts'
@@ -22,8 +24,8 @@ import type { People } from './people.ts'
 import type { Base, Updates } from './updates.ts'
 
 const CONNECT = String(parser.PacketType.CONNECT)
-/** When the app closes, connections that have not closed by then are cut off. */
-const CLOSE_GRACE_MS = 1000
+/** A connection that was asked to close is cut off after this long: promised is 1 s. */
+const CLOSE_GRACE_MS = 900
 
 /** One to a connection. What it throws at ends the connection. */
 class StrictDecoder extends parser.Decoder {
@@ -38,6 +40,13 @@ class StrictDecoder extends parser.Decoder {
       this.isConnecting = true
     }
     super.add(packet)
+  }
+}
+
+/** A WebSocket that nobody wants is asked to close, and must not stay for ws's 30 s. */
+class PromptWebSocketServer extends WebSocketServer {
+  constructor (options: ServerOptions) {
+    super({ ...options, closeTimeout: CLOSE_GRACE_MS } as ServerOptions)
   }
 }
 
@@ -77,6 +86,7 @@ export async function openSockets (fastify: FastifyInstance, {
     // Ours comes first, counts, and does not wait for a client that does not read.
     connectTimeout: settings.AUTH_TIMEOUT_MS + CLOSE_GRACE_MS,
     perMessageDeflate: false,
+    wsEngine: PromptWebSocketServer,
     // What is not for sockets is answered as if it had offered no upgrade.
     destroyUpgrade: false,
     httpCompression: false,
@@ -84,6 +94,7 @@ export async function openSockets (fastify: FastifyInstance, {
     preClose: closeConnections
   } as never)
   const { io } = fastify as unknown as { io: Server }
+  guardUpgrades(fastify.server)
   ignoreOtherUpgrades(fastify.server, settings.SOCKET_PATH)
   // The name of the instance comes first, so that nginx can keep long polling on it.
   io.engine.generateId = () => `${settings.INSTANCE_NAME || broker.instance}.${randomBytes(15).toString('base64url')}`
@@ -130,10 +141,11 @@ export async function openSockets (fastify: FastifyInstance, {
     }
     // Engine.io's response to an upgrade is a mock that writes nothing.
     if (request.headers.upgrade === undefined) {
-      response.writeHead(error.status, headers).end(body)
+      void discardBody(request, { maxBytes: settings.MAX_PACKET_BYTES, idleMs: settings.LINGER_MS })
+        .then(() => response.writeHead(error.status, headers).end(body))
     } else {
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
-      request.socket.end(`HTTP/1.1 ${error.status} Refused\r\n${lines}\r\n${body}`)
+      endWith(request.socket, `HTTP/1.1 ${error.status} Refused\r\n${lines}\r\n${body}`, settings.LINGER_MS)
     }
   }
 
