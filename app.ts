@@ -5,11 +5,11 @@ import auth from './plugins/auth.ts'
 import broker from './plugins/broker.ts'
 import browsers from './plugins/browsers.ts'
 import commands from './plugins/commands.ts'
-import config, { type ConfigOptions } from './plugins/config.ts'
+import settings, { type SettingsOptions } from './plugins/settings.ts'
 import errors, { onNotFound } from './plugins/errors.ts'
 import feeds from './plugins/feeds.ts'
 import inbox from './plugins/inbox.ts'
-import liveness from './plugins/liveness.ts'
+import peers from './plugins/peers.ts'
 import metrics from './plugins/metrics.ts'
 import occupancy from './plugins/occupancy.ts'
 import openapi from './plugins/openapi.ts'
@@ -28,7 +28,7 @@ import publishRoutes from './routes/publish.ts'
 import roomRoutes from './routes/rooms.ts'
 import sessionRoutes from './routes/sessions.ts'
 
-export interface RoomcastOptions extends ConfigOptions {
+export interface RoomcastOptions extends SettingsOptions {
   /** Whether /openapi.json, /asyncapi.json and /docs/ are served; not where the host has its own at these addresses. Default: true. */
   documents?: boolean
   /** Outside production, serves the playground at `/`: off by default, since that path is the host's. */
@@ -36,7 +36,7 @@ export interface RoomcastOptions extends ConfigOptions {
 }
 
 export default fp<RoomcastOptions>(async (fastify, options) => {
-  await fastify.register(config, options)
+  await fastify.register(settings, options)
   await fastify.register(metrics)
 
   // What carries updates
@@ -44,7 +44,7 @@ export default fp<RoomcastOptions>(async (fastify, options) => {
   await fastify.register(broker)
   await fastify.register(inbox)
   await fastify.register(probe)
-  await fastify.register(liveness)
+  await fastify.register(peers)
 
   // Who is where
   await fastify.register(presence)

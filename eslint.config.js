@@ -1,5 +1,30 @@
-// Lint: standard style for JavaScript and TypeScript, and no promise left without a handler.
+// Lint: standard style for JavaScript and TypeScript, no promise left without a handler, and imports that go one way.
+import importX from 'eslint-plugin-import-x'
 import neostandard, { plugins, resolveIgnoresFromGitignore } from 'neostandard'
+
+/** The rooms of services/, lower ones first: each may import those in its list, and itself. */
+const rooms = {
+  wire: [],
+  settings: ['wire'],
+  observe: ['wire', 'settings'],
+  access: ['wire', 'settings', 'observe'],
+  broker: ['wire', 'settings', 'observe', 'access'],
+  feeds: ['wire', 'settings', 'observe', 'access', 'broker'],
+  presence: ['wire', 'settings', 'observe', 'access', 'broker'],
+  sessions: ['wire', 'settings', 'observe', 'access', 'broker', 'feeds', 'presence'],
+  instances: ['wire', 'settings', 'observe', 'access', 'broker', 'feeds', 'presence', 'sessions'],
+  hooks: ['wire', 'settings', 'observe', 'access', 'broker', 'feeds', 'presence', 'sessions', 'instances'],
+  documents: ['wire', 'settings']
+}
+const pathOf = room => room === 'settings' ? './services/settings.ts' : `./services/${room}`
+const zones = [
+  ...Object.entries(rooms).map(([room, allowed]) => ({
+    target: pathOf(room),
+    from: ['./plugins', './routes', './app.ts', './server.ts', ...Object.keys(rooms).filter(other => other !== room && !allowed.includes(other)).map(pathOf)],
+    message: 'Imports go one way: see the rooms in eslint.config.js.'
+  })),
+  { target: ['./plugins', './routes'], from: ['./app.ts', './server.ts'], message: 'Imports go one way: server, app, plugins and routes, services.' }
+]
 
 export default [
   ...neostandard({ ts: true, ignores: resolveIgnoresFromGitignore() }),
@@ -25,6 +50,15 @@ export default [
         allowForKnownSafeCalls: [{ from: 'package', package: 'tap', name: 'test' }]
       }],
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }]
+    }
+  },
+  {
+    files: ['app.ts', 'server.ts', 'plugins/**/*.ts', 'routes/**/*.ts', 'services/**/*.ts'],
+    plugins: { 'import-x': importX },
+    settings: { 'import-x/extensions': ['.ts'], 'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] } },
+    rules: {
+      'import-x/no-restricted-paths': ['error', { zones }],
+      'import-x/no-cycle': 'error'
     }
   }
 ]

@@ -1,8 +1,9 @@
 // The process: Fastify with its limits, the app, listen, signals.
+import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
-import errors, { onClientError, onError, onNotFound } from './plugins/errors.ts'
-import { demoClaims } from './services/demo.ts'
-import { drain } from './services/drain.ts'
+import errors, { createClientErrorHandler, onError, onNotFound } from './plugins/errors.ts'
+import { demoClaims } from './services/access/demo.ts'
+import { drain } from './services/sessions/drain.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
 
 /** Ctrl-C reaches a process that npm started twice: from the terminal, and from npm. */
@@ -26,13 +27,13 @@ export function createServer (settings: Settings): FastifyInstance {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: onError,
-    clientErrorHandler: onClientError
+    clientErrorHandler: createClientErrorHandler(settings.LINGER_MS)
   })
 }
 
 async function main (): Promise<void> {
   const settings = readSettings(process.env)
-  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await import('./services/tracing-sdk.ts')
+  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await import('./services/observe/tracing-sdk.ts')
   const instrumentation = tracing?.startTracing()
   // Only now: instrumentation has to stand before what it instruments is loaded.
   const { default: app } = await import('./app.ts')
@@ -44,9 +45,20 @@ async function main (): Promise<void> {
   await server.register(errors)
   server.setNotFoundHandler(onNotFound)
   await server.register(app, { playground: true })
+  limitConnections(server, settings)
   const address = await server.listen({ host: settings.HOST, port: settings.PORT })
   leaveOnSignal(server, settings)
   if (server.authenticator.signDemo !== undefined) printDemo(address, server.authenticator.signDemo)
+}
+
+/** Of TCP, whatever becomes of them: a caller that never says anything holds memory and a file too. */
+function limitConnections ({ server, metrics }: FastifyInstance, { MAX_CONNECTIONS }: Settings): void {
+  server.maxConnections = MAX_CONNECTIONS
+  server.on('drop', () => metrics.limits.inc({ limit: 'connections' }))
+  server.on('connection', (socket: Socket) => {
+    metrics.tcpConnections.inc()
+    socket.once('close', () => metrics.tcpConnections.dec())
+  })
 }
 
 function printDemo (address: string, sign: (claims: object) => string): void {
@@ -86,7 +98,7 @@ function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
 /** All of the draining comes before `close`: once a `preClose` is pending, Fastify refuses requests. */
 async function leave (server: FastifyInstance, settings: Settings, log: FastifyBaseLogger): Promise<void> {
   const { readiness, sessions, io } = server
-  await drain({ readiness, sessions, countConnections: () => io.engine.clientsCount, settings, log })
+  await drain({ startDraining: readiness.startDraining, sessions, countConnections: () => io.engine.clientsCount, settings, log })
   // A request whose caller does not read its answer would keep the process for ever.
   setTimeout(() => {
     log.warn({ afterMs: settings.CLOSE_TIMEOUT_MS }, 'requests did not finish: ending without them')

@@ -1,9 +1,9 @@
 // What tracing costs when it is off: a publish through the embedded broker, with our tracing around it and without.
 import { performance } from 'node:perf_hooks'
-import type { Publication } from '../services/broker.ts'
-import { createMemoryBroker } from '../services/memory-broker.ts'
+import type { PublishRequest } from '../services/broker/broker.ts'
+import { createMemoryBroker } from '../services/broker/memory-broker.ts'
 import { readSettings } from '../services/settings.ts'
-import { tracePublish } from '../services/tracing.ts'
+import { tracePublish } from '../services/observe/tracing.ts'
 
 const PUBLISHES = 50_000
 const ROUNDS = 9
@@ -17,7 +17,7 @@ export interface TracingCost {
 export async function measureTracing (): Promise<TracingCost> {
   const broker = createMemoryBroker({ instance: 'bench', settings: readSettings({}) })
   const room = 'acme/board-1'
-  const publication = (trace: string | undefined): Publication =>
+  const publication = (trace: string | undefined): PublishRequest =>
     ({ room, event: 'E', payload: { card: 7, column: 'done' }, userId: 'ann', sub: 'ann', callerId: undefined, trace })
   const plain = () => broker.publish(publication(undefined))
   const traced = () => tracePublish(room, 'update', trace => broker.publish(publication(trace)))

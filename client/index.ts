@@ -1,7 +1,7 @@
 // roomcast/client: a thin typed layer over socket.io-client, for browsers and Node. It comes back by itself, on any
 // instance and with a fresh token, and every room goes on from where it stood.
 import { io } from 'socket.io-client'
-import type { Closing, Draining, PresenceChange, TokenExpiring, Unsubscribed, Result } from '../services/protocol.ts'
+import type { Closing, Draining, PresenceChange, TokenExpiring, Unsubscribed, Result } from '../services/wire/protocol.ts'
 import { createRoom, type InnerRoom } from './room.ts'
 import { backOff, clientError, createEmitter, createRenewal, mayPass } from './tools.ts'
 import type { Client, ClientEvents, ClientOptions, ErrorInfo, Room, Status } from './types.ts'

@@ -1,5 +1,5 @@
 // What a room publishes: waits while away, and is repeated with the same id until there is a receipt or a final refusal.
-import type { Receipt, Result } from '../services/protocol.ts'
+import type { Receipt, Result } from '../services/wire/protocol.ts'
 import type { RoomContext } from './room.ts'
 import { backOff, clientError, ClientError, newId } from './tools.ts'
 import type { ErrorInfo, PublishOptions } from './types.ts'

@@ -1,5 +1,5 @@
 // Who is in a room: the list that was asked for, then the changes; told only when something is different.
-import type { Collaborator, PresenceList } from '../services/protocol.ts'
+import type { Collaborator, PresenceList } from '../services/wire/protocol.ts'
 import type { RoomEvents } from './types.ts'
 
 export function createPeople (tell: (change: RoomEvents['presence']) => void) {

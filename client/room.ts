@@ -1,10 +1,10 @@
 // A room of the client: keeps its position, subscribes again from there, drops repeats, says when it could not recover.
 import type { Socket } from 'socket.io-client'
-import type { ApplicationResponse, PresenceChange, PresenceList, Result, StreamPosition, Unsubscribed, Update } from '../services/protocol.ts'
+import type { ApplicationResponse, PresenceChange, PresenceList, Result, StreamPosition, Unsubscribed, Update } from '../services/wire/protocol.ts'
 import { createOutgoing } from './outgoing.ts'
 import { createPeople } from './people.ts'
 import { backOff, clientError, createEmitter, createRenewal, mayPass } from './tools.ts'
-import type { ErrorInfo, Joined, Room, RoomEvents, RoomOptions } from './types.ts'
+import type { ErrorInfo, SubscribeResult, Room, RoomEvents, RoomOptions } from './types.ts'
 
 /** What the client tells its rooms. */
 export interface InnerRoom {
@@ -65,11 +65,11 @@ export function createRoom (workspaceId: string, appId: string, { token, since }
       if (mine !== turn || !socket.connected) return
       if (late !== null) return onRefused(clientError('client/no-answer', 'SUBSCRIBE was not answered.', true))
       if (answer.error !== null) return onRefused(answer.error)
-      onJoined(answer.data as Joined)
+      onJoined(answer.data as SubscribeResult)
     })
   }
 
-  function onJoined (joined: Joined): void {
+  function onJoined (joined: SubscribeResult): void {
     const isReset = position !== undefined && !joined.recovered
     if (!joined.recovered) position = { epoch: joined.epoch, offset: joined.offset }
     isJoined = true

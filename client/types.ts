@@ -1,8 +1,8 @@
 // What an app sees of the client. Types only: the schemas of the service, and the app's own event map.
 import type { ManagerOptions, Socket, SocketOptions } from 'socket.io-client'
-import type { Collaborator, Failure, Joined, PresenceList, Receipt, StreamPosition, Update } from '../services/protocol.ts'
+import type { Collaborator, Failure, SubscribeResult, PresenceList, Receipt, StreamPosition, Update } from '../services/wire/protocol.ts'
 
-export type { Collaborator, Joined, PresenceList, Receipt, StreamPosition, Update }
+export type { Collaborator, SubscribeResult, PresenceList, Receipt, StreamPosition, Update }
 
 /** What the service itself publishes; join it with your own: `client.room<AppEvents & MyEvents>(…)`. */
 export type AppEvents = {
@@ -67,7 +67,7 @@ export interface RoomEvents<Events extends object = Record<string, unknown>> {
   /** Every update, whatever its event. */
   update: AnyUpdate<Events>
   /** Subscribed, again after every reconnect: where, and how much was recovered. */
-  joined: Joined
+  joined: SubscribeResult
   /** Not everything since the last update could be recovered: load the state anew, from `position` on updates follow. */
   reset: { position: StreamPosition }
   presence: PresenceList & { joined: Collaborator[], left: Collaborator[] }

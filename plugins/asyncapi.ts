@@ -1,15 +1,15 @@
 // /asyncapi.json: the socket side as AsyncAPI 3.0; outside production also as a page at /docs/socket/.
 import fp from 'fastify-plugin'
-import { createAsyncApi } from '../services/asyncapi.ts'
-import { renderAsyncApi } from '../services/asyncapi-page.ts'
+import { createAsyncApi } from '../services/documents/asyncapi.ts'
+import { renderAsyncApi } from '../services/documents/asyncapi-page.ts'
 
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 export default fp(async fastify => {
-  const document = createAsyncApi(fastify.config)
+  const document = createAsyncApi(fastify.settings)
   fastify.get('/asyncapi.json', { schema: { hide: true } }, async () => document)
 
-  if (fastify.config.NODE_ENV === 'production') return
+  if (fastify.settings.NODE_ENV === 'production') return
   const page = renderAsyncApi(document)
   for (const path of ['/docs/socket', '/docs/socket/']) {
     fastify.get(path, { schema: { hide: true } }, async (_request, reply) => {
@@ -17,4 +17,4 @@ export default fp(async fastify => {
       return page
     })
   }
-}, { name: 'asyncapi', fastify: '5.x', dependencies: ['config'] })
+}, { name: 'asyncapi', fastify: '5.x', dependencies: ['settings'] })

@@ -2,9 +2,9 @@
 import fastifyJwt, { type FastifyJWTOptions } from '@fastify/jwt'
 import fp from 'fastify-plugin'
 import type { FastifyRequest } from 'fastify'
-import { RoomcastError } from '../services/errors.ts'
-import { MAX_TOKEN_BYTES, readIdentity, type Identity } from '../services/identity.ts'
-import { createIssuerKeys, randomKey, staticKeys, type IssuerKeys, type VerificationKey } from '../services/keys.ts'
+import { RoomcastError } from '../services/wire/errors.ts'
+import { MAX_TOKEN_BYTES, readIdentity, type Identity } from '../services/access/identity.ts'
+import { createIssuerKeys, randomKey, staticKeys, type IssuerKeys, type VerificationKey } from '../services/access/keys.ts'
 
 export interface Authenticator {
   /** @throws RoomcastError `auth/…` */
@@ -35,10 +35,10 @@ interface Jwt {
 }
 
 export default fp(async fastify => {
-  const { config, log } = fastify
-  const isDemo = config.JWT_SECRET === '' && config.JWT_PUBLIC_KEY === '' && config.JWT_JWKS_URL === ''
-  const keys = isDemo ? [randomKey()] : staticKeys(config)
-  const issuer = config.JWT_JWKS_URL === '' ? undefined : createIssuerKeys(config, log)
+  const { settings, log } = fastify
+  const isDemo = settings.JWT_SECRET === '' && settings.JWT_PUBLIC_KEY === '' && settings.JWT_JWKS_URL === ''
+  const keys = isDemo ? [randomKey()] : staticKeys(settings)
+  const issuer = settings.JWT_JWKS_URL === '' ? undefined : createIssuerKeys(settings, log)
   fastify.addHook('onClose', async () => { issuer?.close() })
 
   const [current, previous] = keys
@@ -55,7 +55,7 @@ export default fp(async fastify => {
   }
 
   function verifyOptions (algorithms: string[]) {
-    const { JWT_ISSUER, JWT_AUDIENCE } = config
+    const { JWT_ISSUER, JWT_AUDIENCE } = settings
     return {
       algorithms,
       // fast-jwt lets a token pass that lacks `iss` or `aud`, unless they are required.
@@ -91,7 +91,7 @@ export default fp(async fastify => {
         if (error instanceof RoomcastError) throw error
         throw new RoomcastError(isExpired(error) ? 'auth/token-expired' : 'auth/invalid-token', undefined, { cause: error })
       }
-      return readIdentity(claims, config.TOKEN_MAX_SECONDS)
+      return readIdentity(claims, settings.TOKEN_MAX_SECONDS)
     },
 
     async authenticate (request) {
@@ -107,7 +107,7 @@ export default fp(async fastify => {
     signDemo: isDemo ? claims => jwt.sign(claims) : undefined
   }
   fastify.decorate('authenticator', authenticator)
-}, { name: 'auth', fastify: '5.x', dependencies: ['config', 'commands'] })
+}, { name: 'auth', fastify: '5.x', dependencies: ['settings', 'commands'] })
 
 /** The token of an Authorization header; undefined where there is none. */
 export function bearerToken (header: string | undefined): string | undefined {

@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import fp from 'fastify-plugin'
 import type { Redis } from 'ioredis'
-import type { Broker } from '../services/broker.ts'
-import { createMemoryBroker } from '../services/memory-broker.ts'
-import { createRedisBroker } from '../services/redis-broker.ts'
+import type { Broker } from '../services/broker/broker.ts'
+import { createMemoryBroker } from '../services/broker/memory-broker.ts'
+import { createRedisBroker } from '../services/broker/redis-broker.ts'
 import { isRedisConfigured } from './redis.ts'
 
 declare module 'fastify' {
@@ -14,7 +14,7 @@ declare module 'fastify' {
 }
 
 export default fp(async fastify => {
-  const { config: settings, metrics, log } = fastify
+  const { settings, metrics, log } = fastify
   // New at every start: what a killed process left behind is not its successor's.
   const instance = `${settings.INSTANCE_NAME}${settings.INSTANCE_NAME === '' ? '' : '-'}${randomBytes(4).toString('hex')}`
   if (isRedisConfigured(settings)) {
@@ -25,4 +25,4 @@ export default fp(async fastify => {
     fastify.decorate('broker', createMemoryBroker({ instance, settings }))
   }
   fastify.addHook('onClose', async () => { await fastify.broker.close() })
-}, { name: 'broker', fastify: '5.x', dependencies: ['config', 'metrics', 'redis'] })
+}, { name: 'broker', fastify: '5.x', dependencies: ['settings', 'metrics', 'redis'] })

@@ -1,6 +1,6 @@
 // fastify.feeds: the rooms that this instance follows.
 import fp from 'fastify-plugin'
-import { createFeeds, type Feeds } from '../services/feeds.ts'
+import { createFeeds, type Feeds } from '../services/feeds/feeds.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -9,7 +9,7 @@ declare module 'fastify' {
 }
 
 export default fp(async fastify => {
-  const { broker, presence, occupancy, config: settings, metrics, log } = fastify
+  const { broker, presence, occupancy, settings, metrics, log } = fastify
   const feeds = createFeeds({ broker, settings, metrics, log, onPresence: presence.onDelta, onReset: presence.onReset, onOccupancy: occupancy?.change })
   fastify.decorate('feeds', feeds)
   fastify.addHook('onReady', async () => { feeds.start() })

@@ -1,6 +1,6 @@
 // fastify.inbox: the internal room of this instance.
 import fp from 'fastify-plugin'
-import { createInbox, type Inbox } from '../services/inbox.ts'
+import { createInbox, type Inbox } from '../services/instances/inbox.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,6 +1,6 @@
 // fastify.metrics: every counter, gauge and histogram.
 import fp from 'fastify-plugin'
-import { createMetrics, type Metrics } from '../services/metrics.ts'
+import { createMetrics, type Metrics } from '../services/observe/metrics.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

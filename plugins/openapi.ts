@@ -4,9 +4,9 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { TObject, TSchema } from '@sinclair/typebox'
 import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
-import { exampleOf } from '../services/examples.ts'
-import { plain, type Components } from '../services/json-schema.ts'
-import { packageInfo } from '../services/package-info.ts'
+import { exampleOf } from '../services/documents/examples.ts'
+import { plain, type Components } from '../services/documents/json-schema.ts'
+import { packageInfo } from '../services/documents/package-info.ts'
 
 const BEARER = 'bearer'
 /** Scripts and styles of the page come from this instance only. */
@@ -52,7 +52,7 @@ export default fp(async fastify => {
   fastify.addHook('onReady', async () => { fastify.swagger() })
   fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
 
-  if (fastify.config.NODE_ENV !== 'production') {
+  if (fastify.settings.NODE_ENV !== 'production') {
     await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: UI_POLICY })
   }
 
@@ -87,4 +87,4 @@ export default fp(async fastify => {
     const properties = Object.entries(schema.properties).map(([name, part]) => [name, { ...plain(part, components), examples: [exampleOf(part, name)] }])
     return { ...plain(schema, components), properties: Object.fromEntries(properties) }
   }
-}, { name: 'openapi', fastify: '5.x', dependencies: ['config', 'auth'] })
+}, { name: 'openapi', fastify: '5.x', dependencies: ['settings', 'auth'] })

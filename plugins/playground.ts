@@ -4,9 +4,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type {} from '@fastify/swagger'
 import fp from 'fastify-plugin'
-import { demoClaims, demoUsers, type DemoUser } from '../services/demo.ts'
-import { RoomcastError } from '../services/errors.ts'
-import { Answer, Failure, success } from '../services/protocol.ts'
+import { demoClaims, demoUsers, type DemoUser } from '../services/access/demo.ts'
+import { RoomcastError } from '../services/wire/errors.ts'
+import { Answer, Failure, success } from '../services/wire/protocol.ts'
 
 const types: Record<string, string> = {
   html: 'text/html; charset=utf-8',
@@ -15,12 +15,12 @@ const types: Record<string, string> = {
 }
 
 const playground: FastifyPluginAsyncTypebox = async fastify => {
-  const { config, authenticator } = fastify
-  if (config.NODE_ENV === 'production') return
-  const importmap = JSON.stringify({ imports: { 'socket.io-client': `${config.SOCKET_PATH}socket.io.esm.min.js` } })
+  const { settings, authenticator } = fastify
+  if (settings.NODE_ENV === 'production') return
+  const importmap = JSON.stringify({ imports: { 'socket.io-client': `${settings.SOCKET_PATH}socket.io.esm.min.js` } })
   const page = (await readFile(new URL('../playground/index.html', import.meta.url), 'utf8'))
     .replace('{{importmap}}', () => importmap)
-    .replace('{{socketPath}}', () => config.SOCKET_PATH)
+    .replace('{{socketPath}}', () => settings.SOCKET_PATH)
 
   fastify.get('/', {
     schema: { hide: true },
@@ -54,7 +54,7 @@ const playground: FastifyPluginAsyncTypebox = async fastify => {
   })
 }
 
-export default fp(playground, { name: 'playground', fastify: '5.x', dependencies: ['config', 'auth', 'browsers'] })
+export default fp(playground, { name: 'playground', fastify: '5.x', dependencies: ['settings', 'auth', 'browsers'] })
 
 /** Own files and sockets only; the import map is the one inline script. */
 function pageDirectives (importmap: string) {

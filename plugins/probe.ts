@@ -1,6 +1,6 @@
 // fastify.probe: whether updates come back through the broker.
 import fp from 'fastify-plugin'
-import { createProbe, type Probe } from '../services/probe.ts'
+import { createProbe, type Probe } from '../services/instances/probe.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -9,7 +9,7 @@ declare module 'fastify' {
 }
 
 export default fp(async fastify => {
-  const { broker, inbox, config: settings, metrics, log } = fastify
+  const { broker, inbox, settings, metrics, log } = fastify
   const probe = createProbe({ broker, inbox, settings, metrics, log })
   fastify.decorate('probe', probe)
   fastify.addHook('onReady', async () => { probe.start() })

@@ -1,6 +1,6 @@
 // fastify.publisher: the one way in for updates, from both doors.
 import fp from 'fastify-plugin'
-import { createPublisher, type Publisher } from '../services/publisher.ts'
+import { createPublisher, type Publisher } from '../services/broker/publisher.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -9,6 +9,6 @@ declare module 'fastify' {
 }
 
 export default fp(async fastify => {
-  const { broker, config: settings, metrics } = fastify
+  const { broker, settings, metrics } = fastify
   fastify.decorate('publisher', createPublisher({ broker, settings, metrics }))
 }, { name: 'publisher', fastify: '5.x', dependencies: ['broker'] })

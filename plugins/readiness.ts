@@ -1,6 +1,6 @@
 // fastify.readiness: whether this instance should get traffic.
 import fp from 'fastify-plugin'
-import { createReadiness, type Readiness } from '../services/readiness.ts'
+import { createReadiness, type Readiness } from '../services/instances/readiness.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -9,7 +9,7 @@ declare module 'fastify' {
 }
 
 export default fp(async fastify => {
-  const { broker, probe, commands, config: settings, metrics } = fastify
+  const { broker, probe, commands, settings, metrics } = fastify
   const readiness = createReadiness({ broker, probe, commands, settings, metrics })
   fastify.decorate('readiness', readiness)
   fastify.addHook('onReady', async () => { readiness.start() })

@@ -5,22 +5,22 @@ import { Redis, type RedisOptions } from 'ioredis'
 import type { Settings } from '../services/settings.ts'
 
 export default fp(async fastify => {
-  const { config } = fastify
-  if (!isRedisConfigured(config)) return
+  const { settings } = fastify
+  if (!isRedisConfigured(settings)) return
   for (const namespace of ['commands', 'subscriber']) {
-    const client = connect(config, namespace)
+    const client = connect(settings, namespace)
     // Called, not registered: @fastify/redis holds up the boot until Redis answers, and we must start without it.
     fastifyRedis.fastifyRedis(fastify, { client, namespace }, () => {})
     // For the same reason not its listeners of the start either: they would end the client at the first error reply.
     client.removeAllListeners('end').removeAllListeners('error')
   }
-}, { name: 'redis', fastify: '5.x', dependencies: ['config'] })
+}, { name: 'redis', fastify: '5.x', dependencies: ['settings'] })
 
 export function isRedisConfigured ({ REDIS_URL, REDIS_SENTINELS }: Settings): boolean {
   return REDIS_URL !== '' || REDIS_SENTINELS !== ''
 }
 
-export function connect (config: Settings, connectionName: string): Redis {
+export function connect (settings: Settings, connectionName: string): Redis {
   const options: RedisOptions = {
     connectionName: `roomcast-${connectionName}`,
     // A command is refused at once when the link is down, and never sent a second time behind our back.
@@ -29,24 +29,24 @@ export function connect (config: Settings, connectionName: string): Redis {
     maxRetriesPerRequest: 0,
     // The link does this itself: it has to know when every channel is confirmed.
     autoResubscribe: false,
-    retryStrategy: attempt => Math.min(50 * attempt, config.REDIS_RECONNECT_MAX_MS),
-    connectTimeout: config.PROBE_TIMEOUT_MS,
+    retryStrategy: attempt => Math.min(50 * attempt, settings.REDIS_RECONNECT_MAX_MS),
+    connectTimeout: settings.PROBE_TIMEOUT_MS,
     // A half-open connection does not answer our FIN either.
     disconnectTimeout: 50,
-    maxLoadingRetryTime: config.REDIS_RECONNECT_MAX_MS,
+    maxLoadingRetryTime: settings.REDIS_RECONNECT_MAX_MS,
     // A master that was demoted: find the new one.
     reconnectOnError: error => error.message.startsWith('READONLY')
   }
-  if (config.REDIS_SENTINELS === '') return new Redis(config.REDIS_URL, options)
-  const url = config.REDIS_URL === '' ? undefined : new URL(config.REDIS_URL)
+  if (settings.REDIS_SENTINELS === '') return new Redis(settings.REDIS_URL, options)
+  const url = settings.REDIS_URL === '' ? undefined : new URL(settings.REDIS_URL)
   return new Redis({
     ...options,
-    sentinels: config.REDIS_SENTINELS.split(',').map(address => {
+    sentinels: settings.REDIS_SENTINELS.split(',').map(address => {
       const [host, port] = address.split(':')
       return { host: host as string, port: Number(port) }
     }),
-    name: config.REDIS_SENTINEL_NAME,
-    sentinelRetryStrategy: attempt => Math.min(50 * attempt, config.REDIS_RECONNECT_MAX_MS),
+    name: settings.REDIS_SENTINEL_NAME,
+    sentinelRetryStrategy: attempt => Math.min(50 * attempt, settings.REDIS_RECONNECT_MAX_MS),
     username: url?.username || undefined,
     password: url?.password ? decodeURIComponent(url.password) : undefined,
     db: Number(url?.pathname.slice(1) ?? 0)

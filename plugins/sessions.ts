@@ -1,6 +1,6 @@
 // fastify.sessions: the authenticated connections of this instance.
 import fp from 'fastify-plugin'
-import { createSessions, type Sessions } from '../services/sessions.ts'
+import { createSessions, type Sessions } from '../services/sessions/sessions.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -9,8 +9,8 @@ declare module 'fastify' {
 }
 
 export default fp(async fastify => {
-  const { config: settings, metrics, log } = fastify
+  const { settings, metrics, log } = fastify
   const sessions = createSessions({ settings, metrics, log })
   fastify.decorate('sessions', sessions)
   fastify.addHook('onClose', async () => { sessions.close() })
-}, { name: 'sessions', fastify: '5.x', dependencies: ['config', 'metrics'] })
+}, { name: 'sessions', fastify: '5.x', dependencies: ['settings', 'metrics'] })

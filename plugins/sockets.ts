@@ -5,16 +5,18 @@ import fastifySocketIO from 'fastify-socket.io'
 import fp from 'fastify-plugin'
 import type { Server, Socket } from 'socket.io'
 import * as parser from 'socket.io-parser'
-import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/errors.ts'
-import type { Identity } from '../services/identity.ts'
-import { isAllowedOrigin, listOrigins } from '../services/origin.ts'
-import { terminate } from '../services/outbox.ts'
-import { failure } from '../services/protocol.ts'
-import { createRate } from '../services/rate.ts'
-import { listen } from '../services/requests/door.ts'
-import type { RequestContext } from '../services/requests/context.ts'
-import { createSession } from '../services/session.ts'
-import { ignoreOtherUpgrades } from '../services/upgrades.ts'
+import { WebSocketServer, type ServerOptions } from 'ws'
+import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/wire/errors.ts'
+import type { Identity } from '../services/access/identity.ts'
+import { isAllowedOrigin, listOrigins } from '../services/access/origin.ts'
+import { terminate } from '../services/sessions/send-buffer.ts'
+import { failure } from '../services/wire/protocol.ts'
+import { createRate } from '../services/access/rate.ts'
+import { listen } from '../services/sessions/requests/gateway.ts'
+import type { RequestContext } from '../services/sessions/requests/context.ts'
+import { createSession } from '../services/sessions/session.ts'
+import { discardBody, endWith } from '../services/sessions/refusal.ts'
+import { guardUpgrades, ignoreOtherUpgrades } from '../services/sessions/upgrades.ts'
 import { bearerToken } from './auth.ts'
 
 declare module 'fastify' {
@@ -24,8 +26,8 @@ declare module 'fastify' {
 }
 
 const CONNECT = String(parser.PacketType.CONNECT)
-/** When the app closes, connections that have not closed by then are cut off. */
-const CLOSE_GRACE_MS = 1000
+/** A connection that was asked to close is cut off after this long: promised is 1 s. */
+const CLOSE_GRACE_MS = 900
 
 /** One to a connection. What it throws at ends the connection. */
 class StrictDecoder extends parser.Decoder {
@@ -43,35 +45,43 @@ class StrictDecoder extends parser.Decoder {
   }
 }
 
+/** A WebSocket that nobody wants is asked to close, and must not stay for ws's 30 s. */
+class PromptWebSocketServer extends WebSocketServer {
+  constructor (options: ServerOptions) {
+    super({ ...options, closeTimeout: CLOSE_GRACE_MS } as ServerOptions)
+  }
+}
+
 interface Handshake {
   identity: Identity
   startedAt: number
 }
 
 export default fp(async fastify => {
-  const { config, metrics, log, authenticator, commands, sessions, presence, feeds, publisher, readiness } = fastify
-  const origins = listOrigins(config.CORS_ORIGINS)
-  const connectionRate = createRate(config.CONNECTIONS_PER_SECOND, config.CONNECTION_BURST)
+  const { settings, metrics, log, authenticator, commands, sessions, presence, feeds, publisher, readiness } = fastify
+  const origins = listOrigins(settings.CORS_ORIGINS)
+  const connectionRate = createRate(settings.CONNECTIONS_PER_SECOND, settings.CONNECTION_BURST)
   const handshakes = new WeakMap<Socket, Handshake>()
   const authenticated = new WeakSet<Socket['conn']>()
   const context: RequestContext = {
-    feeds, publisher, presence, commands, verifyToken: authenticator.verify, settings: config, metrics, log
+    feeds, publisher, presence, isRevoked: commands.isRevoked, verifyToken: authenticator.verify, settings, metrics, log
   }
 
   // The package is CommonJS, and the type of its default export is lost on the way.
   await fastify.register((fastifySocketIO as unknown as { default: typeof fastifySocketIO }).default as never, {
-    path: config.SOCKET_PATH,
-    serveClient: config.NODE_ENV !== 'production',
+    path: settings.SOCKET_PATH,
+    serveClient: settings.NODE_ENV !== 'production',
     transports: ['polling', 'websocket'],
     cors: (request: IncomingMessage, done: (error: null, options: object) => void) => {
       done(null, { origin: isAllowedOrigin(request.headers.origin, request.headers.host, origins), credentials: true })
     },
-    maxHttpBufferSize: config.MAX_PACKET_BYTES,
-    pingInterval: config.PING_INTERVAL_MS,
-    pingTimeout: config.PING_TIMEOUT_MS,
+    maxHttpBufferSize: settings.MAX_PACKET_BYTES,
+    pingInterval: settings.PING_INTERVAL_MS,
+    pingTimeout: settings.PING_TIMEOUT_MS,
     // Ours comes first, counts, and does not wait for a client that does not read.
-    connectTimeout: config.AUTH_TIMEOUT_MS + CLOSE_GRACE_MS,
+    connectTimeout: settings.AUTH_TIMEOUT_MS + CLOSE_GRACE_MS,
     perMessageDeflate: false,
+    wsEngine: PromptWebSocketServer,
     // What is not for sockets is answered as if it had offered no upgrade.
     destroyUpgrade: false,
     httpCompression: false,
@@ -79,9 +89,10 @@ export default fp(async fastify => {
     preClose: closeConnections
   } as never)
   const { io } = fastify
-  ignoreOtherUpgrades(fastify.server, config.SOCKET_PATH)
+  guardUpgrades(fastify.server)
+  ignoreOtherUpgrades(fastify.server, settings.SOCKET_PATH)
   // The name of the instance comes first, so that nginx can keep long polling on it.
-  io.engine.generateId = () => `${config.INSTANCE_NAME || fastify.broker.instance}.${randomBytes(15).toString('base64url')}`
+  io.engine.generateId = () => `${settings.INSTANCE_NAME || fastify.broker.instance}.${randomBytes(15).toString('base64url')}`
   io.engine.use(onEngineRequest)
   io.engine.on('connection_error', ({ code }: { code: number }) => metrics.connections.inc({ outcome: `engine/${code}` }))
   io.engine.on('connection', watchNew)
@@ -106,7 +117,7 @@ export default fp(async fastify => {
   function refusalOfNew (): ErrorCode | undefined {
     if (readiness.isDraining()) return 'server/draining'
     if (!commands.isCaughtUp()) return 'server/not-ready'
-    if (io.engine.clientsCount >= config.MAX_SOCKETS) return 'limit/sockets-per-instance'
+    if (io.engine.clientsCount >= settings.MAX_SOCKETS) return 'limit/sockets-per-instance'
     if (!connectionRate.take()) return 'limit/connection-rate'
   }
 
@@ -124,10 +135,11 @@ export default fp(async fastify => {
     }
     // Engine.io's response to an upgrade is a mock that writes nothing.
     if (request.headers.upgrade === undefined) {
-      response.writeHead(error.status, headers).end(body)
+      void discardBody(request, { maxBytes: settings.MAX_PACKET_BYTES, idleMs: settings.LINGER_MS })
+        .then(() => response.writeHead(error.status, headers).end(body))
     } else {
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
-      request.socket.end(`HTTP/1.1 ${error.status} Refused\r\n${lines}\r\n${body}`)
+      endWith(request.socket, `HTTP/1.1 ${error.status} Refused\r\n${lines}\r\n${body}`, settings.LINGER_MS)
     }
   }
 
@@ -139,7 +151,7 @@ export default fp(async fastify => {
       if (authenticated.has(connection)) return
       metrics.limits.inc({ limit: 'auth-time' })
       terminate(connection)
-    }, config.AUTH_TIMEOUT_MS)
+    }, settings.AUTH_TIMEOUT_MS)
     connection.once('close', (_reason: string, cause: unknown) => {
       clearTimeout(timer)
       // Engine.io keeps only the text of what ws says.
@@ -160,7 +172,7 @@ export default fp(async fastify => {
       if (token === undefined) throw new RoomcastError('auth/missing-token')
       const identity = await authenticator.verify(token)
       if (commands.isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
-      if (sessions.ofUser(identity.sub).length >= config.MAX_SOCKETS_PER_USER) {
+      if (sessions.ofUser(identity.sub).length >= settings.MAX_SOCKETS_PER_USER) {
         metrics.limits.inc({ limit: 'sockets-per-user' })
         throw new RoomcastError('limit/sockets-per-user')
       }
@@ -181,7 +193,7 @@ export default fp(async fastify => {
     if (handshake === undefined) return socket.conn.close()
     handshakes.delete(socket)
     authenticated.add(socket.conn)
-    const session = createSession({ socket, ...handshake, presence, settings: config, metrics })
+    const session = createSession({ socket, ...handshake, presence, settings, metrics })
     sessions.add(session)
     metrics.connections.inc({ outcome: 'connected' })
     socket.once('disconnect', reason => {
@@ -192,7 +204,7 @@ export default fp(async fastify => {
     })
     listen(session, context)
     // Several handshakes at once have all passed the check before the first of them was counted.
-    if (sessions.ofUser(session.identity().sub).length > config.MAX_SOCKETS_PER_USER) {
+    if (sessions.ofUser(session.identity().sub).length > settings.MAX_SOCKETS_PER_USER) {
       metrics.limits.inc({ limit: 'sockets-per-user' })
       session.close('limit/sockets-per-user')
     }

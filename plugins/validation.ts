@@ -2,8 +2,8 @@
 import type { TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import fp from 'fastify-plugin'
-import { RoomcastError } from '../services/errors.ts'
-import { checker, describeFault, fromText } from '../services/validation.ts'
+import { RoomcastError } from '../services/wire/errors.ts'
+import { checker, describeFault, fromText } from '../services/wire/validation.ts'
 
 export default fp(async fastify => {
   fastify.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {

@@ -1,7 +1,7 @@
 // PUT /api/v1/apps/: an app of a workspace changed; its room hears UPDATE_APP.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { failures, WRITER } from '../services/failures.ts'
-import { Answer, AppChange, success, UpdateId } from '../services/protocol.ts'
+import { failures, WRITER } from '../services/documents/failures.ts'
+import { Answer, AppChange, success, UpdateId } from '../services/wire/protocol.ts'
 import { updateId } from './publish.ts'
 
 const appRoutes: FastifyPluginAsyncTypebox = async fastify => {

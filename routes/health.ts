@@ -1,7 +1,7 @@
 // Health for callers of the API, for the process's supervisor, and for the load balancer.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ANY_CALLER, failures } from '../services/failures.ts'
-import { Answer, success } from '../services/protocol.ts'
+import { ANY_CALLER, failures } from '../services/documents/failures.ts'
+import { Answer, success } from '../services/wire/protocol.ts'
 
 const Health = Answer(Type.Object({ health: Type.Literal('ok') }))
 const Live = Type.Object({ live: Type.Literal(true) })

@@ -1,10 +1,10 @@
 // POST /api/v1/publish and /publish/batch: internal services publish here, and learn whether it worked.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { RoomcastError, toRoomcastError } from '../services/errors.ts'
-import { failureOf, failures, TOKEN_BEARER, WRITER } from '../services/failures.ts'
-import { Answer, failure, HttpPublish, Receipt, success, UpdateId, type Result } from '../services/protocol.ts'
-import { parse } from '../services/validation.ts'
+import { RoomcastError, toRoomcastError } from '../services/wire/errors.ts'
+import { failureOf, failures, TOKEN_BEARER, WRITER } from '../services/documents/failures.ts'
+import { Answer, failure, HttpPublish, Receipt, success, UpdateId, type Result } from '../services/wire/protocol.ts'
+import { parse } from '../services/wire/validation.ts'
 
 /** A payload may come with every byte escaped, as \u00XX; the rest of an update is small. */
 const ESCAPED_BYTES = 6
@@ -15,8 +15,8 @@ const Batch = Type.Object({ updates: Type.Array(Type.Unknown(), { minItems: 1 })
 const PUBLISH_CODES = [...WRITER, 'limit/publish-rate'] as const
 
 const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { config, metrics, publisher } = fastify
-  const bodyLimit = config.MAX_PAYLOAD_BYTES * ESCAPED_BYTES + REST_BYTES
+  const { settings, metrics, publisher } = fastify
+  const bodyLimit = settings.MAX_PAYLOAD_BYTES * ESCAPED_BYTES + REST_BYTES
 
   fastify.post('/publish', {
     bodyLimit,
@@ -38,7 +38,7 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
       tags: ['publish'],
       summary: 'Publish up to MAX_BATCH updates',
       description: 'Results come in the order of the updates; one bad update does not stop the others. An `id` belongs to each update; an `Idempotency-Key` is refused.',
-      body: Type.Object({ updates: Type.Array(Type.Unsafe<unknown>(HttpPublish), { minItems: 1, maxItems: config.MAX_BATCH }) }),
+      body: Type.Object({ updates: Type.Array(Type.Unsafe<unknown>(HttpPublish), { minItems: 1, maxItems: settings.MAX_BATCH }) }),
       response: {
         200: Answer(Type.Object({ results: Type.Array(Type.Union([Answer(Receipt), failureOf(PUBLISH_CODES)])) })),
         ...failures(...TOKEN_BEARER, 'publish/payload-too-large')
@@ -51,9 +51,9 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
     // One that our nginx made names the request alone.
     if (key !== undefined && key !== headers['x-request-id']) throw new RoomcastError('request/invalid', 'Idempotency-Key names one update, not a batch: give each update an id of its own.')
     const { updates } = parse(Batch, body)
-    if (updates.length > config.MAX_BATCH) {
+    if (updates.length > settings.MAX_BATCH) {
       metrics.limits.inc({ limit: 'batch' })
-      throw new RoomcastError('request/invalid', `updates: more than ${config.MAX_BATCH} (MAX_BATCH): send several batches.`)
+      throw new RoomcastError('request/invalid', `updates: more than ${settings.MAX_BATCH} (MAX_BATCH): send several batches.`)
     }
     return success({ results: await Promise.all(updates.map(update => publishOne(update))) })
 

@@ -1,18 +1,18 @@
 // GET history and presence of a room.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { authorize } from '../services/access.ts'
-import { RoomcastError } from '../services/errors.ts'
-import { failures, READER } from '../services/failures.ts'
-import { Answer, Epoch, HistoryPage, Offset, PresenceList, RoomRef, success } from '../services/protocol.ts'
-import { isRecoverable } from '../services/recovery.ts'
-import { publicUpdate } from '../services/relay.ts'
-import { roomKey } from '../services/rooms.ts'
+import { authorize } from '../services/access/capabilities.ts'
+import { RoomcastError } from '../services/wire/errors.ts'
+import { failures, READER } from '../services/documents/failures.ts'
+import { Answer, Epoch, HistoryPage, Offset, PresenceList, RoomRef, success } from '../services/wire/protocol.ts'
+import { isRecoverable } from '../services/feeds/recovery.ts'
+import { publicUpdate } from '../services/feeds/packet.ts'
+import { roomKey } from '../services/wire/rooms.ts'
 
 const DEFAULT_LIMIT = 100
 
 const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { broker, presence, config } = fastify
-  const defaultLimit = Math.min(DEFAULT_LIMIT, config.HISTORY_SIZE)
+  const { broker, presence, settings } = fastify
+  const defaultLimit = Math.min(DEFAULT_LIMIT, settings.HISTORY_SIZE)
 
   fastify.get('/workspaces/:workspaceId/apps/:appId/history', {
     schema: {
@@ -24,7 +24,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       querystring: Type.Object({
         epoch: Type.Optional(Epoch),
         offset: Type.Optional(Offset),
-        limit: Type.Optional(Type.Integer({ minimum: 0, maximum: config.HISTORY_SIZE, default: defaultLimit }))
+        limit: Type.Optional(Type.Integer({ minimum: 0, maximum: settings.HISTORY_SIZE, default: defaultLimit }))
       }),
       response: { 200: Answer(HistoryPage), ...failures(...READER) }
     },
@@ -33,7 +33,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     const { epoch, offset, limit = defaultLimit } = query
     if ((epoch === undefined) !== (offset === undefined)) throw new RoomcastError('request/invalid', 'epoch and offset belong together: send both, or neither.')
     const room = roomKey(params)
-    const kept = await broker.history(room, offset ?? 0, { maxUpdates: limit, maxBytes: config.HISTORY_READ_BYTES })
+    const kept = await broker.history(room, offset ?? 0, { maxUpdates: limit, maxBytes: settings.HISTORY_READ_BYTES })
     const recovered = epoch !== undefined && offset !== undefined && isRecoverable({ epoch, offset }, kept)
     const isWanted = epoch === undefined || recovered
     return success({

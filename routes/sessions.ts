@@ -1,9 +1,9 @@
 // POST sessions/disconnect, sessions/unsubscribe and tokens/revoke: an operator ends access, on every instance.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { authorize, EVERYWHERE } from '../services/access.ts'
-import { RoomcastError } from '../services/errors.ts'
-import { failures, WRITER } from '../services/failures.ts'
-import { Answer, CommandResult, DisconnectCommand, RevokeCommand, success, UnsubscribeCommand } from '../services/protocol.ts'
+import { authorize, EVERYWHERE } from '../services/access/capabilities.ts'
+import { RoomcastError } from '../services/wire/errors.ts'
+import { failures, WRITER } from '../services/documents/failures.ts'
+import { Answer, CommandResult, DisconnectCommand, RevokeCommand, success, UnsubscribeCommand } from '../services/wire/protocol.ts'
 
 const response = { 200: Answer(CommandResult), ...failures(...WRITER) }
 

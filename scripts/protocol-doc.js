@@ -1,8 +1,8 @@
 // Writes the generated tables of docs/protocol.md from the build; with --check, fails when they are stale.
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createAsyncApi } from '../dist/services/asyncapi.js'
-import { messageAt } from '../dist/services/asyncapi-page.js'
-import { errorCodes } from '../dist/services/errors.js'
+import { createAsyncApi } from '../dist/services/documents/asyncapi.js'
+import { messageAt } from '../dist/services/documents/asyncapi-page.js'
+import { errorCodes } from '../dist/services/wire/errors.js'
 import { readSettings } from '../dist/services/settings.js'
 
 const document = createAsyncApi(readSettings({ NODE_ENV: 'test' }))

@@ -13,8 +13,8 @@ const isOne = process.argv.includes('--one')
 /** Most of a test's time is waiting, for leases, deadlines and failovers. More files would compete for the two cores. */
 const JOBS = 3
 
-/** Neither faults nor attacks: they take their time. */
-const QUICK = /^test\/(services|bench|scripts)\/|^test\/round\.test\.ts$/
+/** The folders that mirror services/, and scripts; neither faults nor attacks, nor what needs a browser. */
+const QUICK = /^test\/(?!faults|security|client)[^/]+\/|^test\/(round|settings)\.test\.ts$/
 
 const tools = ['node', 'scripts/system-tools.js']
 const versions = ['node', 'scripts/check-versions.js']

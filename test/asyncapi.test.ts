@@ -5,8 +5,8 @@ import Fastify from 'fastify'
 import type { Socket } from 'socket.io-client'
 import { test, type Test } from 'tap'
 import app from '../app.ts'
-import type { AsyncApi, Message } from '../services/asyncapi.ts'
-import { messageAt } from '../services/asyncapi-page.ts'
+import type { AsyncApi, AsyncApiMessage } from '../services/documents/asyncapi.ts'
+import { messageAt } from '../services/documents/asyncapi-page.ts'
 import {
   call, connect, faultsAgainst, HOST, nextEvent, nowInSeconds, publish, roomEvent, startInstance, subscribe, TEST_SECRET, token, type Faults
 } from './helpers/index.ts'
@@ -53,13 +53,13 @@ function witness (t: Test, document: AsyncApi) {
   const faultsOf: Faults = faultsAgainst(document as never)
   const seen = new Set<string>()
 
-  function hold (where: string, candidates: Message[], data: unknown): void {
+  function hold (where: string, candidates: AsyncApiMessage[], data: unknown): void {
     const fitting = candidates.filter(({ payload }) => faultsOf(payload, data).length === 0)
     for (const { name } of fitting) seen.add(name)
     t.ok(fitting.length > 0, `${where} is as documented: ${fitting.map(({ name }) => name).join() || JSON.stringify(data)}`)
   }
 
-  function channelOf (event: string): Message[] {
+  function channelOf (event: string): AsyncApiMessage[] {
     const found = Object.values(document.channels).find(({ address }) => new RegExp(`^${address.replaceAll(/\{\w+\}/g, '[\\w.-]+')}$`).test(event))
     return Object.values(found?.messages ?? {})
   }

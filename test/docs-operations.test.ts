@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { parse } from 'yaml'
-import { createMetrics } from '../services/metrics.ts'
+import { createMetrics } from '../services/observe/metrics.ts'
 import { Settings } from '../services/settings.ts'
 import { pathOf } from './helpers/paths.ts'
 

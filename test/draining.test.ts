@@ -4,7 +4,7 @@ import { connect as connectTcp } from 'node:net'
 import { test } from 'tap'
 import type { Socket } from 'socket.io-client'
 import WebSocket from 'ws'
-import type { Draining } from '../services/protocol.ts'
+import type { Draining } from '../services/wire/protocol.ts'
 import {
   connect, eventually, follow, HOST, nextEvent, publish, startInstance, startProxy, startRedis, subscribe, token, within
 } from './helpers/index.ts'

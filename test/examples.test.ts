@@ -1,7 +1,7 @@
 // The examples, each run as a reader would run it.
 import { readFile } from 'node:fs/promises'
 import { test, type Test } from 'tap'
-import type { Receipt, Result, Update } from '../services/protocol.ts'
+import type { Receipt, Result, Update } from '../services/wire/protocol.ts'
 import { connect, eventually, freePort, nextEvent, pathOf, roomEvent, startInstance, startProxy, subscribe, TEST_SECRET, token, within, type Instance } from './helpers/index.ts'
 import { openBrowser, openPage } from './helpers/browser.ts'
 import { startChild } from './helpers/child.ts'

@@ -3,7 +3,7 @@ import fastifyJwt from '@fastify/jwt'
 import Fastify from 'fastify'
 import { test, type Test } from 'tap'
 import roomcast from '../app.ts'
-import type { Update } from '../services/protocol.ts'
+import type { Update } from '../services/wire/protocol.ts'
 import { call, connect, eventually, HOST, nextEvent, publish, roomEvent, subscribe, TEST_SECRET, token } from './helpers/index.ts'
 
 async function host (t: Test) {

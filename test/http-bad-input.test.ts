@@ -2,7 +2,7 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto'
 import { test } from 'tap'
 import type { FastifyInstance } from 'fastify'
-import type { HistoryPage } from '../services/protocol.ts'
+import type { HistoryPage } from '../services/wire/protocol.ts'
 import { ask, buildReady, nowInSeconds, rawToken, TEST_SECRET, token } from './helpers/index.ts'
 
 const ROOM = { workspaceId: 'acme', appId: 'board-1' }

@@ -1,6 +1,6 @@
 // The HTTP door: the answers of every route.
 import { test } from 'tap'
-import type { HistoryPage, Receipt } from '../services/protocol.ts'
+import type { HistoryPage, Receipt } from '../services/wire/protocol.ts'
 import { ask, build, buildReady, freePort, HOST, token, type Claims } from './helpers/index.ts'
 
 const ROOM = { workspaceId: 'acme', appId: 'board-1' }

@@ -4,9 +4,9 @@ import { request, type IncomingMessage } from 'node:http'
 import { readFile } from 'node:fs/promises'
 import { test, type Test } from 'tap'
 import type { Socket } from 'socket.io-client'
-import { errorCodes } from '../services/errors.ts'
+import { errorCodes } from '../services/wire/errors.ts'
 import { readSettings } from '../services/settings.ts'
-import type { Update } from '../services/protocol.ts'
+import type { Update } from '../services/wire/protocol.ts'
 import {
   call, connect, eventually, follow, noEvent, pathOf, publish, roomEvent, startInstance, startNginx, startProxy, startRedis, subscribe, token, within, type Instance, type Proxy
 } from './helpers/index.ts'

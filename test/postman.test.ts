@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'tap'
-import type { Update } from '../services/protocol.ts'
+import type { Update } from '../services/wire/protocol.ts'
 import { startChild } from './helpers/child.ts'
 import { connect, nextEvent, noEvent, pathOf, roomEvent, startInstance, subscribe, token, within } from './helpers/index.ts'
 

@@ -1,6 +1,6 @@
 // Who may see whom, and how much of them: the capability, PRESENCE_MAX, the email.
 import { test } from 'tap'
-import type { PresenceList } from '../services/protocol.ts'
+import type { PresenceList } from '../services/wire/protocol.ts'
 import { call, connect, eventually, noEvent, startInstance, subscribe, token } from './helpers/index.ts'
 import { ask, member, pair, room, ROUTE, users, watcher } from './helpers/presence.ts'
 

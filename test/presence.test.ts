@@ -1,7 +1,7 @@
 // Presence over instances: people, not sockets; told in batches; steady through reconnects.
 import type { Socket } from 'socket.io-client'
 import { test } from 'tap'
-import type { PresenceList } from '../services/protocol.ts'
+import type { PresenceList } from '../services/wire/protocol.ts'
 import { call, connect, eventually, noEvent, subscribe, token, unsubscribe } from './helpers/index.ts'
 import { ask, member, pair, room, users, watcher } from './helpers/presence.ts'
 

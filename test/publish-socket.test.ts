@@ -1,7 +1,7 @@
 // The `publish` event: the same receipt, order and refusals as over HTTP, the identity from the token, and ephemeral updates.
 import type { Socket } from 'socket.io-client'
 import { test } from 'tap'
-import type { ApplicationResponse, Receipt, Result, Update } from '../services/protocol.ts'
+import type { ApplicationResponse, Receipt, Result, Update } from '../services/wire/protocol.ts'
 import { call, cluster, connect, eventually, follow, nextEvent, noEvent, publish, roomEvent, startInstance, startRedis, subscribe, token } from './helpers/index.ts'
 
 const room = { workspaceId: 'acme', appId: 'board-1' }

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { test } from 'tap'
 import type { Redis } from 'ioredis'
-import { redisScripts } from '../services/redis-scripts.ts'
+import { redisScripts } from '../services/broker/redis-scripts.ts'
 import { call, cluster, connect, eventually, follow, HOST, nextEvent, noEvent, pathOf, publish, roomEvent, startRedis, subscribe, token } from './helpers/index.ts'
 
 const PASSWORD = 'for-this-test-only'

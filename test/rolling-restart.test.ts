@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import type { Socket } from 'socket.io-client'
-import type { Draining } from '../services/protocol.ts'
+import type { Draining } from '../services/wire/protocol.ts'
 import {
   connect, eventually, follow, freePort, publish, startInstance, startNginx, startRedis, subscribe, token, within, type Instance
 } from './helpers/index.ts'

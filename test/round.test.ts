@@ -1,7 +1,7 @@
 // One round through two instances: what the service is for.
 import { test } from 'tap'
 import { call, cluster, connect, nextEvent, noEvent, roomEvent, startRedis, subscribe, token, unsubscribe } from './helpers/index.ts'
-import type { Update } from '../services/protocol.ts'
+import type { Update } from '../services/wire/protocol.ts'
 
 test('a PUT on one instance reaches a subscriber of the other, and neither who unsubscribed nor another room', async t => {
   const redis = await startRedis(t)

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { test, type Test } from 'tap'
 import { cluster, connect, eventually, startRedis, subscribe, token } from './helpers/index.ts'
-import type { WebhookEvent } from '../services/webhook.ts'
+import type { WebhookEvent } from '../services/hooks/webhook.ts'
 
 const SECRET = 'a-secret-of-the-webhook'
 

@@ -1,6 +1,6 @@
 // Roomcast under test: its followers recover as the contract says, and check every offset as well.
 import type { Socket } from 'socket.io-client'
-import type { Joined, StreamPosition, Unsubscribed, Update } from '../../services/protocol.ts'
+import type { SubscribeResult, StreamPosition, Unsubscribed, Update } from '../../services/wire/protocol.ts'
 import { call } from '../../test/helpers/http.ts'
 import { startInstance } from '../../test/helpers/instance.ts'
 import { connect, roomEvent, type ApplicationAnswer } from '../../test/helpers/socket.ts'
@@ -39,7 +39,7 @@ function followRoom (socket: Socket, tally: Tally, onJoined: () => void): void {
     if (isJoining || !socket.connected) return
     isJoining = true
     const since = position
-    socket.emit('application', { event: 'SUBSCRIBE', payload: { ...ROOM, ...since && { since } } }, (answer: ApplicationAnswer<Joined>) => {
+    socket.emit('application', { event: 'SUBSCRIBE', payload: { ...ROOM, ...since && { since } } }, (answer: ApplicationAnswer<SubscribeResult>) => {
       isJoining = false
       if (answer.status === 'ERROR') {
         setTimeout(join, RETRY_MS)

@@ -15,7 +15,7 @@ test('two clients on two instances hear each other, and another room hears nothi
   const ann = clientOf(t, a.url, { sub: 'ann', name: 'Ann' }).room<Cards & AppEvents>('acme', 'board-1')
   const bob = clientOf(t, b.url, { sub: 'bob', name: 'Bob' }).room<Cards & AppEvents>('acme', 'board-1')
   const eve = clientOf(t, b.url, { sub: 'eve' }).room<Cards>('acme', 'board-2')
-  const stranger = record(eve)
+  const foreignEpoch = record(eve)
   await Promise.all([heard(ann, 'joined'), heard(bob, 'joined'), heard(eve, 'joined')])
 
   const moved: string[] = []
@@ -41,8 +41,8 @@ test('two clients on two instances hear each other, and another room hears nothi
   bob.leave()
   t.match(await gone, { count: 1, joined: [] })
   await eve.publish('CARD_MOVED', { card: 'own', column: 1 })
-  await eventually(() => stranger.payloads.length > 0)
-  t.strictSame(stranger.payloads, [{ card: 'own', column: 1 }])
+  await eventually(() => foreignEpoch.payloads.length > 0)
+  t.strictSame(foreignEpoch.payloads, [{ card: 'own', column: 1 }])
   t.strictSame(moved.length, 1, 'no second delivery, and nothing after leaving')
 })
 

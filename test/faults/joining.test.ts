@@ -3,7 +3,7 @@ import { test } from 'tap'
 import {
   cluster, connect, eventually, follow, keepPublishing, nextEvent, noEvent, publish, roomEvent, startProxy, startRedis, subscribe, token, upTo
 } from '../helpers/index.ts'
-import type { Update } from '../../services/protocol.ts'
+import type { Update } from '../../services/wire/protocol.ts'
 
 test('joining', async t => {
   const redis = await startRedis(t)

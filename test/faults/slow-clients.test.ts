@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'
 import {
   cluster, connect, eventually, follow, metric, publish, startRedis, subscribe, token, upTo, within, type Follower, type Instance
 } from '../helpers/index.ts'
-import type { StreamPosition } from '../../services/protocol.ts'
+import type { StreamPosition } from '../../services/wire/protocol.ts'
 
 const bearer = token({ sub: 'ann' })
 const LIMIT = 1_048_576

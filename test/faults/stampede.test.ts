@@ -1,11 +1,11 @@
 // Ten thousand members back at once in one room of one feed, on a real Redis: history is read a few times, not once for each.
 import { Redis } from 'ioredis'
 import { test, type Test } from 'tap'
-import { createFeed } from '../../services/feed.ts'
-import type { Member } from '../../services/member.ts'
-import { createMetrics } from '../../services/metrics.ts'
-import type { Joined } from '../../services/protocol.ts'
-import { createRedisBroker } from '../../services/redis-broker.ts'
+import { createFeed } from '../../services/feeds/feed.ts'
+import type { Member } from '../../services/feeds/member.ts'
+import { createMetrics } from '../../services/observe/metrics.ts'
+import type { SubscribeResult } from '../../services/wire/protocol.ts'
+import { createRedisBroker } from '../../services/broker/redis-broker.ts'
 import { readSettings } from '../../services/settings.ts'
 import { eventually, startRedis, upTo } from '../helpers/index.ts'
 
@@ -31,7 +31,7 @@ async function openFeed (t: Test, url: string, env: Record<string, string>) {
 }
 
 interface Watched extends Member {
-  joined?: Joined
+  joined?: SubscribeResult
   first: number
   count: number
   isBroken: boolean

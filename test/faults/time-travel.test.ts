@@ -6,7 +6,7 @@ import {
   cluster, connect, eventually, follow, nextEvent, publish, roomEvent, startProxy, startRedis, startSentinel, subscribe, token, upTo, within,
   type Instance
 } from '../helpers/index.ts'
-import type { StreamPosition, Unsubscribed, Update } from '../../services/protocol.ts'
+import type { StreamPosition, Unsubscribed, Update } from '../../services/wire/protocol.ts'
 
 const TOLD_WITHIN_MS = 5000
 const bearer = token({ sub: 'ann' })

@@ -1,11 +1,11 @@
 // Brokers of both kinds without the service around them, and what is asked of them.
 import type { Test } from 'tap'
 import { connect } from '../../plugins/redis.ts'
-import type { Broker, HistoryRead, Message, NumberedUpdate, Publication } from '../../services/broker.ts'
-import type { Log } from '../../services/log.ts'
-import { createMemoryBroker } from '../../services/memory-broker.ts'
-import { createMetrics, type Metrics } from '../../services/metrics.ts'
-import { createRedisBroker } from '../../services/redis-broker.ts'
+import type { Broker, HistoryRead, Message, StoredUpdate, PublishRequest } from '../../services/broker/broker.ts'
+import type { Log } from '../../services/observe/log.ts'
+import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
+import { createMetrics, type Metrics } from '../../services/observe/metrics.ts'
+import { createRedisBroker } from '../../services/broker/redis-broker.ts'
 import { readSettings } from '../../services/settings.ts'
 import { eventually } from './eventually.ts'
 
@@ -38,7 +38,7 @@ export async function connected<T extends Broker> (broker: T): Promise<T> {
 }
 
 /** An update of `ann` to `acme/board-1`, unless said otherwise. */
-export function publication (rest: Partial<Publication> = {}): Publication {
+export function publication (rest: Partial<PublishRequest> = {}): PublishRequest {
   return { room: ROOM, event: 'MOVE', payload: { x: 1 }, userId: 'ann', sub: 'ann', ...rest }
 }
 
@@ -46,7 +46,7 @@ export async function historyOf (broker: Broker, since = 0, limits = {}, room = 
   return await broker.history(room, since, { maxUpdates: 1000, maxBytes: 1_000_000, ...limits })
 }
 
-export function offsets (updates: NumberedUpdate[]): number[] {
+export function offsets (updates: StoredUpdate[]): number[] {
   return updates.map(({ offset }) => offset)
 }
 

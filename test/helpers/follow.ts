@@ -1,6 +1,6 @@
 // A member that records every update of a room and checks the promise of the service: in order, no hole, no repeat.
 import type { Socket } from 'socket.io-client'
-import type { Joined, StreamPosition, Update } from '../../services/protocol.ts'
+import type { SubscribeResult, StreamPosition, Update } from '../../services/wire/protocol.ts'
 import { roomEvent, type ApplicationAnswer } from './socket.ts'
 import { within } from './within.ts'
 
@@ -8,7 +8,7 @@ export interface Follower {
   /** Every update that arrived, ephemeral ones too. */
   updates: Update[]
   /** The answer to each SUBSCRIBE: the first, and one more for every reconnect. */
-  answers: Array<ApplicationAnswer<Joined>>
+  answers: Array<ApplicationAnswer<SubscribeResult>>
   /** What broke the promise. `until` fails on the first. */
   faults: string[]
   /** Where it stands: what to give as `since`. */
@@ -52,7 +52,7 @@ export async function follow (socket: Socket, workspaceId: string, appId: string
   function join (from: StreamPosition | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const request = { event: 'SUBSCRIBE', payload: { workspaceId, appId, ...from && { since: from } } }
-      socket.timeout(10_000).emit('application', request, (error: Error | null, answer: ApplicationAnswer<Joined>) => {
+      socket.timeout(10_000).emit('application', request, (error: Error | null, answer: ApplicationAnswer<SubscribeResult>) => {
         if (error) return reject(error)
         answers.push(answer)
         if (answer.status !== 'SUCCESS') return reject(new Error(`SUBSCRIBE: ${JSON.stringify(answer.error)}`))

@@ -1,5 +1,5 @@
 // Calls to the HTTP door of a running service.
-import type { Failure, HttpPublish, Receipt } from '../../services/protocol.ts'
+import type { Failure, HttpPublish, Receipt } from '../../services/wire/protocol.ts'
 import { token } from './token.ts'
 
 /** The answer envelope of both doors, loosely typed: a test asserts on it, it does not narrow it. */

@@ -1,7 +1,7 @@
 // Presence, as verbs: be in a room, record who comes and goes, ask who is there.
 import type { Socket } from 'socket.io-client'
 import type { Test } from 'tap'
-import type { PresenceChange, PresenceList, Result } from '../../services/protocol.ts'
+import type { PresenceChange, PresenceList, Result } from '../../services/wire/protocol.ts'
 import { eventually } from './eventually.ts'
 import { call } from './http.ts'
 import { cluster, type Instance } from './instance.ts'

@@ -1,7 +1,7 @@
 // Stock socket.io-client, as verbs: connect, subscribe, wait for an event, see that one did not come.
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
 import type { Scope } from './scope.ts'
-import type { ApplicationResponse, Joined, StreamPosition } from '../../services/protocol.ts'
+import type { ApplicationResponse, SubscribeResult, StreamPosition } from '../../services/wire/protocol.ts'
 import type { Answer } from './http.ts'
 import { within } from './within.ts'
 
@@ -53,7 +53,7 @@ export async function subscribe (
   appId: string,
   since?: StreamPosition,
   roomToken?: string
-): Promise<ApplicationAnswer<Joined>> {
+): Promise<ApplicationAnswer<SubscribeResult>> {
   return await application(socket, 'SUBSCRIBE', {
     workspaceId, appId, ...since && { since }, ...roomToken !== undefined && { token: roomToken }
   })

@@ -1,7 +1,7 @@
 // Whatever can be sent is sent: it ends as a typed error or a closed connection, and nobody else notices.
 import fc from 'fast-check'
 import t, { test } from 'tap'
-import type { Update } from '../../services/protocol.ts'
+import type { Update } from '../../services/wire/protocol.ts'
 import {
   call, connect, eventually, follow, openWebSocket, publish, rawRequest, rawSession, startInstance, startRedis, subscribe, token, type RawWebSocket
 } from '../helpers/index.ts'

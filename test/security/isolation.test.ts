@@ -3,7 +3,7 @@ import t, { test } from 'tap'
 import {
   call, connect, eventually, nextEvent, noEvent, publish, roomEvent, startInstance, startRedis, subscribe, token, unsubscribe
 } from '../helpers/index.ts'
-import type { Update } from '../../services/protocol.ts'
+import type { Update } from '../../services/wire/protocol.ts'
 
 const redis = await startRedis(t)
 const service = await startInstance(t, { REDIS_URL: redis.url })

@@ -1,7 +1,7 @@
 // The life of a token on a live connection: told ahead, renewed in band, over on time, and so with room tokens.
 import t, { test, type Test } from 'tap'
 import type { Socket } from 'socket.io-client'
-import type { Joined, Update } from '../../services/protocol.ts'
+import type { SubscribeResult, Update } from '../../services/wire/protocol.ts'
 import {
   connect, eventually, nextEvent, noEvent, nowInSeconds, publish, roomEvent, startInstance, startRedis, subscribe, token, unsubscribe, type Answer
 } from '../helpers/index.ts'
@@ -172,7 +172,7 @@ test('a token that ends while history is read lets nobody in', async t => {
     redis.pause()
     const joining = socket.timeout(10_000).emitWithAck('application', {
       event: 'SUBSCRIBE', payload: { workspaceId: 'acme', appId: 'slow', since: { epoch: data.epoch, offset: data.offset } }
-    }) as Promise<Answer<Joined>>
+    }) as Promise<Answer<SubscribeResult>>
     await authenticate(socket, token({ capabilities: { 'acme/barrier': ['subscribe'] } }))
     redis.resume()
     t.equal((await joining).error?.code, 'auth/forbidden')

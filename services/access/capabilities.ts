@@ -1,0 +1,39 @@
+// What a caller may do where, from capabilities alone; the one place that decides it.
+import { Type, type Static } from '@sinclair/typebox'
+import { RoomcastError } from '../wire/errors.ts'
+import { roomKey, type RoomName } from '../wire/rooms.ts'
+
+export const Action = Type.Union([
+  Type.Literal('subscribe'), Type.Literal('publish'), Type.Literal('presence'), Type.Literal('manage')
+])
+export type Action = Static<typeof Action>
+
+/**
+ * Resource (`workspaceId/appId`, each side an id or `*`) → actions. Actions that this version does not
+ * know are allowed in a token and grant nothing.
+ */
+export const Capabilities = Type.Record(Type.String(), Type.Array(Type.String(), { maxItems: 64 }))
+export type Capabilities = Static<typeof Capabilities>
+
+/** Every room; what an operator's token names to act on all of them. */
+export const EVERYWHERE: RoomName = { workspaceId: '*', appId: '*' }
+
+/** Whether the capabilities allow the action on the room: the actions of every matching resource add up. */
+export function can (capabilities: Capabilities, action: Action, room: RoomName): boolean {
+  const { workspaceId, appId } = room
+  return [roomKey(room), `${workspaceId}/*`, `*/${appId}`, '*/*'].some(resource =>
+    Object.hasOwn(capabilities, resource) && capabilities[resource]?.includes(action) === true)
+}
+
+/** @throws RoomcastError `auth/forbidden` that names the missing capability */
+export function authorize (capabilities: Capabilities, action: Action, room: RoomName): void {
+  if (can(capabilities, action, room)) return
+  throw new RoomcastError('auth/forbidden', `The token does not allow ${action} on ${roomKey(room)}: ask for one whose capabilities do.`)
+}
+
+/** What two tokens allow together. */
+export function add (one: Capabilities, other: Capabilities): Capabilities {
+  const of = (capabilities: Capabilities, resource: string) => Object.hasOwn(capabilities, resource) ? capabilities[resource] ?? [] : []
+  const resources = new Set([...Object.keys(one), ...Object.keys(other)])
+  return Object.fromEntries([...resources].map(resource => [resource, [...of(one, resource), ...of(other, resource)]]))
+}

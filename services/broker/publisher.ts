@@ -1,0 +1,65 @@
+// Publishing, the same from both doors: rate, capability, size, then the broker.
+import { performance } from 'node:perf_hooks'
+import { authorize, can } from '../access/capabilities.ts'
+import type { Broker } from './broker.ts'
+import { RoomcastError, toRoomcastError } from '../wire/errors.ts'
+import type { Identity } from '../access/identity.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { HttpPublish, Receipt } from '../wire/protocol.ts'
+import { createRates } from '../access/rate.ts'
+import { roomKey } from '../wire/rooms.ts'
+import type { Settings } from '../settings.ts'
+import { tracePublish } from '../observe/tracing.ts'
+import { isDeeperThan } from '../wire/validation.ts'
+
+export interface Publisher {
+  /**
+   * @param caller who publishes; `capabilities` may be more than the identity's own, by a room token
+   * @throws RoomcastError `limit/publish-rate`, `auth/forbidden`, `publish/payload-too-large`, `request/invalid`, `broker/…`
+   */
+  publish (caller: Pick<Identity, 'sub' | 'capabilities'>, update: HttpPublish): Promise<Receipt>
+}
+
+export function createPublisher ({ broker, settings, metrics }: { broker: Broker, settings: Settings, metrics: Metrics }): Publisher {
+  const rates = createRates(settings.PUBLISHES_PER_SECOND, settings.PUBLISH_BURST)
+
+  return {
+    async publish ({ sub, capabilities }, update) {
+      const kind = update.ephemeral === true ? 'ephemeral' : 'update'
+      try {
+        if (!rates.take(sub)) {
+          metrics.limits.inc({ limit: 'publish-rate' })
+          throw new RoomcastError('limit/publish-rate')
+        }
+        authorize(capabilities, 'publish', update)
+        checkPayload(update.payload)
+        const { event, payload, id: callerId } = update
+        // Only a manager of the room may speak for another.
+        const userId = update.userId !== undefined && can(capabilities, 'manage', update) ? update.userId : sub
+        const room = roomKey(update)
+        const startedAt = performance.now()
+        const receipt = await tracePublish(room, kind, async trace => {
+          const publication = { room, event, payload, userId, sub, callerId, trace }
+          return kind === 'ephemeral' ? await broker.publishEphemeral(publication) : await broker.publish(publication)
+        })
+        metrics.publishSeconds.observe((performance.now() - startedAt) / 1000)
+        metrics.published.inc({ kind, outcome: receipt.duplicate ? 'duplicate' : 'published' })
+        return receipt
+      } catch (error) {
+        metrics.published.inc({ kind, outcome: toRoomcastError(error).code })
+        throw error
+      }
+    }
+  }
+
+  function checkPayload (payload: unknown): void {
+    if (isDeeperThan(payload, settings.MAX_PAYLOAD_DEPTH)) {
+      metrics.limits.inc({ limit: 'payload-depth' })
+      throw new RoomcastError('request/invalid', `payload: nested deeper than ${settings.MAX_PAYLOAD_DEPTH} levels (MAX_PAYLOAD_DEPTH).`)
+    }
+    const bytes = Buffer.byteLength(JSON.stringify(payload))
+    if (bytes <= settings.MAX_PAYLOAD_BYTES) return
+    metrics.limits.inc({ limit: 'payload-bytes' })
+    throw new RoomcastError('publish/payload-too-large', `The payload has ${bytes} bytes, ${settings.MAX_PAYLOAD_BYTES} are allowed: send less, or a reference to the data.`)
+  }
+}

@@ -1,0 +1,80 @@
+// Examples for the documents, made from the schemas: one value a word of the wire, so that no example can have another form.
+import type { TSchema } from '@sinclair/typebox'
+import { errorCodes, RoomcastError, type ErrorBody, type ErrorCode } from '../wire/errors.ts'
+
+/** What a property of that name holds in every example. */
+const words: Record<string, unknown> = {
+  workspaceId: 'acme',
+  appId: 'board-1',
+  event: 'CARD_MOVED',
+  payload: { card: 17, to: 'done' },
+  userId: 'ann',
+  id: 'move-17',
+  'idempotency-key': 'move-17',
+  epoch: 'pA3kX9sVd2Q',
+  offset: 42,
+  publishedAt: 1767225600000,
+  expiresAt: 1767229200000,
+  issuedBefore: 1767225600000,
+  displayName: 'Ann',
+  photoURL: 'https://example.com/ann.png',
+  email: 'ann@example.com',
+  color: '#3f88c5',
+  sessions: ['x1Zk8QmT0aBcDeFgAAAB'],
+  token: 'a.fresh.token',
+  jti: 'token-1',
+  count: 1,
+  instances: 3,
+  missed: 0,
+  sockets: 2,
+  complete: true,
+  duplicate: false,
+  ephemeral: false,
+  recovered: true,
+  reconnect: false,
+  reconnectInMs: 3500,
+  limit: 100,
+  ready: true,
+  left: [],
+  reasons: []
+}
+
+/** A value of the schema; the first of a union, every optional property included. */
+export function exampleOf (schema: TSchema, name = ''): unknown {
+  if (schema.const !== undefined) return schema.const as unknown
+  if (schema.type === 'null') return null
+  if (schema.examples !== undefined) return (schema.examples as unknown[])[0]
+  if (Array.isArray(schema.enum)) return (schema.enum as unknown[])[0]
+  if (schema.type === 'object') {
+    const properties = schema['properties'] as Record<string, TSchema>
+    const { code, message } = properties
+    // What a code says is in the table.
+    if (code !== undefined && message !== undefined) return exampleWithCode(properties, exampleOf(code) as ErrorCode)
+    return Object.fromEntries(Object.entries(properties).map(([property, part]) => [property, exampleOf(part, property)]))
+  }
+  if (Object.hasOwn(words, name)) return words[name]
+  if (Array.isArray(schema.anyOf)) return exampleOf(schema.anyOf[0] as TSchema, name)
+  if (schema.type === 'array') return [exampleOf(schema['items'] as TSchema)]
+  throw new Error(`no example for ${name === '' ? JSON.stringify(schema) : name}: add the word to services/documents/examples.ts`)
+}
+
+function exampleWithCode (properties: Record<string, TSchema>, code: ErrorCode): unknown {
+  const error: Record<string, unknown> = { ...errorExample(code) }
+  return Object.fromEntries(Object.entries(properties).map(([property, part]) => [property, error[property] ?? exampleOf(part, property)]))
+}
+
+/** The error of a code with its default message, as a caller sees it. */
+export function errorExample (code: ErrorCode): ErrorBody {
+  return new RoomcastError(code).toBody()
+}
+
+/** The codes by the HTTP status they are answered with, in the order of the table. */
+export function byStatus (codes: readonly ErrorCode[]): Map<number, ErrorCode[]> {
+  const statuses = new Map<number, ErrorCode[]>()
+  for (const code of Object.keys(errorCodes) as ErrorCode[]) {
+    if (!codes.includes(code)) continue
+    const { status } = errorCodes[code]
+    statuses.set(status, [...statuses.get(status) ?? [], code])
+  }
+  return new Map([...statuses].sort(([a], [b]) => a - b))
+}

@@ -1,0 +1,257 @@
+// A feed: what this instance knows of one room that has local members, and the one place that puts updates in order.
+// Offset already relayed: drop. Next in line: relay. A hole: read the history from the position on. So however the
+// link to the broker fails, members see every update once, in order; where history does not reach, they are told.
+import type { Broker, EphemeralUpdate, Message, StoredUpdate, PresenceDelta, Retention } from '../broker/broker.ts'
+import { beginAt, createCursor, positionOf, sawForeignEpoch } from './cursor.ts'
+import { RoomcastError } from '../wire/errors.ts'
+import type { Log } from '../observe/log.ts'
+import type { Member } from './member.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { SubscribeResult, StreamPosition } from '../wire/protocol.ts'
+import { isRecoverable } from './recovery.ts'
+import { createEntry } from './packet.ts'
+import { createRepair } from './repair.ts'
+import { createReplay } from './replay.ts'
+import type { RoomKey } from '../wire/rooms.ts'
+import type { Settings } from '../settings.ts'
+import { createTail } from './tail.ts'
+import { traceRelay } from '../observe/tracing.ts'
+
+export interface FeedOptions {
+  room: RoomKey
+  broker: Broker
+  settings: Settings
+  metrics: Metrics
+  log: Log
+  retention?: Retention | undefined
+  onPresence?: (delta: PresenceDelta) => void
+  /** The broker lost the room's past. */
+  onReset?: () => void
+  /** The number of members changed. */
+  onMembers?: (feed: Feed) => void
+}
+
+export interface Feed {
+  readonly room: RoomKey
+  readonly retention: Retention | undefined
+  readonly size: number
+  /** Subscribes to the channel, then takes the room's position. */
+  open (): Promise<void>
+  position (): StreamPosition
+  /**
+   * Adds a member. `answer` is called right before the first update is handed over, in the same turn.
+   * @param since where the member stopped; undefined to begin at the feed's position
+   * @throws RoomcastError `broker/unavailable` when the room in the broker must be asked and cannot be
+   */
+  join (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void>
+  leave (member: Member): void
+  members (): Member[]
+  /** Compares with the room's position, as it was read after `before` was taken with `position()`. */
+  compare (found: StreamPosition, before: StreamPosition, foundBy: string): Promise<void>
+  close (): Promise<void>
+}
+
+export function createFeed (options: FeedOptions): Feed {
+  const { room, broker, settings, metrics, log, retention, onPresence, onReset, onMembers } = options
+  const demotionBytes = settings.MAX_BUFFERED_BYTES / 2
+  const cursor = createCursor()
+  const tail = createTail(settings.FEED_TAIL_BYTES)
+  const live = new Set<Member>()
+  let isOpen = false
+  /** Members on their way in: the feed is not to be closed under them. */
+  let joining = 0
+
+  const repair = createRepair({
+    feed: { room, cursor, isOpen: () => isOpen, relay, reset },
+    broker,
+    settings,
+    retention,
+    metrics,
+    log
+  })
+  const replay = createReplay({
+    feed: {
+      room,
+      epoch: () => cursor.epoch,
+      position: () => cursor.position,
+      recent: offset => tail.get(offset),
+      caughtUp: member => live.add(member),
+      lost: member => notifyReset(member, 'replay'),
+      diverged: repair.recheck
+    },
+    broker,
+    settings,
+    metrics,
+    log
+  })
+
+  // ── Updates ───────────────────────────────────────────────────────────────
+
+  function onMessage (message: Message): void {
+    if (message.kind === 'presence') return onPresence?.(message)
+    if (message.kind === 'ephemeral') return relayEphemeral(message)
+    if (!isOpen || message.epoch !== cursor.epoch) return onForeignEpoch(message)
+    if (message.offset <= cursor.position) return onKnown(message)
+    if (message.offset === cursor.position + 1) return relay(message)
+    cursor.ahead = Math.max(cursor.ahead, message.offset)
+    void repair.fill('channel')
+  }
+
+  function relay (update: StoredUpdate): void {
+    const entry = createEntry(room, update)
+    cursor.position = update.offset
+    cursor.lastId = update.id
+    tail.push(entry)
+    let delivered = 0
+    for (const member of live) {
+      if (member.waiting() > demotionBytes) {
+        live.delete(member)
+        replay.add(member)
+      } else {
+        member.deliver(entry)
+        member.position = update.offset
+        delivered++
+      }
+    }
+    metrics.delivered.inc(delivered)
+    if (update.trace !== undefined) traceRelay(room, update, size())
+    metrics.relayed.inc({ kind: 'update' })
+    metrics.lagSeconds.observe(Math.max(0, Date.now() - update.publishedAt) / 1000)
+  }
+
+  function relayEphemeral (update: EphemeralUpdate): void {
+    const entry = createEntry(room, update)
+    for (const member of live) member.deliverEphemeral(entry)
+    for (const member of replay.members()) member.deliverEphemeral(entry)
+    metrics.relayed.inc({ kind: 'ephemeral' })
+  }
+
+  function onKnown (update: StoredUpdate): void {
+    metrics.dropped.inc({ reason: 'known' })
+    const known = update.offset === cursor.position ? cursor.lastId : tail.get(update.offset)?.update.id
+    // The broker went back in time and gives offsets out anew.
+    if (known !== undefined && known !== update.id) void repair.renew('conflict')
+  }
+
+  function onForeignEpoch (update: StoredUpdate): void {
+    sawForeignEpoch(cursor, update)
+    if (isOpen) void repair.recheck()
+  }
+
+  function reset (found: StreamPosition, reason: string): void {
+    log.info({ room, ...found, members: size(), reason }, 'feed begins anew; members are told')
+    const all = members()
+    beginAt(cursor, found)
+    tail.clear()
+    live.clear()
+    replay.clear()
+    for (const member of all) notifyReset(member, reason)
+    onReset?.()
+    if (cursor.ahead > cursor.position) void repair.fill('reset')
+  }
+
+  function notifyReset (member: Member, reason: string): void {
+    metrics.resets.inc({ reason })
+    member.end('history/insufficient')
+    onMembers?.(feed)
+  }
+
+  // ── Members ───────────────────────────────────────────────────────────────
+
+  async function join (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void> {
+    joining++
+    try {
+      await joinFrom(member, since, answer)
+    } finally {
+      joining--
+      onMembers?.(feed)
+    }
+  }
+
+  async function joinFrom (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void> {
+    const recovered = since !== undefined && (isAtHand(since) || await isKept(since)) && isReached(since)
+    if (!isOpen) throw new RoomcastError('broker/unavailable', 'The room was closed meanwhile: subscribe again.')
+    const missed = recovered ? cursor.position - since.offset : 0
+    answer({ ...positionOf(cursor), recovered, missed })
+    member.position = cursor.position - missed
+    if (missed === 0) live.add(member)
+    else replay.add(member)
+    if (since !== undefined) metrics.recoveries.inc({ outcome: recovered ? 'recovered' : 'insufficient' })
+  }
+
+  /** The feed alone can bring everything after `since`, and is not behind it. */
+  function isAtHand (since: StreamPosition): boolean {
+    return isReached(since) && (since.offset === cursor.position || replay.reaches(since.offset + 1))
+  }
+
+  function isReached (since: StreamPosition): boolean {
+    return since.epoch === cursor.epoch && since.offset <= cursor.position
+  }
+
+  /** Whether the room in the broker still has what came after `since`; brings a feed that is behind it up to there. */
+  async function isKept (since: StreamPosition): Promise<boolean> {
+    const read = () => replay.read(since.epoch === cursor.epoch ? since.offset : undefined)
+    let found = await read()
+    if (found.epoch !== cursor.epoch) {
+      await repair.recheck()
+      found = await read()
+      if (found.epoch !== cursor.epoch) throw new RoomcastError('broker/unavailable', 'The room is beginning anew: subscribe again.')
+    }
+    if (!isRecoverable(since, found)) return false
+    if (isAhead(since)) {
+      cursor.ahead = Math.max(cursor.ahead, since.offset)
+      await repair.fill('recovery')
+      if (isAhead(since)) throw new RoomcastError('broker/unavailable', 'The room could not be caught up with: subscribe again.')
+    }
+    return true
+  }
+
+  function isAhead (since: StreamPosition): boolean {
+    return since.epoch === cursor.epoch && since.offset > cursor.position
+  }
+
+  function members (): Member[] {
+    return [...live, ...replay.members()]
+  }
+
+  function size (): number {
+    return live.size + replay.size + joining
+  }
+
+  const feed: Feed = {
+    room,
+    retention,
+    get size () { return size() },
+
+    async open () {
+      await broker.subscribe(room, onMessage)
+      const [found] = await broker.touch([room], retention)
+      beginAt(cursor, found as StreamPosition)
+      isOpen = true
+      if (cursor.ahead > cursor.position) void repair.fill('open')
+    },
+
+    position: () => positionOf(cursor),
+    join,
+
+    leave (member) {
+      live.delete(member)
+      replay.remove(member)
+      onMembers?.(feed)
+    },
+
+    members,
+    async compare (found, before, foundBy) {
+      replay.retry()
+      await repair.compare(found, before, foundBy)
+    },
+
+    async close () {
+      isOpen = false
+      live.clear()
+      replay.clear()
+      await broker.unsubscribe(room)
+    }
+  }
+  return feed
+}

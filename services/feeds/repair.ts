@@ -1,0 +1,134 @@
+// Repair: how a feed gets back in step with its room in the broker. A hole is filled from history; a room whose past
+// is not ours any more makes the feed begin anew.
+import type { Broker, StoredUpdate, Retention } from '../broker/broker.ts'
+import { positionOf, type Cursor } from './cursor.ts'
+import { RoomcastError } from '../wire/errors.ts'
+import type { Log } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { StreamPosition } from '../wire/protocol.ts'
+import type { RoomKey } from '../wire/rooms.ts'
+import type { Settings } from '../settings.ts'
+
+/** What repair needs of its feed. */
+export interface RepairFeed {
+  readonly room: RoomKey
+  readonly cursor: Cursor
+  isOpen (): boolean
+  /** The next update in line. */
+  relay (update: StoredUpdate): void
+  /** Begins anew at a position that cannot be reached from ours; every member is told. */
+  reset (found: StreamPosition, reason: string): void
+}
+
+export interface Repair {
+  /** Reads history until the hole is closed; one at a time. */
+  fill (foundBy: string): Promise<void>
+  /** Compares with the room's position, as it was read after `before` was; resolves when what that found is mended. */
+  compare (found: StreamPosition, before: StreamPosition, foundBy: string): Promise<void>
+  /** Reads the room's position and compares. */
+  recheck (): Promise<void>
+  /** The broker went back in time: ends the room's epoch, and begins anew. */
+  renew (reason: string): Promise<void>
+}
+
+export function createRepair ({ feed, broker, settings, retention, metrics, log }: {
+  feed: RepairFeed, broker: Broker, settings: Settings, retention: Retention | undefined, metrics: Metrics, log: Log
+}): Repair {
+  const { room, cursor } = feed
+  // One more: a read begins with the update that is known already.
+  const limits = { maxUpdates: settings.HISTORY_SIZE + 1, maxBytes: settings.HISTORY_READ_BYTES }
+  let filling: Promise<void> | undefined
+  let checking: Promise<boolean> | undefined
+
+  function fill (foundBy: string): Promise<void> {
+    filling ??= attempt(async () => {
+      metrics.repairs.inc({ found_by: foundBy })
+      while (feed.isOpen() && cursor.position < cursor.ahead) await fillOnce()
+    }).then(isDone => {
+      filling = undefined
+      // Asked for after the loop had ended.
+      if (isDone && feed.isOpen() && cursor.position < cursor.ahead) return fill(foundBy)
+    })
+    return filling
+  }
+
+  async function fillOnce (): Promise<void> {
+    const before = positionOf(cursor)
+    const target = cursor.ahead
+    // From one earlier on: if the update at our position is another one now, the room's past was rewritten.
+    const from = cursor.lastId === undefined ? before.offset : before.offset - 1
+    const found = await broker.history(room, from, limits)
+    if (isOver(before)) return
+    if (found.epoch !== cursor.epoch) return feed.reset(found, 'epoch')
+    if (found.offset < before.offset) return await renewNow('behind')
+    const [first] = found.updates
+    if (first?.offset === before.offset && before.offset === cursor.position && first.id !== cursor.lastId) return await renewNow('conflict')
+    for (const update of found.updates) {
+      if (update.offset === cursor.position + 1) feed.relay(update)
+    }
+    if (cursor.position > before.offset) return
+    if (found.offset > cursor.position) {
+      log.warn({ room, position: cursor.position, offset: found.offset }, 'history does not reach the hole')
+      feed.reset(found, 'history')
+    } else if (cursor.ahead === target) {
+      // The room has no such update: what announced it was not ours.
+      cursor.ahead = cursor.position
+    }
+  }
+
+  async function compareNow (found: StreamPosition, before: StreamPosition, foundBy: string): Promise<void> {
+    if (isOver(before)) return
+    if (found.epoch !== cursor.epoch) feed.reset(found, 'epoch')
+    else if (found.offset < before.offset) await renewNow('behind')
+    else cursor.ahead = Math.max(cursor.ahead, found.offset)
+    // Not awaited here: a fill can lead to a comparison, and would wait for itself.
+    if (cursor.ahead > cursor.position) void fill(foundBy)
+  }
+
+  async function renewNow (reason: string): Promise<void> {
+    const { epoch, position } = cursor
+    log.warn({ room, epoch, position, reason }, 'the broker went back in time: new epoch')
+    await broker.renewEpoch(room, epoch)
+    const [found] = await broker.touch([room], retention) as [StreamPosition]
+    if (feed.isOpen() && found.epoch !== cursor.epoch) feed.reset(found, reason)
+  }
+
+  /** The feed was closed, or began anew, since a position was taken. */
+  function isOver (before: StreamPosition): boolean {
+    return !feed.isOpen() || before.epoch !== cursor.epoch
+  }
+
+  /** What fails for want of the broker is done again by the next position check. */
+  async function attempt (work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      if (!(error instanceof RoomcastError)) log.error({ room, err: error }, 'feed failed')
+      else log.debug({ room, err: error.message }, 'feed waits for the broker')
+      return false
+    }
+  }
+
+  return {
+    fill,
+
+    async compare (found, before, foundBy) {
+      await attempt(() => compareNow(found, before, foundBy))
+      await filling
+    },
+
+    async recheck () {
+      checking ??= attempt(async () => {
+        const before = positionOf(cursor)
+        const [found] = await broker.touch([room], retention) as [StreamPosition]
+        await compareNow(found, before, 'recheck')
+      }).finally(() => { checking = undefined })
+      await checking
+    },
+
+    async renew (reason) {
+      await attempt(() => renewNow(reason))
+    }
+  }
+}

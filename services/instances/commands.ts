@@ -1,0 +1,195 @@
+// Commands of operators to all instances: updates of one internal room, with the script, feed and catch-up of every room.
+import { createHash, randomUUID } from 'node:crypto'
+import { Type, type Static } from '@sinclair/typebox'
+import type { Broker, StoredUpdate } from '../broker/broker.ts'
+import { createCommandRoom } from './command-room.ts'
+import type { Feeds } from '../feeds/feeds.ts'
+import type { Identity } from '../access/identity.ts'
+import type { Inbox } from './inbox.ts'
+import { HEARTBEAT_EVENT, type Peers } from './peers.ts'
+import type { Log } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { DisconnectCommand, RevokeCommand, UnsubscribeCommand, type CommandResult } from '../wire/protocol.ts'
+import { createRevocations } from '../access/revocations.ts'
+import { instanceRoom, roomKey, roomName } from '../wire/rooms.ts'
+import type { Session } from '../sessions/session.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Settings } from '../settings.ts'
+import { checker } from '../wire/validation.ts'
+
+const ANSWER_EVENT = 'answer'
+/** A caller has its answer within 1 s; this leaves time for the way. */
+const ANSWERS_WITHIN_MS = 900
+/** How long a disconnect also hits sockets whose handshake had begun before it. */
+const DISCONNECT_MEMORY_MS = 10_000
+
+const Command = Type.Union([
+  Type.Object({ do: Type.Literal('disconnect'), target: DisconnectCommand }),
+  Type.Object({ do: Type.Literal('unsubscribe'), target: UnsubscribeCommand }),
+  Type.Object({ do: Type.Literal('revoke'), target: RevokeCommand })
+])
+export type Command = Static<typeof Command>
+
+const CommandMessage = Type.Object({ command: Command, from: Type.Optional(Type.String({ description: 'who waits for answers' })) })
+type CommandMessage = Static<typeof CommandMessage>
+const CommandAnswer = Type.Object({ id: Type.String(), instance: Type.String(), sockets: Type.Integer({ minimum: 0 }) })
+
+export interface Commands {
+  /** Whether the commands given so far are known here; before that no token may be trusted. */
+  isCaughtUp (): boolean
+  isRevoked (identity: Identity): boolean
+  /** Ends a session that a command would have ended, had it been there already. Register the session first. */
+  checkNew (session: Session): void
+  /** Tells every instance, and gathers what they did. */
+  execute (command: Command): Promise<CommandResult>
+  start (): void
+  close (): void
+}
+
+export function createCommands ({ broker, feeds, inbox, peers, sessions, settings, metrics, log }: {
+  broker: Broker
+  feeds: Feeds
+  inbox: Inbox
+  peers: Peers
+  sessions: Sessions
+  settings: Settings
+  metrics: Metrics
+  log: Log
+}): Commands {
+  const revocations = createRevocations(metrics)
+  const gathering = new Map<string, (instance: string, sockets: number) => void>()
+  const disconnectedAt = new Map<string, number>()
+  const room = createCommandRoom({
+    broker,
+    feeds,
+    settings,
+    log,
+    onCommand,
+    onEphemeral ({ event, userId }) {
+      if (event === HEARTBEAT_EVENT) peers.heard(userId)
+    },
+    onEpoch: writeAgain
+  })
+
+  inbox.on(ANSWER_EVENT, ({ payload }) => {
+    if (checker(CommandAnswer).Check(payload)) gathering.get(payload.id)?.(payload.instance, payload.sockets)
+  })
+
+  // ── Carrying out ──────────────────────────────────────────────────────────
+
+  function onCommand ({ id, payload, publishedAt }: StoredUpdate, isOld: boolean): void {
+    if (!checker(CommandMessage).Check(payload)) {
+      metrics.dropped.inc({ reason: 'garbage' })
+      return
+    }
+    const { command, from } = payload
+    const sockets = carryOut(command, publishedAt)
+    metrics.commands.inc({ command: command.do })
+    if (isOld) return
+    log.info({ command: command.do, sockets }, 'command carried out')
+    if (from !== undefined) void answer(from, id, sockets)
+  }
+
+  function carryOut (command: Command, publishedAt: number): number {
+    if (command.do === 'disconnect') {
+      const { userId } = command.target
+      const hitAt = Date.now()
+      disconnectedAt.set(userId, hitAt)
+      setTimeout(() => { if (disconnectedAt.get(userId) === hitAt) disconnectedAt.delete(userId) }, DISCONNECT_MEMORY_MS).unref()
+      return end(sessions.ofUser(userId), session => session.close('auth/disconnected'))
+    }
+    if (command.do === 'unsubscribe') {
+      const { userId, workspaceId, appId } = command.target
+      const members = sessions.ofUser(userId).filter(session => session.isMember(roomKey({ workspaceId, appId })))
+      return end(members, session => session.endMembership({ workspaceId, appId }, 'auth/unsubscribed'))
+    }
+    const latestIssue = 'issuedBefore' in command.target ? Math.max(publishedAt, command.target.issuedBefore) : publishedAt
+    revocations.add(command.target, latestIssue + settings.TOKEN_MAX_SECONDS * 1000)
+    return end([...sessions.all()].filter(usesRevoked), endRevoked)
+  }
+
+  function end (some: Session[], ending: (session: Session) => void): number {
+    for (const session of some) ending(session)
+    return some.length
+  }
+
+  function usesRevoked (session: Session): boolean {
+    return revocations.isRevoked(session.identity()) || session.roomsWithToken().some(room => isRoomTokenRevoked(session, room))
+  }
+
+  function isRoomTokenRevoked (session: Session, room: string): boolean {
+    const added = session.roomToken(room)
+    return added !== undefined && revocations.isRevoked(added)
+  }
+
+  function endRevoked (session: Session): void {
+    if (revocations.isRevoked(session.identity())) return session.close('auth/token-revoked')
+    for (const room of session.roomsWithToken()) {
+      if (isRoomTokenRevoked(session, room)) session.endMembership(roomName(room), 'auth/token-revoked')
+    }
+  }
+
+  /** The room lost its past: every instance writes the revocations that it knows, under the same ids, though not those of another epoch: receipts outlive it. */
+  async function writeAgain (epoch: string): Promise<void> {
+    for (const target of revocations.all()) {
+      const id = createHash('sha256').update(JSON.stringify([epoch, target])).digest('base64url')
+      await room.publish({ command: { do: 'revoke', target } } satisfies CommandMessage, id)
+    }
+  }
+
+  async function answer (from: string, id: string, sockets: number): Promise<void> {
+    const { instance } = broker
+    if (from === instance) return gathering.get(id)?.(instance, sockets)
+    try {
+      await broker.publishEphemeral({
+        room: instanceRoom(from), event: ANSWER_EVENT, payload: { id, instance, sockets }, userId: instance, sub: instance
+      })
+    } catch (error) {
+      log.debug({ err: (error as Error).message }, 'answer to a command was not sent')
+    }
+  }
+
+  // ── Giving ────────────────────────────────────────────────────────────────
+
+  async function execute (command: Command): Promise<CommandResult> {
+    const id = randomUUID()
+    const startedAt = performance.now()
+    const answers = new Map<string, number>()
+    let expected = new Set(peers.alive())
+    let instances = Infinity
+    let finish: () => void = () => {}
+    const finished = new Promise<void>(resolve => { finish = resolve })
+    const isComplete = () => answers.size >= instances && [...expected].every(instance => answers.has(instance))
+    gathering.set(id, (instance, sockets) => {
+      answers.set(instance, sockets)
+      if (isComplete()) finish()
+    })
+    try {
+      const receipt = await room.publish({ command, from: broker.instance } satisfies CommandMessage, id)
+      instances = receipt.instances
+      expected = new Set(peers.alive())
+      if (isComplete()) finish()
+      const timer = setTimeout(finish, Math.max(0, ANSWERS_WITHIN_MS - (performance.now() - startedAt)))
+      await finished
+      clearTimeout(timer)
+      return { sockets: [...answers.values()].reduce((sum, sockets) => sum + sockets, 0), complete: isComplete() }
+    } finally {
+      gathering.delete(id)
+    }
+  }
+
+  return {
+    isCaughtUp: room.isCaughtUp,
+    isRevoked: revocations.isRevoked,
+
+    checkNew (session) {
+      const hitAt = disconnectedAt.get(session.identity().sub)
+      if (revocations.isRevoked(session.identity())) session.close('auth/token-revoked')
+      else if (hitAt !== undefined && hitAt >= session.startedAt) session.close('auth/disconnected')
+    },
+
+    execute,
+    start: room.start,
+    close: room.close
+  }
+}

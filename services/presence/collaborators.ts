@@ -1,0 +1,44 @@
+// Collaborators: users as the others in a room see them, from the sessions they have there.
+import { createHash } from 'node:crypto'
+import type { PresenceEntry } from '../broker/broker.ts'
+import type { Identity } from '../access/identity.ts'
+import type { Collaborator } from '../wire/protocol.ts'
+
+/** By socket id. */
+export type PresenceSessions = Map<string, PresenceEntry>
+
+/** PresenceSessions as people: one user with three tabs is one collaborator. */
+export function collaborators (all: Iterable<PresenceSessions>): Map<string, Collaborator> {
+  const people = new Map<string, Collaborator>()
+  for (const sessions of all) {
+    for (const { socketId, person } of sessions.values()) {
+      const known = people.get(person.userId)
+      if (known === undefined) people.set(person.userId, { ...person, sessions: [socketId] })
+      else known.sessions.push(socketId)
+    }
+  }
+  return people
+}
+
+/** What others see of a user. */
+export function describe ({ sub, name, email, picture }: Identity, isEmailShared: boolean): PresenceEntry['person'] {
+  return {
+    userId: sub,
+    displayName: name ?? sub,
+    ...isEmailShared && email !== undefined ? { email } : {},
+    photoURL: picture !== undefined && /^https?:\/\//.test(picture) ? picture : null,
+    color: colorOf(sub)
+  }
+}
+
+/** The same color everywhere: a hue from the user's id, of a lightness that is readable on light and dark. */
+export function colorOf (userId: string): string {
+  const hue = createHash('sha256').update(userId).digest().readUInt16BE(0) % 360
+  const [saturation, lightness] = [0.65, 0.5]
+  const channel = (n: number) => {
+    const k = (n + hue / 30) % 12
+    const value = lightness - saturation * Math.min(lightness, 1 - lightness) * Math.max(-1, Math.min(k - 3, 9 - k, 1))
+    return Math.round(255 * value).toString(16).padStart(2, '0')
+  }
+  return `#${channel(0)}${channel(8)}${channel(4)}`
+}

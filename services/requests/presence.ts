@@ -1,9 +1,0 @@
-// Who is in a room.
-import { authorize } from '../access.ts'
-import { roomKey, type RoomName } from '../rooms.ts'
-import type { Handler } from './context.ts'
-
-export const onPresence: Handler<RoomName> = async (session, room, answer, { presence }) => {
-  authorize(session.capabilities(room), 'presence', room)
-  answer(await presence.list(roomKey(room)))
-}

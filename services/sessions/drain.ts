@@ -1,0 +1,47 @@
+// Leaving without a trace: the load balancer sees it first, then clients are moved away in jittered batches.
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Log } from '../observe/log.ts'
+import type { Draining } from '../wire/protocol.ts'
+import type { Session } from './session.ts'
+import type { Sessions } from './sessions.ts'
+import type { Settings } from '../settings.ts'
+
+/** How often to look for clients whose handshake was under way when draining began. */
+const LOOK_AGAIN_MS = 250
+
+/**
+ * Resolves when every client has been told its slot and has been moved away. Publishes are served all the while;
+ * only then may the app close.
+ */
+export async function drain ({ startDraining, sessions, countConnections, settings, log }: {
+  /** From now on this instance is not ready. */
+  startDraining: () => void
+  sessions: Sessions
+  /** Connections of the engine, those included that have not authenticated yet. */
+  countConnections: () => number
+  settings: Settings
+  log: Log
+}): Promise<void> {
+  startDraining()
+  log.info({ sockets: sessions.size }, 'draining')
+  await wait(settings.DRAIN_DELAY_SECONDS * 1000)
+  const endsAt = Date.now() + settings.DRAIN_SECONDS * 1000
+  const leaving = new Map<Session, Promise<void>>()
+  for (;;) {
+    const arrivals = [...sessions.all()].filter(session => !leaving.has(session))
+    const slotMs = Math.max(0, endsAt - Date.now()) / arrivals.length
+    // One slot each, jittered within it: those who come back make a flat curve, also when they are few.
+    for (const [i, session] of arrivals.entries()) leaving.set(session, evict(session, Math.floor((i + Math.random()) * slotMs)))
+    if (countConnections() === 0 || Date.now() >= endsAt) break
+    await wait(Math.min(LOOK_AGAIN_MS, Math.max(0, endsAt - Date.now())))
+  }
+  await Promise.all(leaving.values())
+  log.info({ sockets: sessions.size }, 'drained')
+}
+
+async function evict (session: Session, reconnectInMs: number): Promise<void> {
+  const draining: Draining = { reconnectInMs }
+  session.socket.emit('draining', draining)
+  await wait(reconnectInMs)
+  if (session.isOpen()) session.evict()
+}

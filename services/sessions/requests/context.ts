@@ -1,0 +1,24 @@
+// What the handlers of a socket's requests need.
+import type { Feeds } from '../../feeds/feeds.ts'
+import type { Identity } from '../../access/identity.ts'
+import type { Log } from '../../observe/log.ts'
+import type { Metrics } from '../../observe/metrics.ts'
+import type { Presence } from '../../presence/presence.ts'
+import type { Publisher } from '../../broker/publisher.ts'
+import type { Session } from '../session.ts'
+import type { Settings } from '../../settings.ts'
+
+export interface RequestContext {
+  feeds: Feeds
+  publisher: Publisher
+  presence: Presence
+  isRevoked: (identity: Identity) => boolean
+  /** @throws RoomcastError `auth/…` */
+  verifyToken: (token: string) => Promise<Identity>
+  settings: Settings
+  metrics: Metrics
+  log: Log
+}
+
+/** Does what the request asks and gives its answer's data once, at the moment at which the answer is to leave. */
+export type Handler<T> = (session: Session, request: T, answer: (data: unknown) => void, context: RequestContext) => Promise<void>

@@ -1,0 +1,233 @@
+// What only Redis can do to a broker: keys that are lost one by one, scripts that die half-way, restarts, silence.
+import { once } from 'node:events'
+import { performance } from 'node:perf_hooks'
+import { test } from 'tap'
+import { connected, eventually, freePort, historyOf, HOST, listenTo, offsets, publication, redisBroker, startRedis } from '../helpers/index.ts'
+
+const META = 'roomcast:{acme/board-1}:meta'
+const LOG = 'roomcast:{acme/board-1}:log'
+
+test('keys and channels have the names of the design, and their lifetimes', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url))
+  const client = redis.client()
+  await listenTo(broker)
+  const { epoch } = await broker.publish(publication({ sub: 'svc-a', callerId: 'id-1' }))
+  await broker.publish(publication())
+  await broker.updatePresence('acme/board-1', { joined: [{ socketId: 's', person: { userId: 'ann', displayName: 'Ann', photoURL: null, color: '#abcdef' } }], left: [] })
+  t.strictSame((await client.keys('*')).sort(), [
+    'roomcast:{acme/board-1}:id:svc-a:id-1', LOG, META, 'roomcast:{acme/board-1}:presence'
+  ])
+  t.strictSame(await client.pubsub('CHANNELS'), ['roomcast:{acme/board-1}:updates'])
+  const runId = /run_id:(\w+)/.exec(await client.info('server'))?.[1]
+  t.strictSame({ ...await client.hgetall(META) }, { epoch, offset: '2', run: runId })
+  t.strictSame((await client.xrange(LOG, '-', '+')).map(([id]) => id), ['1-0', '2-0'])
+  const lives = async (key: string, seconds: number) => {
+    const ttl = await client.ttl(key)
+    t.ok(ttl > seconds - 5 && ttl <= seconds, `${key} lives ${ttl} s`)
+  }
+  await lives(META, 2_592_000)
+  await lives(LOG, 600)
+  await lives('roomcast:{acme/board-1}:id:svc-a:id-1', 600)
+  await lives('roomcast:{acme/board-1}:presence', 60)
+})
+
+test('the position check renews the life of a room', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url))
+  const client = redis.client()
+  await broker.publish(publication())
+  await client.expire(META, 100)
+  await broker.touch(['acme/board-1'])
+  t.ok(await client.ttl(META) > 1000)
+})
+
+test('another prefix is another world', async t => {
+  const redis = await startRedis(t)
+  const ours = await connected(redisBroker(t, redis.url))
+  const theirs = await connected(redisBroker(t, redis.url, { REDIS_PREFIX: 'other' }))
+  const { messages } = await listenTo(theirs)
+  const mine = await listenTo(ours)
+  await ours.publish(publication({ callerId: 'a' }))
+  t.match(await theirs.publish(publication({ callerId: 'a' })), { offset: 1, duplicate: false })
+  await mine.until(1)
+  await eventually(() => messages.length === 1)
+})
+
+test('instances share rooms, ids and presence, and forget a silent one', async t => {
+  const redis = await startRedis(t)
+  const one = await connected(redisBroker(t, redis.url))
+  const two = await connected(redisBroker(t, redis.url, {}, 'two'))
+  const heard = await listenTo(two)
+  const first = await one.publish(publication({ callerId: 'a' }))
+  t.equal(first.instances, 1)
+  t.strictSame(await two.publish(publication({ callerId: 'a' })), { ...first, duplicate: true })
+  t.match(await heard.until(1), [{ offset: 1, epoch: first.epoch }])
+  const entry = { socketId: 's', person: { userId: 'ann', displayName: 'Ann', photoURL: null, color: '#abcdef' } }
+  await one.updatePresence('acme/board-1', { joined: [entry], left: [] })
+  t.strictSame(await two.presence('acme/board-1'), [{ instance: 'one', entry }])
+  await two.forgetPresence('acme/board-1', 'one', ['s'])
+  t.strictSame(await one.presence('acme/board-1'), [])
+})
+
+test('lost meta with a log left over: a new epoch, and the old log is gone', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url))
+  const client = redis.client()
+  for (const act of ['publish', 'touch', 'history'] as const) {
+    const { epoch } = await broker.publish(publication())
+    await broker.publish(publication())
+    await client.del(META)
+    if (act === 'touch') await broker.touch(['acme/board-1'])
+    if (act === 'publish') t.match(await broker.publish(publication({ event: 'NEW' })), { offset: 1 })
+    const found = await historyOf(broker)
+    t.not(found.epoch, epoch)
+    t.match(found, act === 'publish' ? { offset: 1, updates: [{ event: 'NEW', epoch: found.epoch }] } : { offset: 0, oldest: undefined, updates: [] })
+  }
+})
+
+test('a lost log with meta left over: offsets go on, and history says that nothing is kept', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url))
+  const { epoch } = await broker.publish(publication())
+  await broker.publish(publication())
+  await redis.client().del(LOG)
+  t.strictSame(await historyOf(broker), { epoch, offset: 2, oldest: undefined, updates: [] })
+  t.match(await broker.publish(publication()), { epoch, offset: 3 })
+  t.match(await historyOf(broker), { offset: 3, oldest: 3, updates: [{ offset: 3 }] })
+})
+
+test('a log ahead of the meta: the next publish takes the next offset, the same id adopts what is logged', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url))
+  const client = redis.client()
+  await broker.publish(publication())
+  // As if the script had died after its append.
+  const dieAfterAppend = async (callerId: string, offset: number) => {
+    await broker.publish(publication({ callerId }))
+    await client.hset(META, 'offset', offset)
+    await client.del(`roomcast:{acme/board-1}:id:ann:${callerId}`)
+  }
+  await dieAfterAppend('a', 1)
+  t.match(await historyOf(broker), { offset: 1, updates: { length: 1 } }, 'what has no place yet is not shown')
+  t.match(await broker.publish(publication({ callerId: 'b' })), { offset: 3, duplicate: false })
+  t.match(await broker.publish(publication({ callerId: 'a' })), { offset: 2, duplicate: true })
+
+  await dieAfterAppend('c', 3)
+  const heard = await listenTo(broker)
+  t.match(await broker.publish(publication({ callerId: 'c' })), { offset: 4 })
+  t.match(await heard.until(1), [{ offset: 4, id: 'c' }])
+  t.match((await historyOf(broker)).updates, [{ offset: 1 }, { id: 'a' }, { id: 'b' }, { id: 'c' }])
+  t.strictSame(offsets((await historyOf(broker)).updates), [1, 2, 3, 4])
+})
+
+for (const denied of ['xadd', 'set', 'hset', 'publish', 'append']) {
+  for (const next of ['the retry', 'another publish']) {
+    test(`a script that dies at ${denied}, then ${next}: the room is whole, and the id is published once`, async t => {
+      const redis = await startRedis(t)
+      const broker = await connected(redisBroker(t, redis.url))
+      const client = redis.client()
+      const { epoch } = await broker.publish(publication({ callerId: 'before' }))
+      await client.acl('SETUSER', 'default', `-${denied}`)
+      await t.rejects(broker.publish(publication({ callerId: 'a' })), { code: 'broker/timeout' })
+      await client.acl('SETUSER', 'default', '+@all')
+
+      const acts = [() => broker.publish(publication({ callerId: 'a' })), () => broker.publish(publication({ callerId: 'b' }))]
+      if (next === 'another publish') acts.reverse()
+      for (const act of acts) t.match(await act(), { epoch })
+      const { updates, offset } = await historyOf(broker)
+      t.strictSame(updates.map(({ id }) => id).sort(), ['a', 'b', 'before'])
+      t.strictSame([offset, offsets(updates)], [3, [1, 2, 3]])
+      for (const act of acts) t.match(await act(), { duplicate: true })
+      t.equal((await historyOf(broker)).offset, 3)
+    })
+  }
+}
+
+for (const appendonly of [false, true]) {
+  test(`a Redis restarted ${appendonly ? 'with an append-only file keeps the epoch' : 'from a snapshot begins a new epoch, once'}`, async t => {
+    const redis = await startRedis(t, { appendonly, args: ['--appendfsync', 'always'] })
+    const broker = await connected(redisBroker(t, redis.url))
+    const { epoch } = await broker.publish(publication({ callerId: 'a' }))
+    if (!appendonly) await redis.client().save()
+    const resumed = once(broker.events, 'resumed')
+    await redis.restart()
+    await resumed
+    const found = await historyOf(broker)
+    if (appendonly) {
+      t.match(found, { epoch, offset: 1, updates: [{ id: 'a' }] })
+      t.match(await broker.publish(publication({ callerId: 'a' })), { epoch, offset: 1, duplicate: true })
+    } else {
+      t.not(found.epoch, epoch)
+      t.match(found, { offset: 0, updates: [] })
+      t.match(await broker.publish(publication()), { epoch: found.epoch, offset: 1 })
+    }
+    t.match(await broker.touch(['acme/board-1']), [{ epoch: found.epoch, offset: 1 }])
+  })
+}
+
+test('a Redis that hangs past the deadline publishes nothing of what was answered broker/timeout', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url, { PUBLISH_TIMEOUT_MS: '300' }))
+  const { messages, until } = await listenTo(broker)
+  await broker.publish(publication())
+  redis.pause()
+  const startedAt = performance.now()
+  const both = [broker.publish(publication({ callerId: 'a' })), broker.publishEphemeral(publication())]
+  for (const publishing of both) await t.rejects(publishing, { code: 'broker/timeout', status: 503, retryable: true })
+  t.ok(performance.now() - startedAt <= 400, `answered after ${performance.now() - startedAt} ms`)
+  await eventually(() => performance.now() - startedAt > 350)
+  redis.resume()
+  // Commands of one connection run in order: when this is answered, those above were.
+  t.match(await historyOf(broker), { offset: 1, updates: { length: 1 } })
+  t.match(await broker.publish(publication({ callerId: 'a' })), { offset: 2, duplicate: false })
+  t.match(await broker.publish(publication({ callerId: 'a' })), { offset: 2, duplicate: true })
+  await until(2)
+  t.strictSame(messages.map(({ kind }) => kind), ['update', 'update'])
+})
+
+test('a Redis that comes to before the deadline has published, and the repeat says so', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url))
+  redis.pause()
+  const publishing = broker.publish(publication({ callerId: 'a' }))
+  redis.resume()
+  t.match(await publishing, { offset: 1, duplicate: false })
+  t.match(await broker.publish(publication({ callerId: 'a' })), { offset: 1, duplicate: true })
+})
+
+test('without a connection everything is refused at once with broker/unavailable', async t => {
+  const broker = redisBroker(t, `redis://${HOST}:${await freePort()}`)
+  const startedAt = performance.now()
+  await t.rejects(broker.publish(publication()), { code: 'broker/unavailable' })
+  await t.rejects(broker.publishEphemeral(publication()), { code: 'broker/unavailable' })
+  await t.rejects(historyOf(broker), { code: 'broker/unavailable' })
+  await t.rejects(broker.touch(['acme/board-1']), { code: 'broker/unavailable' })
+  await t.rejects(broker.subscribe('acme/board-1', () => undefined), { code: 'broker/unavailable' })
+  t.ok(performance.now() - startedAt < 200)
+  t.match(broker.fault(), /not connected/)
+})
+
+test('more commands than REDIS_MAX_PENDING are refused at once, and the bound is free again after', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url, { REDIS_MAX_PENDING: '3' }))
+  redis.pause()
+  const waiting = Array.from({ length: 3 }, () => broker.publish(publication()))
+  await t.rejects(broker.publish(publication({ callerId: 'late' })), { code: 'broker/unavailable' })
+  t.match(await broker.metrics.limits.get(), { values: [{ value: 1, labels: { limit: 'redis-pending' } }] })
+  redis.resume()
+  t.strictSame((await Promise.all(waiting)).map(({ offset }) => offset), [1, 2, 3])
+  t.match(await broker.publish(publication({ callerId: 'late' })), { offset: 4, duplicate: false })
+})
+
+test('garbage on the channel is dropped and counted; the next update arrives', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url))
+  const { until, messages } = await listenTo(broker)
+  const garbage = ['', 'not json', '{"v":1}', 'null', '[]', '\u0000\uffff', '{"v":2,"kind":"update"}']
+  for (const text of garbage) await redis.client().publish('roomcast:{acme/board-1}:updates', text)
+  await broker.publish(publication())
+  await until(1)
+  t.equal(messages.length, 1)
+  t.match(await broker.metrics.dropped.get(), { values: [{ value: garbage.length, labels: { reason: 'garbage' } }] })
+})
