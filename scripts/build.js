@@ -1,19 +1,14 @@
 // `npm run build` writes the service to dist/. With `--tests` the tests too, and only what has changed since last time.
 import { spawnSync } from 'node:child_process'
-import { cpSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-
-/** Files that are read at run time, beside the compiled ones. */
-const assets = ['playground']
+import { copyAssets } from './assets.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const tsc = fileURLToPath(import.meta.resolve('typescript/bin/tsc'))
 const withTests = process.argv.includes('--tests')
 
-// The record of an incremental build lies in dist/: they go together.
-const options = withTests ? ['-p', 'tsconfig.json', '--incremental', '--tsBuildInfoFile', 'dist/.tsbuildinfo'] : ['-p', 'tsconfig.build.json']
-if (!withTests) rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true })
-
-const { status } = spawnSync(process.execPath, [tsc, ...options], { cwd: root, stdio: 'inherit' })
-for (const asset of assets) cpSync(`${root}${asset}`, `${root}dist/${asset}`, { recursive: true })
+if (!withTests) rmSync(`${root}dist`, { recursive: true, force: true })
+const { status } = spawnSync(process.execPath, [tsc, '-p', withTests ? 'tsconfig.test.json' : 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+copyAssets()
 process.exitCode = status ?? 1
