@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createSigner } from 'fast-jwt'
 import Fastify from 'fastify'
 import roomcast from 'roomcast'
-import { createClient } from 'roomcast/client'
+import { createClient } from '@roomcast/client'
 
 const { JWT_SECRET, PORT = '3000' } = process.env
 const SECONDS = 600

@@ -28,16 +28,17 @@ const playground: FastifyPluginAsyncTypebox<{ settings: Settings, authenticator:
     helmet: { contentSecurityPolicy: { useDefaults: false, directives: pageDirectives(importmap) } }
   }, async (_request, reply) => reply.type(types['html'] as string).header('Cache-Control', 'no-cache').send(page))
 
-  for (const folder of ['playground', 'client']) await serve(folder)
+  await serve('playground', 'playground')
+  await serve('client', 'client/src')
 
   /** A handful of files: read once, each with a route of its own, so that no path leads anywhere else. */
-  async function serve (folder: string): Promise<void> {
+  async function serve (path: string, folder: string): Promise<void> {
     const base = new URL(`../${folder}/`, import.meta.url)
     for (const file of await readdir(base)) {
       const type = types[file.slice(file.lastIndexOf('.') + 1)]
       if (type === undefined || file === 'index.html') continue
       const content = await readFile(new URL(file, base), 'utf8')
-      fastify.get(`/${folder}/${file}`, { schema: { hide: true } }, async (_request, reply) => reply.type(type).header('Cache-Control', 'no-cache').send(content))
+      fastify.get(`/${path}/${file}`, { schema: { hide: true } }, async (_request, reply) => reply.type(type).header('Cache-Control', 'no-cache').send(content))
     }
   }
 

@@ -1,4 +1,4 @@
-// `npm run build` writes the service to dist/. With `--tests` the tests too, and only what has changed since last time.
+// `npm run build` writes the client to client/dist/, and the service to dist/. With `--tests` the tests too, and only what has changed since last time.
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,11 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const tsc = fileURLToPath(import.meta.resolve('typescript/bin/tsc'))
 const withTests = process.argv.includes('--tests')
 
-if (!withTests) rmSync(`${root}dist`, { recursive: true, force: true })
-const { status } = spawnSync(process.execPath, [tsc, '-p', withTests ? 'tsconfig.test.json' : 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+if (!withTests) for (const folder of ['dist', 'client/dist']) rmSync(`${root}${folder}`, { recursive: true, force: true })
+const isBuilt = compile('client') && compile(withTests ? 'tsconfig.test.json' : 'tsconfig.build.json')
 copyAssets()
-process.exitCode = status ?? 1
+process.exitCode = isBuilt ? 0 : 1
+
+function compile (project) {
+  return spawnSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' }).status === 0
+}

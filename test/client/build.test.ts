@@ -12,7 +12,7 @@ const MAX_BYTES = 3000
 
 test('under 3 kB gzipped without socket.io-client, and nothing of the server in it', async t => {
   const { outputFiles, metafile } = await build({
-    entryPoints: [pathOf('client/index.ts')],
+    entryPoints: [pathOf('client/dist/index.js')],
     bundle: true,
     minify: true,
     format: 'esm',
@@ -23,7 +23,7 @@ test('under 3 kB gzipped without socket.io-client, and nothing of the server in 
   })
   const bytes = gzipSync(outputFiles[0]?.contents ?? '').length
   t.ok(bytes < MAX_BYTES, `${bytes} bytes`)
-  const outside = Object.keys(metafile.inputs).filter(file => !/(^|\/)client\/[a-z]+\.ts$/.test(file))
+  const outside = Object.keys(metafile.inputs).filter(file => !/(^|\/)client\/dist\/[a-z]+\.js$/.test(file))
   t.strictSame(outside, [])
 })
 
@@ -69,7 +69,7 @@ async function compile (t: Test, snippets: string[]): Promise<Array<Array<{ code
   const files = await Promise.all(snippets.map(async (snippet, i) => {
     const file = join(dir, `app-${i}.ts`)
     await writeFile(file, `
-import { createClient, type AppEvents } from 'roomcast/client'
+import { createClient, type AppEvents } from '@roomcast/client'
 const client = createClient('/', { token: () => 'token' })
 interface Cards { CARD_MOVED: { card: string, column: number } }
 const room = client.room<Cards & AppEvents>('acme', 'board-1')
@@ -86,7 +86,7 @@ ${snippet}
     module: ts.ModuleKind.ESNext,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
     types: [],
-    paths: { 'roomcast/client': [pathOf('dist/client/index.d.ts')] }
+    paths: { '@roomcast/client': [pathOf('client/dist/index.d.ts')] }
   })
   return files.map(file => {
     const source = program.getSourceFile(file)

@@ -1,6 +1,6 @@
 // The client when nothing fails: typed updates, receipts, presence, refusals that are final, leaving.
 import { test } from 'tap'
-import type { AppEvents } from '../../client/index.ts'
+import type { AppEvents } from '@roomcast/client'
 import { call, clientOf, cluster, eventually, heard, record, startInstance, startRedis, told, token } from '../helpers/index.ts'
 
 type Cards = {

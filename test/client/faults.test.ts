@@ -1,6 +1,6 @@
 // The client when things break: killed and draining instances, Redis away or emptied, lost answers.
 import { test, type Test } from 'tap'
-import type { Room } from '../../client/index.ts'
+import type { Room } from '@roomcast/client'
 import { clientOf, cluster, eventually, heard, publish, record, startInstance, startProxy, startRedis, told, type RoomRecord } from '../helpers/index.ts'
 
 const room = { workspaceId: 'acme', appId: 'board-1' }

@@ -1,6 +1,6 @@
 // The typed client, as verbs: make one, wait for what it says, record a room.
 import type { Test } from 'tap'
-import { createClient, type Client, type ClientEvents, type ClientOptions, type ErrorInfo, type Heard, type Room, type RoomEvents, type StreamPosition } from '../../client/index.ts'
+import { createClient, type Client, type ClientEvents, type ClientOptions, type ErrorInfo, type Heard, type Room, type RoomEvents, type StreamPosition } from '@roomcast/client'
 import { token, type Claims } from './token.ts'
 import { within } from './within.ts'
 

@@ -1,27 +1,27 @@
-// What an app sees of the client. Types only: the schemas of the service, and the app's own event map.
+// What an app sees of the client. Types only.
 import type { ManagerOptions, Socket, SocketOptions } from 'socket.io-client'
-import type { Collaborator, Failure, SubscribeResult, PresenceList, Receipt, StreamPosition, Update } from '../services/wire/protocol.ts'
+import type { ErrorInfo } from './errors.ts'
+import type { Collaborator, PresenceList, Receipt, StreamPosition, SubscribeResult, Update } from './wire.ts'
 
-export type { Collaborator, SubscribeResult, PresenceList, Receipt, StreamPosition, Update }
+export type { ClientCode, ErrorInfo } from './errors.ts'
+export type { Collaborator, ErrorCode, PresenceList, Receipt, StreamPosition, SubscribeResult, Update } from './wire.ts'
 
 /** What the service itself publishes; join it with your own: `client.room<AppEvents & MyEvents>(…)`. */
 export type AppEvents = {
   UPDATE_APP: { id: string, displayName: string, workspaceID: string }
 }
 
-/** The error of an answer, or one of the client's own: `client/…`. */
-export interface ErrorInfo extends Omit<Failure['error'], 'code'> {
-  code: Failure['error']['code'] | 'client/closed' | 'client/no-answer' | 'client/no-token' | (string & {})
-}
+/** Gives a token. White space around it is cut off. */
+export type TokenSource = () => string | Promise<string>
 
 export interface ClientOptions {
-  /** Gives a token; asked before every connection, and when the token in use runs out. */
-  token: () => string | Promise<string>
+  /** Asked before every connection, and when the token in use runs out. */
+  token: TokenSource
   /** How long a publish is tried again before it fails; below the service's idempotency window of 600 s. Default 60 s. */
   publishTimeoutMs?: number
   /** How long to wait for one answer before asking again. Default 5 s. */
   answerTimeoutMs?: number
-  /** For socket.io-client: `path`, `transports`, … */
+  /** For socket.io-client: `path`, `transports`, `autoConnect`, … */
   socket?: Partial<ManagerOptions & SocketOptions>
 }
 
@@ -30,7 +30,10 @@ export type Status = 'connecting' | 'connected' | 'closed'
 
 export interface ClientEvents {
   status: Status
-  /** A refused connection, a failed token callback, or why the server ends the connection. */
+  /**
+   * A refused connection, a failed token function, why the server ends the connection; and errors of rooms that nobody
+   * hears there. Where nobody listens here either, the console says each code once.
+   */
   error: ErrorInfo
   /** The instance goes away; the client moves to another one. */
   draining: { reconnectInMs: number }
@@ -44,18 +47,24 @@ export interface Client {
   readonly socket: Socket
   on<E extends keyof ClientEvents> (event: E, listener: (data: ClientEvents[E]) => void): Client
   off<E extends keyof ClientEvents> (event: E, listener: (data: ClientEvents[E]) => void): Client
-  /** The same room for the same ids until it is left. `Events` maps the app's events to their payloads. */
+  /**
+   * Joins a room. Every call gives a room with listeners of its own; all of the same ids share one subscription, which
+   * ends a second after the last of them was left. `Events` maps the app's events to their payloads.
+   */
   room<Events extends object = Record<string, unknown>> (workspaceId: string, appId: string, options?: RoomOptions): Room<Events>
   /** Connects again after `closed`. */
   connect (): void
-  /** Closes for good: what was not published fails with `client/closed`. */
+  /** Closes for good, its rooms too: what was not published fails with `client/closed`. */
   close (): void
 }
 
 export interface RoomOptions {
   /** Gives a room token, which adds its actions in this room. */
-  token?: () => string | Promise<string>
-  /** The position of the state that the app already has: what came after it is delivered. */
+  token?: TokenSource
+  /**
+   * The position of the state that the app already has: what came after it is delivered. Where others hold the room
+   * already and are elsewhere, a `reset` comes at once.
+   */
   since?: StreamPosition
 }
 
@@ -66,11 +75,12 @@ export type TypedUpdate<E, Payload> = Omit<Update, 'event' | 'payload'> & { even
 export interface RoomEvents<Events extends object = Record<string, unknown>> {
   /** Every update, whatever its event. */
   update: AnyUpdate<Events>
-  /** Subscribed, again after every reconnect: where, and how much was recovered. */
+  /** Subscribed, again after every reconnect: where, and how much this room missed and now gets. */
   joined: SubscribeResult
   /** Not everything since the last update could be recovered: load the state anew, from `position` on updates follow. */
   reset: { position: StreamPosition }
-  presence: PresenceList & { joined: Collaborator[], left: Collaborator[] }
+  /** Who is here: after each subscription, and when someone comes, goes, or says something new. */
+  presence: PresenceList & { joined: Collaborator[], left: Collaborator[], changed: Collaborator[] }
   /** The room could not be subscribed to, or the server ended it; if `retryable`, the client goes on trying. */
   error: ErrorInfo
 }
@@ -94,14 +104,16 @@ export interface Room<Events extends object = Record<string, unknown>> {
   readonly isJoined: boolean
   /** The last update that was delivered here; undefined before the first subscription. */
   readonly position: StreamPosition | undefined
-  /** Who is here, as far as the token allows to see it. */
+  /** Who is here, as far as the token allows to see it; the same object until someone comes or goes. */
   readonly presence: PresenceList
   on<E extends keyof RoomEvents | (keyof Events & string)> (event: E, listener: (data: Heard<Events, E>) => void): Room<Events>
   off<E extends keyof RoomEvents | (keyof Events & string)> (event: E, listener: (data: Heard<Events, E>) => void): Room<Events>
   /**
    * Resolves when the service has it. While away it waits; after a reconnect, a timeout, or a refusal that may pass,
-   * it is repeated with the same id. Rejects with a ClientError.
+   * it is repeated with the same id.
+   * @throws ClientError the service's code where it refuses for good; `client/no-answer`, `client/left`, `client/closed`
    */
   publish<E extends keyof Events & string> (event: E, payload: Events[E], options?: PublishOptions): Promise<Receipt>
+  /** Nothing is heard here any more, and a publish fails with `client/left`; others who hold the room go on. */
   leave (): void
 }

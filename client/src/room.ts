@@ -1,0 +1,187 @@
+// The place of this connection in one room, shared by all who hold the room. It subscribes again after every reconnect,
+// from where it stood, and brings every update once, in order, or the truth that some could not be recovered.
+import { createEmitter } from './emitter.ts'
+import { ClientError, clientError, gone, mayPass, type ClientCode, type ErrorInfo } from './errors.ts'
+import type { Context, Mutable, Subscription } from './inner.ts'
+import { createOutgoing } from './outgoing.ts'
+import { createTimer, renewalWait } from './timers.ts'
+import { takeToken } from './token.ts'
+import type { Room, TokenSource } from './types.ts'
+import type { PresenceChange, PresenceList, StreamPosition, SubscribeResult, TokenExpiring, Unsubscribed, Update } from './wire.ts'
+
+/** Who leaves and comes again, as a component does that is mounted anew, does not leave and join at the service. */
+const LINGER_MS = 1000
+/** Words of the client: an app's event of that name arrives as `update` only. */
+const OWN_WORDS = /^(update|joined|reset|presence|error)$/
+
+const nobody: PresenceList = { collaborators: [], count: 0 }
+
+/** What everyone who holds the room sees of it. */
+type Shared = Mutable<Pick<Room, 'isJoined' | 'presence'>> & { position?: StreamPosition }
+
+export function createSubscription (name: { workspaceId: string, appId: string }, context: Context, onEnd: () => void): Subscription {
+  const { socket, ask, tell } = context
+  const shared: Shared = { ...name, isJoined: false, presence: nobody }
+  const holders = new Set<(event: string, data: unknown) => number>()
+  const outgoing = createOutgoing(name, context)
+  const [setRetry, stopRetry] = createTimer()
+  const [setRenewal, stopRenewal] = createTimer()
+  const [setEnd, stopEnd] = createTimer()
+  let token: TokenSource | undefined
+  let isAsking = false
+  /** Why an operator ended the subscription: it does not come back by itself. */
+  let barred: ErrorInfo | undefined
+  /** Counts subscriptions: an answer to an earlier one is no longer of interest. */
+  let turn = 0
+
+  /** Answers how many of them listen. */
+  function emit (event: string, data: unknown): number {
+    return [...holders].filter(emit => emit(event, data)).length
+  }
+
+  // ── Joining ───────────────────────────────────────────────────────────────
+
+  async function subscribe (): Promise<void> {
+    if (!socket.connected || !holders.size) return
+    if (barred) return onRefused(barred)
+    const mine = ++turn
+    isAsking = true
+    const given = token && await takeToken(token)
+    if (mine !== turn) return
+    if (typeof given === 'object') return onRefused(given)
+    const { position: since } = shared
+    // By callback, not by promise: updates can follow in the same packet.
+    ask<SubscribeResult>('application', { event: 'SUBSCRIBE', payload: { ...name, since, token: given } }, (error, result) => {
+      if (mine !== turn) return
+      if (error) return onRefused(error)
+      const { epoch, offset, recovered } = result
+      const position = { epoch, offset }
+      isAsking = false
+      shared.isJoined = true
+      if (!recovered) shared.position = position
+      emit('joined', result)
+      if (since && !recovered) emit('reset', { position })
+      outgoing.gate(true)
+      // Without the capability nobody is seen.
+      ask<PresenceList>('presence', name, (error, list) => { if (!error && shared.isJoined) onPresenceList(list) })
+    })
+  }
+
+  function onRefused (error: ErrorInfo): void {
+    isAsking = false
+    const info = { ...error, ...name }
+    if (!emit('error', info)) tell(info)
+    // Who may not listen may still be allowed to publish.
+    if (!mayPass(error)) outgoing.gate(true)
+    else setRetry(subscribe)
+  }
+
+  function away (): void {
+    turn++
+    isAsking = shared.isJoined = false
+    outgoing.gate(false)
+    stopRetry()
+  }
+
+  // ── Listening ─────────────────────────────────────────────────────────────
+
+  function onUpdate (update: Update): void {
+    const { epoch, offset, event } = update
+    const { isJoined, position } = shared
+    if (!isJoined) return
+    if (offset) {
+      if (epoch === position?.epoch && offset <= position.offset) return
+      shared.position = { epoch, offset }
+    }
+    if (!OWN_WORDS.test(event)) emit(event, update)
+    emit('update', update)
+  }
+
+  function onPresence ({ joined, left, changed, count }: Omit<PresenceChange, 'workspaceId' | 'appId'>): void {
+    const here = new Map(shared.presence.collaborators.map(person => [person.userId, person]))
+    const fresh = joined.filter(({ userId }) => !here.has(userId))
+    for (const { userId } of left) here.delete(userId)
+    // Who was there keeps the place in the list.
+    for (const person of [...joined, ...changed]) here.set(person.userId, person)
+    shared.presence = { collaborators: [...here.values()], count }
+    emit('presence', { ...shared.presence, joined: fresh, left, changed })
+  }
+
+  function onPresenceList ({ collaborators, count }: PresenceList): void {
+    const ids = collaborators.map(({ userId }) => userId)
+    onPresence({ joined: collaborators, left: shared.presence.collaborators.filter(({ userId }) => !ids.includes(userId)), changed: [], count })
+  }
+
+  function onUnsubscribed ({ code, message }: Unsubscribed): void {
+    away()
+    // The room itself decides what of the past it still has; if not all of it, that is a reset.
+    if (code === 'history/insufficient') {
+      void subscribe()
+    } else {
+      const error = clientError(code, message, false)
+      if (code === 'auth/unsubscribed') barred = error
+      onPresenceList(nobody)
+      onRefused(error)
+    }
+  }
+
+  // ── Holding ───────────────────────────────────────────────────────────────
+
+  function end (code: ClientCode): void {
+    if (socket.connected) socket.emit('application', { event: 'UNSUBSCRIBE', payload: name })
+    away()
+    stopRenewal()
+    stopEnd()
+    outgoing.gate(false, gone(code))
+    onEnd()
+  }
+
+  return {
+    hold ({ token: own = token, since }) {
+      const { on, off, emit } = createEmitter()
+      const { position } = shared
+      const isElsewhere = since && (since.epoch !== position?.epoch || since.offset !== position.offset)
+      // Others follow from where they are: this one has to load its state anew.
+      const isLate = isElsewhere && position && holders.size > 0
+      if (isElsewhere && !isLate) {
+        away()
+        shared.position = since
+      }
+      const isServed = (shared.isJoined || isAsking) && own === token
+      token = own
+      holders.add(emit)
+      stopEnd()
+      if (!isServed) void subscribe()
+      // Its listeners come after it.
+      queueMicrotask(() => {
+        const { isJoined, position, presence } = shared
+        if (!holders.has(emit)) return
+        if (isJoined) emit('joined', { ...position, recovered: !!since && !isLate, missed: 0 })
+        if (isLate) emit('reset', { position })
+        if (presence.count) emit('presence', { ...presence, joined: presence.collaborators, left: [], changed: [] })
+      })
+      // What all share is read through it, until it is left.
+      const room: Mutable<Room> = Object.assign(Object.create(shared), {
+        on,
+        off,
+        publish: (...update: Parameters<Room['publish']>) =>
+          holders.has(emit) ? outgoing.publish(...update) : Promise.reject(new ClientError(gone('client/left'))),
+        leave () {
+          holders.delete(emit)
+          room.isJoined = false
+          if (!holders.size) setEnd(() => end('client/left'), LINGER_MS)
+        }
+      })
+      return room
+    },
+    subscribe () { if (!shared.isJoined) void subscribe() },
+    hear (event, data) {
+      if (event === 'unsubscribed') onUnsubscribed(data as Unsubscribed)
+      else if (event === 'token_expiring') setRenewal(subscribe, renewalWait((data as TokenExpiring).expiresAt))
+      else if (event !== 'presence') onUpdate(data as Update)
+      else if (shared.isJoined) onPresence(data as PresenceChange)
+    },
+    onDisconnect: away,
+    end
+  }
+}
