@@ -109,7 +109,6 @@ test('after close() nothing keeps the process: no renewal, no retry, no deadline
   t.match(child.output(), 'client/closed')
   const lived = Number(/lived (\d+)/.exec(child.output())?.[1])
   t.ok(lived < 900, `${lived} ms, less than a room lingers`)
-
 })
 
 test('a listener that throws is heard of, and keeps no update from the others', async t => {
