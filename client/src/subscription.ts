@@ -103,13 +103,15 @@ export function createSubscription (name: { workspaceId: string, appId: string }
     for (const { userId } of left) here.delete(userId)
     // Who was there keeps the place in the list.
     for (const person of [...joined, ...changed]) here.set(person.userId, person)
-    shared.presence = { collaborators: [...here.values()], count }
-    emit('presence', { ...shared.presence, joined: fresh, left, changed })
+    const presence = { collaborators: [...here.values()], count }
+    if (JSON.stringify(presence) === JSON.stringify(shared.presence)) return
+    shared.presence = presence
+    emit('presence', { ...presence, joined: fresh, left, changed })
   }
 
   function onPresenceList ({ collaborators, count }: PresenceList): void {
-    const ids = collaborators.map(({ userId }) => userId)
-    onPresence({ joined: collaborators, left: shared.presence.collaborators.filter(({ userId }) => !ids.includes(userId)), changed: [], count })
+    const left = shared.presence.collaborators.filter(({ userId }) => !collaborators.some(person => person.userId === userId))
+    onPresence({ joined: collaborators, left, changed: [], count })
   }
 
   function onUnsubscribed ({ code, message }: Unsubscribed): void {

@@ -45,8 +45,8 @@ export interface Client {
   readonly sessionId: string | undefined
   /** The socket below, for what this layer has no word for. */
   readonly socket: Socket
-  on<E extends keyof ClientEvents> (event: E, listener: (data: ClientEvents[E]) => void): Client
-  off<E extends keyof ClientEvents> (event: E, listener: (data: ClientEvents[E]) => void): Client
+  on<E extends keyof ClientEvents> (event: E, listener: (data: ClientEvents[E]) => void): this
+  off<E extends keyof ClientEvents> (event: E, listener: (data: ClientEvents[E]) => void): this
   /**
    * Joins a room. Every call gives a room with listeners of its own; all of the same ids share one subscription, which
    * ends a second after the last of them was left. `Events` maps the app's events to their payloads.
@@ -98,22 +98,26 @@ export interface PublishOptions {
   ephemeral?: boolean
 }
 
-export interface Room<Events extends object = Record<string, unknown>> {
+/** A room, as those use it who do not end it. */
+export interface RoomBase<Events extends object = Record<string, unknown>> {
   readonly workspaceId: string
   readonly appId: string
   readonly isJoined: boolean
   /** The last update that was delivered here; undefined before the first subscription. */
   readonly position: StreamPosition | undefined
-  /** Who is here, as far as the token allows to see it; the same object until someone comes or goes. */
+  /** Who is here, as far as the token allows to see it; the same object until that changes. */
   readonly presence: PresenceList
-  on<E extends keyof RoomEvents | (keyof Events & string)> (event: E, listener: (data: Heard<Events, E>) => void): Room<Events>
-  off<E extends keyof RoomEvents | (keyof Events & string)> (event: E, listener: (data: Heard<Events, E>) => void): Room<Events>
+  on<E extends keyof RoomEvents | (keyof Events & string)> (event: E, listener: (data: Heard<Events, E>) => void): this
+  off<E extends keyof RoomEvents | (keyof Events & string)> (event: E, listener: (data: Heard<Events, E>) => void): this
   /**
    * Resolves when the service has it. While away it waits; after a reconnect, a timeout, or a refusal that may pass,
    * it is repeated with the same id.
    * @throws ClientError the service's code where it refuses for good; `client/no-answer`, `client/left`, `client/closed`
    */
   publish<E extends keyof Events & string> (event: E, payload: Events[E], options?: PublishOptions): Promise<Receipt>
+}
+
+export interface Room<Events extends object = Record<string, unknown>> extends RoomBase<Events> {
   /** Nothing is heard here any more, and a publish fails with `client/left`; others who hold the room go on. */
   leave (): void
 }

@@ -101,14 +101,13 @@ test('after close() nothing keeps the process: no renewal, no retry, no deadline
       if (++asked !== 2) return
       client.close()
       room.publish('N', 1).catch(({ code }) => console.log(code))
-      const closedAt = performance.now()
-      process.once('exit', () => console.log('lived ' + Math.round(performance.now() - closedAt)))
+      // Rings only in a process that something else keeps alive.
+      setTimeout(() => console.log('still here'), 900).unref()
     })
   `)
   t.match(await within(30_000, 'its end', child.exited), { code: 0 })
   t.match(child.output(), 'client/closed')
-  const lived = Number(/lived (\d+)/.exec(child.output())?.[1])
-  t.ok(lived < 900, `${lived} ms, less than a room lingers`)
+  t.notMatch(child.output(), 'still here')
 })
 
 test('a listener that throws is heard of, and keeps no update from the others', async t => {
