@@ -23,7 +23,7 @@ async function open (t: Test, env: Record<string, string> = {}, query = ''): Pro
 }
 
 async function seen ({ page }: WatchedPage): Promise<Seen> {
-  return await page.evaluate(`({ ...seen, rooms: seen.rooms.size, publishers: seen.publishers.size })`)
+  return await page.evaluate('({ ...seen, rooms: seen.rooms.size, publishers: seen.publishers.size })')
 }
 
 async function shows ({ page }: WatchedPage, id: string, text: string | RegExp): Promise<void> {

@@ -29,7 +29,7 @@ function People ({ room }: { room: Room }) {
   return <p id='people'>{people}: {collaborators.map(({ displayName }) => displayName).join(', ')}</p>
 }
 
-function Cards ({ room }: { room: Room }) {
+function CardList ({ room }: { room: Room }) {
   count('cards')
   const [cards, setCards] = useState<string[]>([])
   useEvent(room, 'CARD_MOVED', ({ payload }) => setCards([...cards, payload.card]))
@@ -45,25 +45,29 @@ function Board () {
   seen.publishers.add(publish)
   seen.publish = (event, card) => publish(event, { card })
   const [hasPeople, setHasPeople] = useState(true)
-  return <>
-    <Cards room={room} />
-    {hasPeople && <People room={room} />}
-    <button onClick={() => setHasPeople(!hasPeople)}>people</button>
-  </>
+  return (
+    <>
+      <CardList room={room} />
+      {hasPeople && <People room={room} />}
+      <button onClick={() => setHasPeople(!hasPeople)}>people</button>
+    </>
+  )
 }
 
 function App () {
   const [hasBoard, setHasBoard] = useState(true)
   const [hasAll, setHasAll] = useState(true)
-  return <>
-    {hasAll &&
-      <RoomcastProvider url={searchParams.get('url') ?? ''} token={() => `${searchParams.get('token')}\n`}>
-        <Status />
-        {hasBoard && <Board />}
-      </RoomcastProvider>}
-    <button onClick={() => setHasBoard(!hasBoard)}>board</button>
-    <button onClick={() => setHasAll(!hasAll)}>all</button>
-  </>
+  return (
+    <>
+      {hasAll &&
+        <RoomcastProvider url={searchParams.get('url') ?? ''} token={() => `${searchParams.get('token')}\n`}>
+          <Status />
+          {hasBoard && <Board />}
+        </RoomcastProvider>}
+      <button onClick={() => setHasBoard(!hasBoard)}>board</button>
+      <button onClick={() => setHasAll(!hasAll)}>all</button>
+    </>
+  )
 }
 
 createRoot(document.getElementById('root') as HTMLElement).render(<StrictMode><App /></StrictMode>)

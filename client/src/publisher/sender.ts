@@ -1,0 +1,120 @@
+// Sends what waits, one request at a time: what is published meanwhile is in the next one. A refusal that may pass is
+// tried again with the same id: of one room after a pause of its own, of a whole request after a pause of all.
+import type { ErrorInfo } from '../errors.ts'
+import type { Receipt } from '../wire.ts'
+import type { Item, Part } from './item.ts'
+import { backOff, createLanes } from './lanes.ts'
+import type { Outcome, Request } from './request.ts'
+import type { PublishResult } from './types.ts'
+
+/** A batch may have 1 MiB. */
+const MAX_BATCH_BYTES = 1_000_000
+
+/** An ephemeral update that did not get through is of no use later: the receipt says so. */
+const nowhere: Receipt = { id: '-', epoch: '-', offset: null, duplicate: false, instances: 0 }
+
+/** Later, with all that the same turn of the event loop brings. */
+const nextTurn: (act: () => void) => unknown = (globalThis as { setImmediate?: (act: () => void) => unknown }).setImmediate ?? setTimeout
+
+export interface Sender {
+  add (item: Item): void
+  /** Gives up what has no result yet. */
+  fail (item: Item, error: ErrorInfo): void
+  /** Ends the request that is under way. */
+  abort (): void
+}
+
+/** @param onSettled called once for each item, when all of its parts have a result */
+export function createSender (request: Request, mostParts: number, onSettled: (item: Item) => void): Sender {
+  const lanes = createLanes()
+  let maxParts = mostParts
+  let underWay: AbortController | undefined
+  let isScheduled = false
+  let timer: ReturnType<typeof setTimeout> | undefined
+  /** Of whole requests, since one was answered. */
+  let failures = 0
+  let heldUntil = 0
+
+  function goOn (): void {
+    clearTimeout(timer)
+    if (underWay !== undefined) return
+    const held = heldUntil - Date.now()
+    const parts = held > 0 ? [] : lanes.next({ parts: maxParts, bytes: MAX_BATCH_BYTES })
+    const wait = lanes.wait()
+    if (parts.length > 0) void sendNext(parts)
+    else if (wait !== undefined) timer = setTimeout(goOn, Math.max(held, wait))
+  }
+
+  async function sendNext (parts: Part[]): Promise<void> {
+    underWay = new AbortController()
+    const outcome = await send(parts, underWay)
+    underWay = undefined
+    onOutcome(parts, outcome)
+    sweep(parts)
+    goOn()
+  }
+
+  async function send (parts: Part[], aborting: AbortController): Promise<Outcome> {
+    const [{ item: { isMany, text } }] = parts as [Part]
+    if (isMany) return await request('api/v1/publish/many', `{"rooms":[${parts.map(({ name }) => `{${name}}`).join(',')}],${text}}`, aborting)
+    const updates = parts.map(({ name, item }) => `{${name},${item.text}}`)
+    // One by itself may be as large as the service allows an update to be.
+    if (updates.length === 1) return await request('api/v1/publish', updates.join(), aborting)
+    return await request('api/v1/publish/batch', `{"updates":[${updates.join(',')}]}`, aborting)
+  }
+
+  function onOutcome (parts: Part[], outcome: Outcome): void {
+    const { error, data } = outcome
+    if (error === null) {
+      failures = 0
+      const results = (data as { results?: PublishResult[] }).results ?? [{ status: 'SUCCESS', data: data as Receipt, error }]
+      const refused = parts.filter((part, i) => !onResult(part, results[i] as PublishResult))
+      lanes.hold(refused)
+      lanes.release(parts.filter(part => !refused.includes(part)))
+    } else if (outcome.isTooMuch && parts.length > 1) {
+      maxParts = Math.ceil(parts.length / 2)
+    } else {
+      if (error.retryable) heldUntil = Date.now() + Math.max(outcome.retryAfterMs, backOff(failures++))
+      for (const part of parts) onResult(part, { status: 'ERROR', data: null, error })
+    }
+  }
+
+  /** Answers whether that is the end of it. */
+  function onResult (part: Part, result: PublishResult): boolean {
+    const { item } = part
+    if (result.error?.retryable !== true) part.result ??= result.error === null ? result : refusal(item, result.error)
+    else if (item.ephemeral) part.result ??= { status: 'SUCCESS', data: nowhere, error: null }
+    else item.last = result.error
+    return part.result !== undefined
+  }
+
+  function sweep (parts: Part[]): void {
+    lanes.sweep(parts)
+    for (const item of new Set(parts.map(part => part.item))) {
+      if (item.isSettled || item.parts.some(({ result }) => result === undefined)) continue
+      item.isSettled = true
+      onSettled(item)
+    }
+  }
+
+  return {
+    add (item) {
+      lanes.add(item)
+      if (isScheduled) return
+      isScheduled = true
+      nextTurn(() => {
+        isScheduled = false
+        goOn()
+      })
+    },
+    fail (item, error) {
+      for (const part of item.parts) part.result ??= refusal(item, error)
+      sweep(item.parts)
+    },
+    abort () { underWay?.abort() }
+  }
+}
+
+function refusal ({ id }: Item, error: ErrorInfo): PublishResult {
+  return { status: 'ERROR', data: null, error: { ...error, id } }
+}
