@@ -14,7 +14,7 @@ export async function build (t: Test, env: Record<string, string> = {}): Promise
   t.teardown(() => server.close())
   server.setErrorHandler(onError)
   server.setNotFoundHandler(onNotFound)
-  await server.register(app, { env: { JWT_SECRET: TEST_SECRET, ...env } })
+  await server.register(app, { metrics: true, env: { JWT_SECRET: TEST_SECRET, ...env } })
   await server.ready()
   return server
 }
