@@ -17,7 +17,8 @@ import sessionRoutes from './routes/sessions.ts'
 import { createMetrics } from './services/observe/metrics.ts'
 import { readSettings } from './services/settings.ts'
 
-export type { Roomcast } from './plugins/host.ts'
+export type { HostSession, Roomcast } from './plugins/host.ts'
+export { RoomcastError, type ErrorCode } from './services/wire/errors.ts'
 
 export interface RoomcastOptions {
   /** Names of settings to texts; default: the environment of the process. */

@@ -88,6 +88,13 @@ export const HttpPublish = Type.Object({
 })
 export type HttpPublish = Static<typeof HttpPublish>
 
+/** Of the app around the service, which is trusted: it says who publishes. */
+export const HostPublish = Type.Object({
+  ...SocketPublish.properties,
+  userId: UserId
+})
+export type HostPublish = Static<typeof HostPublish>
+
 export const PresenceRequest = RoomRef
 export const AuthenticateRequest = Type.Object({ token: TokenText })
 
