@@ -11,6 +11,7 @@ import type { Identity } from '../services/access/identity.ts'
 import { isAllowedOrigin, listOrigins } from '../services/access/origin.ts'
 import { terminate } from '../services/sessions/send-buffer.ts'
 import { failure } from '../services/wire/protocol.ts'
+import { RawJson } from '../services/wire/raw-json.ts'
 import { createRate } from '../services/access/rate.ts'
 import { listen } from '../services/sessions/requests/gateway.ts'
 import type { RequestContext } from '../services/sessions/requests/context.ts'
@@ -47,6 +48,15 @@ class StrictDecoder extends parser.Decoder {
 class PromptWebSocketServer extends WebSocketServer {
   constructor (options: ServerOptions) {
     super({ ...options, closeTimeout: CLOSE_GRACE_MS } as ServerOptions)
+  }
+}
+
+/** Writes what is JSON already as it is. */
+class RawEncoder extends parser.Encoder {
+  override encode (packet: parser.Packet): unknown[] {
+    const data: unknown = packet.data
+    if (!Array.isArray(data) || !data.some(part => part instanceof RawJson)) return super.encode(packet)
+    return [`${packet.type}${packet.id ?? ''}[${data.map(part => part instanceof RawJson ? part.text : JSON.stringify(part)).join(',')}]`]
   }
 }
 
@@ -90,7 +100,7 @@ export async function openSockets (fastify: FastifyInstance, {
     // What is not for sockets is answered as if it had offered no upgrade.
     destroyUpgrade: false,
     httpCompression: false,
-    parser: { ...parser, Decoder: StrictDecoder },
+    parser: { ...parser, Encoder: RawEncoder, Decoder: StrictDecoder },
     preClose: closeConnections
   } as never)
   const { io } = fastify as unknown as { io: Server }

@@ -1,10 +1,9 @@
 // fastify.roomcast: what the app around the service may do, and what it is told when it does it wrong.
-import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { test, type Test } from 'tap'
 import roomcast, { RoomcastError } from '../app.ts'
 import type { Update } from '../services/wire/protocol.ts'
-import { call, connect, eventually, HOST, nextEvent, noEvent, publish, roomEvent, startRedis, subscribe, TEST_SECRET, token, within } from './helpers/index.ts'
+import { call, connect, eventually, HOST, nextEvent, noEvent, pathOf, publish, roomEvent, startRedis, subscribe, TEST_SECRET, token, within } from './helpers/index.ts'
 import { startChild } from './helpers/child.ts'
 
 const UPDATE = { workspaceId: 'acme', appId: 'board-1', event: 'MOVE', payload: { x: 1 }, userId: 'ann' }
@@ -132,8 +131,7 @@ test('a draining app is not ready, moves its clients away, and closes with nobod
 })
 
 test('a host in TypeScript compiles with it, also one with decorators under names that Roomcast uses inside', async t => {
-  const compiler = fileURLToPath(import.meta.resolve('typescript/bin/tsc'))
-  const child = await startChild(t, process.execPath, [compiler, '-p', fileURLToPath(new URL('host-types', import.meta.url))])
+  const child = await startChild(t, process.execPath, [pathOf('node_modules/typescript/bin/tsc'), '-p', pathOf('test/host-types')])
   const { code } = await within(60_000, 'tsc', child.exited)
   t.equal(code, 0, child.output())
 })
