@@ -1,4 +1,5 @@
-// `npm run build` writes the client to client/dist/, and the service to dist/. With `--tests` the tests too, and only what has changed since last time.
+// `npm run build` writes the client to client/dist/ and the service to dist/; `--tests`: with the tests; `--incremental`: only
+// what has changed since last time.
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -6,13 +7,13 @@ import { copyAssets } from './assets.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const tsc = fileURLToPath(import.meta.resolve('typescript/bin/tsc'))
-const withTests = process.argv.includes('--tests')
+const project = process.argv.includes('--tests') ? 'tsconfig.test.json' : 'tsconfig.build.json'
 
-if (!withTests) for (const folder of ['dist', 'client/dist']) rmSync(`${root}${folder}`, { recursive: true, force: true })
-const isBuilt = compile('client') && compile(withTests ? 'tsconfig.test.json' : 'tsconfig.build.json')
+if (!process.argv.includes('--incremental')) for (const folder of ['dist', 'client/dist']) rmSync(`${root}${folder}`, { recursive: true, force: true })
+const isBuilt = compile('client') && compile(project)
 copyAssets()
 process.exitCode = isBuilt ? 0 : 1
 
-function compile (project) {
-  return spawnSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' }).status === 0
+function compile (config) {
+  return spawnSync(process.execPath, [tsc, '-p', config], { cwd: root, stdio: 'inherit' }).status === 0
 }
