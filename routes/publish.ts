@@ -1,12 +1,13 @@
-// POST /api/v1/publish and /publish/batch: internal services publish here, and learn whether it worked.
+// POST /api/v1/publish, /publish/batch and /publish/many: internal services publish here, and learn whether it worked.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { TSchema } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { identityOf } from '../plugins/auth.ts'
 import type { Publisher } from '../services/broker/publisher.ts'
 import { RoomcastError, toRoomcastError } from '../services/wire/errors.ts'
 import { failureOf, failures, TOKEN_BEARER, WRITER } from '../services/documents/failures.ts'
-import { Answer, failure, HttpPublish, Receipt, success, UpdateId, type Result } from '../services/wire/protocol.ts'
-import { parse } from '../services/wire/validation.ts'
+import { Answer, failure, HttpPublish, Receipt, RoomRef, success, UpdateId, type Result } from '../services/wire/protocol.ts'
+import { checker, describeFault, parse } from '../services/wire/validation.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
 import type { Settings } from '../services/settings.ts'
 
@@ -14,9 +15,16 @@ import type { Settings } from '../services/settings.ts'
 const ESCAPED_BYTES = 6
 const REST_BYTES = 4096
 const BATCH_BYTES = 1_048_576
+/** Two ids of 64 characters, and what stands around them. */
+const ROOM_BYTES = 256
 const Batch = Type.Object({ updates: Type.Array(Type.Unknown(), { minItems: 1 }) })
 
+const Keyed = Type.Object({ 'idempotency-key': Type.Optional(UpdateId) })
+/** The rooms are checked one by one. */
+const Many = Type.Object({ rooms: Type.Array(Type.Unknown(), { minItems: 1 }), ...Type.Pick(HttpPublish, ['event', 'payload', 'id']).properties })
+
 const PUBLISH_CODES = [...WRITER, 'limit/publish-rate'] as const
+const Results = Type.Object({ results: Type.Array(Type.Union([Answer(Receipt), failureOf(PUBLISH_CODES)])) })
 
 const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Metrics, publisher: Publisher }> = async (fastify, { settings, metrics, publisher }) => {
   const bodyLimit = settings.MAX_PAYLOAD_BYTES * ESCAPED_BYTES + REST_BYTES
@@ -28,7 +36,7 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
       tags: ['publish'],
       summary: 'Publish an update to a room',
       description: 'Answers when the broker has it. Repeating an `id`, or an `Idempotency-Key`, publishes nothing and answers what the first one got.',
-      headers: Type.Object({ 'idempotency-key': Type.Optional(UpdateId) }),
+      headers: Keyed,
       body: HttpPublish,
       response: { 200: Answer(Receipt), ...failures(...PUBLISH_CODES) }
     }
@@ -43,35 +51,66 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
       description: 'Results come in the order of the updates; one bad update does not stop the others. An `id` belongs to each update; an `Idempotency-Key` is refused.',
       body: Type.Object({ updates: Type.Array(Type.Unsafe<unknown>(HttpPublish), { minItems: 1, maxItems: settings.MAX_BATCH }) }),
       response: {
-        200: Answer(Type.Object({ results: Type.Array(Type.Union([Answer(Receipt), failureOf(PUBLISH_CODES)])) })),
+        200: Answer(Results),
         ...failures(...TOKEN_BEARER, 'publish/payload-too-large')
       }
     },
-    // Each update is checked by itself, so that a bad one fails alone.
-    validatorCompiler: () => value => ({ value })
+    validatorCompiler: checkAllButBody
   }, async request => {
     const { body, headers } = request
-    const identity = identityOf(request)
     const key = headers['idempotency-key']
     // One that our nginx made names the request alone.
     if (key !== undefined && key !== headers['x-request-id']) throw new RoomcastError('request/invalid', 'Idempotency-Key names one update, not a batch: give each update an id of its own.')
     const { updates } = parse(Batch, body)
-    if (updates.length > settings.MAX_BATCH) {
-      metrics.limits.inc({ limit: 'batch' })
-      throw new RoomcastError('request/invalid', `updates: more than ${settings.MAX_BATCH} (MAX_BATCH): send several batches.`)
-    }
-    return success({ results: await Promise.all(updates.map(update => publishOne(update))) })
-
-    async function publishOne (update: unknown): Promise<Result<Receipt>> {
-      try {
-        return success(await publisher.publish(identity, parse(HttpPublish, update)))
-      } catch (error) {
-        const known = toRoomcastError(error)
-        if (known.code === 'server/internal') fastify.log.error({ err: error }, 'update of a batch failed')
-        return failure(known.toBody())
-      }
-    }
+    checkCount('updates', updates.length)
+    return results(await publisher.publishAll(identityOf(request), updates))
   })
+
+  fastify.post('/publish/many', {
+    bodyLimit: bodyLimit + settings.MAX_BATCH * ROOM_BYTES,
+    schema: {
+      operationId: 'publishMany',
+      tags: ['publish'],
+      summary: 'Publish one payload to up to MAX_BATCH rooms',
+      description: 'Results come in the order of the rooms; one bad room does not stop the others. The `id`, or an `Idempotency-Key`, is the caller\'s in each of them.',
+      headers: Keyed,
+      body: Type.Object({
+        rooms: Type.Array(Type.Unsafe<unknown>(RoomRef), { minItems: 1, maxItems: settings.MAX_BATCH }),
+        ...Type.Pick(HttpPublish, ['event', 'payload', 'id']).properties
+      }),
+      response: { 200: Answer(Results), ...failures(...TOKEN_BEARER, 'publish/payload-too-large') }
+    },
+    validatorCompiler: checkAllButBody
+  }, async request => {
+    const { rooms, event, payload, id } = parse(Many, request.body)
+    checkCount('rooms', rooms.length)
+    return results(await publisher.publishMany(identityOf(request), rooms, { event, payload, id: updateId(request, id) }))
+  })
+
+  function checkCount (name: string, count: number): void {
+    if (count <= settings.MAX_BATCH) return
+    metrics.limits.inc({ limit: 'batch' })
+    throw new RoomcastError('request/invalid', `${name}: more than ${settings.MAX_BATCH} (MAX_BATCH): send several requests.`)
+  }
+
+  function results (settled: Array<PromiseSettledResult<Receipt>>) {
+    return success({ results: settled.map(resultOf) })
+  }
+
+  function resultOf (settled: PromiseSettledResult<Receipt>): Result<Receipt> {
+    if (settled.status === 'fulfilled') return success(settled.value)
+    const known = toRoomcastError(settled.reason)
+    if (known.code === 'server/internal') fastify.log.error({ err: settled.reason as unknown }, 'one update of several failed')
+    return failure(known.toBody())
+  }
+}
+
+/** What is in the body is checked one by one, so that a bad one fails alone. */
+function checkAllButBody ({ schema, httpPart }: { schema: unknown, httpPart?: string }) {
+  const part = schema as TSchema
+  return (value: unknown) => httpPart === 'body' || checker(part).Check(value)
+    ? { value }
+    : { error: new RoomcastError('request/invalid', describeFault(part, value)) }
 }
 
 /** The caller's id of an update: in the body, or in the header that proxies know. */

@@ -96,6 +96,52 @@ test('a batch answers in order, and a bad update fails alone', async t => {
   t.equal((await ask(server, 'POST', '/api/v1/publish/batch', { updates: ['x'.repeat(1_048_576)] })).status, 413)
 })
 
+test('one payload to many rooms: a result a room, in their order; the id is the caller\'s in each; a bad room fails alone', async t => {
+  const server = await buildReady(t, { MAX_BATCH: '4', MAX_PAYLOAD_BYTES: '100' })
+  const publisher = as({ sub: 'svc', capabilities: { 'acme/*': ['publish'], '*/*': ['subscribe'] } })
+  const many = { rooms: [ROOM, { ...ROOM, workspaceId: 'other' }, { ...ROOM, appId: 'no id', userId: 'eve' }, { ...ROOM, appId: 'board-2' }], event: 'NEWS', payload: { text: 'hello' }, id: 'news-1' }
+  const publish = async (body: unknown, headers = {}) => await ask<{ results: unknown[] }>(server, 'POST', '/api/v1/publish/many', body, { ...publisher, ...headers })
+  const first = await publish(many)
+  t.equal(first.status, 200)
+  t.match(first.body.data.results, [
+    { status: 'SUCCESS', data: { id: 'news-1', offset: 1, duplicate: false }, error: null },
+    { status: 'ERROR', data: null, error: { code: 'auth/forbidden' } },
+    { status: 'ERROR', data: null, error: { code: 'request/invalid', message: /appId/ } },
+    { status: 'SUCCESS', data: { id: 'news-1', offset: 1, duplicate: false } }
+  ])
+  t.match((await publish(many)).body.data.results, [{ data: { duplicate: true, offset: 1 } }, {}, {}, { data: { duplicate: true } }])
+  t.match((await publish({ ...many, id: undefined }, { 'idempotency-key': 'news-1' })).body.data.results, [{ data: { duplicate: true } }])
+  t.equal((await publish(many, { 'idempotency-key': 'news-2' })).status, 400)
+  const { body } = await ask<HistoryPage>(server, 'GET', HISTORY, undefined, publisher)
+  t.match(body.data.updates, [{ event: 'NEWS', payload: { text: 'hello' }, userId: 'svc', id: 'news-1', offset: 1 }])
+  t.equal(body.data.offset, 1)
+  t.equal((await ask<HistoryPage>(server, 'GET', HISTORY.replace('acme', 'other'), undefined, publisher)).body.data.offset, 0, 'who may not be published to hears nothing')
+
+  t.match(await publish({ ...many, payload: 'x'.repeat(200), id: undefined }), { status: 413, body: { error: { code: 'publish/payload-too-large' } } })
+  for (const bad of [{ rooms: [] }, { rooms: Array(5).fill(ROOM) }, { rooms: ROOM }, { event: 'not an event' }, { id: 'not an id' }, { payload: undefined }]) {
+    t.match(await publish({ ...many, id: undefined, ...bad }), { status: 400, body: { error: { code: 'request/invalid' } } }, JSON.stringify(bad).slice(0, 40))
+  }
+  t.match(await ask(server, 'POST', '/api/v1/publish/many', many, as({ capabilities: {} })), { status: 200, body: { data: { results: [{ error: { code: 'auth/forbidden' } }] } } })
+})
+
+test('of one room in a batch none gets through after one that was refused for now: sent again they keep their order', async t => {
+  // As many come back within the batch as it takes to publish: some of it is refused, in the middle too.
+  const server = await buildReady(t, { PUBLISHES_PER_SECOND: '20000', PUBLISH_BURST: '20' })
+  let refusals = 0
+  for (let turn = 0; turn < 20; turn++) {
+    const updates = Array.from({ length: 100 }, (_, n) => ({ ...UPDATE, appId: `board-${n % 2}`, payload: n }))
+    const { body } = await ask<{ results: Array<{ error: { code: string } | null }> }>(server, 'POST', '/api/v1/publish/batch', { updates })
+    for (const room of [0, 1]) {
+      const outcomes = body.data.results.filter((_, n) => n % 2 === room).map(({ error }) => error?.code ?? 'published')
+      const firstRefused = outcomes.indexOf('limit/publish-rate')
+      if (firstRefused === -1) continue
+      refusals++
+      t.notOk(outcomes.includes('published', firstRefused), `${firstRefused} published, then none`)
+    }
+  }
+  t.ok(refusals > 0)
+})
+
 test('history: from an offset, up to a limit, and whether everything since is there', async t => {
   const server = await buildReady(t, { HISTORY_SIZE: '5' })
   for (let n = 0; n < 8; n++) await ask(server, 'POST', '/api/v1/publish', UPDATE)

@@ -34,6 +34,7 @@ const calls: Record<string, [method: string, path: string, request: Call]> = {
   metrics: ['GET', '/metrics', {}],
   publish: ['POST', '/api/v1/publish', { body: update }],
   publishBatch: ['POST', '/api/v1/publish/batch', { body: { updates: [update, { ...update, event: 'not a name' }, { ...update, ephemeral: true }] } }],
+  publishMany: ['POST', '/api/v1/publish/many', { body: { rooms: [room, { ...room, appId: 'not an id' }], event: 'NEWS', payload: 1 } }],
   changeApp: ['PUT', '/api/v1/apps/', { body: { ...room, displayName: 'Plans' } }],
   history: ['GET', '/api/v1/workspaces/acme/apps/board-1/history', {}],
   presence: ['GET', '/api/v1/workspaces/acme/apps/board-1/presence', {}],
@@ -42,6 +43,8 @@ const calls: Record<string, [method: string, path: string, request: Call]> = {
   revoke: ['POST', '/api/v1/tokens/revoke', { body: { jti: 'token-1' } }]
 }
 const withoutToken = ['health', 'live', 'ready', 'metrics']
+/** What is refused of them is in their results. */
+const severalAtOnce = ['publishBatch', 'publishMany']
 const withToken = Object.keys(calls).filter(id => !withoutToken.includes(id))
 const withBody = withToken.filter(id => calls[id]?.[2].body !== undefined)
 
@@ -128,7 +131,7 @@ test('every operation answers its success, and the errors of callers, as documen
     await answers(id, 401, { token: rawToken({ alg: 'none' }, { sub: 'eve' }) }, 'auth/invalid-token')
     await answers(id, 401, { token: token({ iat: 1, exp: 2 }) }, 'auth/token-expired')
     await answers(id, 401, { token: token({ jti: 'revoked' }) }, 'auth/token-revoked')
-    if (id !== 'publishBatch') await answers(id, 403, { token: token({ capabilities: {} }) }, 'auth/forbidden')
+    if (!severalAtOnce.includes(id)) await answers(id, 403, { token: token({ capabilities: {} }) }, 'auth/forbidden')
   }
   for (const id of withBody) {
     await answers(id, 400, { body: {} }, 'request/invalid')
@@ -138,7 +141,7 @@ test('every operation answers its success, and the errors of callers, as documen
   }
   await answers('publish', 413, { body: { ...update, payload: 'x'.repeat(65_536) } }, 'publish/payload-too-large')
   await answers('publish', 200, { body: { ...update, ephemeral: true } })
-  await answers('publishBatch', 200, { token: token({ capabilities: {} }) })
+  for (const id of severalAtOnce) await answers(id, 200, { token: token({ capabilities: {} }) })
   await answers('history', 400, { path: '/api/v1/workspaces/acme/apps/board-1/history?offset=1' }, 'request/invalid')
   await answers('history', 200, { path: '/api/v1/workspaces/acme/apps/board-1/history?epoch=e&offset=1&limit=5' })
   await answers('presence', 400, { path: '/api/v1/workspaces/acme/apps/a*b/presence' }, 'request/invalid')
@@ -168,8 +171,8 @@ test('limits, keys that cannot be fetched, and a broker that is away are answere
   await redis.stop()
   await eventually(async () => (await call(instance.url, 'GET', '/readyz')).status === 503, 10_000)
   await answers('ready', 503)
-  for (const id of withToken.filter(id => id !== 'publishBatch')) await answers(id, 503, {}, 'broker/unavailable')
-  await answers('publishBatch', 200)
+  for (const id of withToken.filter(id => !severalAtOnce.includes(id))) await answers(id, 503, {}, 'broker/unavailable')
+  for (const id of severalAtOnce) await answers(id, 200)
 })
 
 test('a host with @fastify/swagger of its own keeps its document, also of a schema named like one of ours', async t => {

@@ -5,21 +5,34 @@ import type { Broker } from './broker.ts'
 import { RoomcastError, toRoomcastError } from '../wire/errors.ts'
 import type { Identity } from '../access/identity.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { HostPublish, HttpPublish, Receipt } from '../wire/protocol.ts'
+import { HttpPublish, type HostPublish, type Receipt } from '../wire/protocol.ts'
 import { createRates } from '../access/rate.ts'
-import { roomKey } from '../wire/rooms.ts'
+import { roomKey, type RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 import { tracePublish } from '../observe/tracing.ts'
-import { isDeeperThan } from '../wire/validation.ts'
+import { isDeeperThan, parse } from '../wire/validation.ts'
 
 type Kind = 'update' | 'ephemeral'
+/** Who publishes; `capabilities` may be more than the identity's own, by a room token. */
+type Caller = Pick<Identity, 'sub' | 'capabilities'>
 
 export interface Publisher {
   /**
-   * @param caller who publishes; `capabilities` may be more than the identity's own, by a room token
    * @throws RoomcastError `limit/publish-rate`, `auth/forbidden`, `publish/payload-too-large`, `request/invalid`, `broker/…`
    */
-  publish (caller: Pick<Identity, 'sub' | 'capabilities'>, update: HttpPublish): Promise<Receipt>
+  publish (caller: Caller, update: HttpPublish): Promise<Receipt>
+  /**
+   * Publishes several updates side by side; one that fails does not stop the others. Where one is refused for now, those
+   * after it in the same room are too: sent again together they keep their order.
+   * @param updates each is checked by itself
+   * @returns what became of each, in their order
+   */
+  publishAll (caller: Caller, updates: unknown[]): Promise<Array<PromiseSettledResult<Receipt>>>
+  /**
+   * Publishes one payload to several rooms, as `publishAll` does.
+   * @throws RoomcastError `publish/payload-too-large`, `request/invalid`: nothing was published
+   */
+  publishMany (caller: Caller, rooms: unknown[], update: Pick<HttpPublish, 'event' | 'payload' | 'id'>): Promise<Array<PromiseSettledResult<Receipt>>>
   /** @throws RoomcastError `publish/payload-too-large`, `request/invalid`, `broker/…` */
   publishTrusted (update: HostPublish): Promise<Receipt>
 }
@@ -31,22 +44,60 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
   const rates = createRates(settings.PUBLISHES_PER_SECOND, settings.PUBLISH_BURST)
 
   return {
-    async publish ({ sub, capabilities }, update) {
-      return await counted(update, async kind => {
-        if (!rates.take(sub)) {
-          metrics.limits.inc({ limit: 'publish-rate' })
-          throw new RoomcastError('limit/publish-rate')
-        }
-        authorize(capabilities, 'publish', update)
-        // Only a manager of the room may speak for another.
-        const userId = update.userId !== undefined && can(capabilities, 'manage', update) ? update.userId : sub
-        return await send(kind, sub, { ...update, userId })
-      })
+    async publish (caller, update) {
+      return await counted(update, async kind => await send(kind, caller.sub, checked(admitted(caller, update))))
+    },
+
+    publishAll: async (caller, updates) => await publishEach(caller, updates, checked),
+
+    async publishMany (caller, rooms, { event, payload, id }) {
+      // Once for all of them.
+      checkPayload(payload)
+      return await publishEach(caller, rooms.map(room => {
+        const { workspaceId, appId } = Object(room) as Record<string, unknown>
+        return { workspaceId, appId, event, payload, id }
+      }), update => update)
     },
 
     async publishTrusted (update) {
-      return await counted(update, async kind => await send(kind, HOST_SUB, update))
+      return await counted(update, async kind => await send(kind, HOST_SUB, checked(update)))
     }
+  }
+
+  /** Side by side: up to the broker each takes its turn at once, so updates of one room reach it in their order. */
+  async function publishEach (caller: Caller, updates: unknown[], check: (update: HostPublish) => HostPublish): Promise<Array<PromiseSettledResult<Receipt>>> {
+    const refused = new Map<RoomKey, RoomcastError>()
+    return await Promise.allSettled(updates.map(async given => {
+      const update = parse(HttpPublish, given)
+      return await counted(update, async kind => {
+        const room = roomKey(update)
+        const earlier = refused.get(room)
+        if (earlier !== undefined) throw earlier
+        try {
+          return await send(kind, caller.sub, check(admitted(caller, update)))
+        } catch (error) {
+          const known = toRoomcastError(error)
+          if (known.retryable) refused.set(room, known)
+          throw error
+        }
+      })
+    }))
+  }
+
+  function admitted ({ sub, capabilities }: Caller, update: HttpPublish): HostPublish {
+    if (!rates.take(sub)) {
+      metrics.limits.inc({ limit: 'publish-rate' })
+      throw new RoomcastError('limit/publish-rate')
+    }
+    authorize(capabilities, 'publish', update)
+    // Only a manager of the room may speak for another.
+    const userId = update.userId !== undefined && can(capabilities, 'manage', update) ? update.userId : sub
+    return { ...update, userId }
+  }
+
+  function checked (update: HostPublish): HostPublish {
+    checkPayload(update.payload)
+    return update
   }
 
   async function counted ({ ephemeral }: HttpPublish, publish: (kind: Kind) => Promise<Receipt>): Promise<Receipt> {
@@ -62,7 +113,6 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
   }
 
   async function send (kind: Kind, sub: string, update: HostPublish): Promise<Receipt> {
-    checkPayload(update.payload)
     const { event, payload, userId, id: callerId } = update
     const room = roomKey(update)
     const startedAt = performance.now()

@@ -151,7 +151,7 @@ test('HTTP that is none, and routes with broken requests, are answered with a ty
     t.match(await rawRequest(t, service.port, text), /^HTTP\/1.1 400 [^]*"code":"request\/invalid"/, text.slice(0, 30))
   }
   for (const [body, headers] of [['', {}], ['{', {}], ['null', {}], ['[]', {}], ['"x"', {}], ['x=1', { 'content-type': 'application/x-www-form-urlencoded' }], ['<x/>', { 'content-type': 'text/xml' }], ['{}', { 'content-type': 'application/json; charset=x' }]] as const) {
-    for (const path of ['publish', 'publish/batch', 'sessions/disconnect', 'sessions/unsubscribe', 'tokens/revoke']) {
+    for (const path of ['publish', 'publish/batch', 'publish/many', 'sessions/disconnect', 'sessions/unsubscribe', 'tokens/revoke']) {
       const answer = await call(service.url, 'POST', `/api/v1/${path}`, { token: token(), body, headers })
       t.equal(answer.body.error?.code, 'request/invalid', `${path} ${body}`)
     }
@@ -186,12 +186,12 @@ test('property: no frame of any text harms the service', async t => {
 })
 
 test('property: no body of any JSON gets another answer than a typed one, at the HTTP door', async t => {
-  const route = fc.constantFrom('POST publish', 'POST publish/batch', 'PUT apps/', 'POST sessions/disconnect', 'POST sessions/unsubscribe', 'POST tokens/revoke')
+  const route = fc.constantFrom('POST publish', 'POST publish/batch', 'POST publish/many', 'PUT apps/', 'POST sessions/disconnect', 'POST sessions/unsubscribe', 'POST tokens/revoke')
   await fc.assert(fc.asyncProperty(route, fc.oneof(fc.jsonValue(), shapes()), async (route, body) => {
     const [method = '', path = ''] = route.split(' ')
     const { status, body: answer } = await call(service.url, method, `/api/v1/${path}`, { token: token({ capabilities: {} }), body: JSON.stringify(body) })
     // A batch answers for each of its updates.
-    return (path === 'publish/batch' && status === 200) || ([400, 403].includes(status) && answer.status === 'ERROR' && /^(request|auth)\//.test(String(answer.error?.code)))
+    return (['publish/batch', 'publish/many'].includes(path) && status === 200) || ([400, 403].includes(status) && answer.status === 'ERROR' && /^(request|auth)\//.test(String(answer.error?.code)))
   }), { numRuns: 150 })
 })
 

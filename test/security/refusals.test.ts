@@ -96,7 +96,7 @@ test('of a body far over the limit the caller reads the 413, with fetch and with
   const dir = t.testdir({})
   for (const megabytes of [2, 3, 16]) {
     const body = JSON.stringify({ workspaceId: 'acme', appId: 'board-1', event: 'E', payload: 'x'.repeat(megabytes * 1_000_000) })
-    for (const path of ['/api/v1/publish', '/api/v1/publish/batch', '/api/v1/apps/', '/api/v1/tokens/revoke']) {
+    for (const path of ['/api/v1/publish', '/api/v1/publish/batch', '/api/v1/publish/many', '/api/v1/apps/', '/api/v1/tokens/revoke']) {
       const answer = await call(instance.url, path.endsWith('apps/') ? 'PUT' : 'POST', path, { token: token(), body })
       t.match(answer, { status: 413, body: { error: { code: 'publish/payload-too-large' } } }, `${path}, ${megabytes} MB`)
     }
