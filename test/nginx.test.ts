@@ -90,7 +90,7 @@ test('three whole instances', async t => {
     const closed: Array<[string, string]> = [
       ['GET', '/metrics'], ['GET', '/metrics/'], ['GET', '//metrics'], ['GET', '/METRICS'], ['GET', '/%6detrics'], ['GET', '/metrics?x=1'],
       ['GET', '/api/../metrics'], ['GET', '/readyz'], ['GET', '/livez'],
-      ['POST', '/api/v1/publish'], ['POST', '/api/v1/publish/batch'], ['POST', '/api/v1/%70ublish'], ['POST', '/api/v1//publish'],
+      ['POST', '/api/v1/publish'], ['POST', '/api/v1/publish/batch'], ['POST', '/api/v1/publish/many'], ['POST', '/api/v1/%70ublish'], ['POST', '/api/v1//publish'],
       ['POST', '/api/v1%2Fpublish'], ['POST', '/api/v1/sessions/disconnect'], ['POST', '/api/v1/sessions/unsubscribe'], ['POST', '/api/v1/tokens/revoke']
     ]
     for (const [method, path] of closed) {

@@ -21,6 +21,8 @@ export interface Item {
   /** `"event":"…","payload":…,"id":"…"`: as it was when it was given. */
   text: string
   bytes: number
+  /** Which one it is of all that were given. */
+  order: number
   isSettled?: boolean
   /** Why the last attempt failed. */
   last?: ErrorInfo
@@ -30,7 +32,7 @@ export interface Item {
 export function createItem (rooms: RoomName[], isMany: boolean, event: string, payload: unknown, { id = crypto.randomUUID(), userId, ephemeral }: PublishOptions): Item {
   if (payload === undefined) throw new TypeError('undefined is no JSON: give a payload, for example null.')
   const text = JSON.stringify({ event, payload, id, userId, ephemeral }).slice(1, -1)
-  const item: Item = { id, ephemeral: ephemeral === true, isMany, parts: [], text, bytes: new TextEncoder().encode(text).length }
+  const item: Item = { id, ephemeral: ephemeral === true, isMany, parts: [], text, bytes: new TextEncoder().encode(text).length, order: 0 }
   // A room that is named twice is one.
   item.parts.push(...new Map(rooms.map(room => [keyOf(room), partOf(item, keyOf(room))])).values())
   return item

@@ -29,14 +29,16 @@ export interface Lanes {
 
 export function createLanes (): Lanes {
   const lanes = new Map<string, Lane>()
+  let given = 0
 
   function ready (): Array<[room: string, lane: Lane, first: Part]> {
     return [...lanes].flatMap(([room, lane]) => lane.heldUntil <= Date.now() && lane.parts[0] !== undefined ? [[room, lane, lane.parts[0]]] : [])
   }
 
   return {
-    add ({ parts }) {
-      for (const part of parts) {
+    add (item) {
+      item.order = given++
+      for (const part of item.parts) {
         const lane = lanes.get(part.room) ?? { parts: [], failures: 0, heldUntil: 0 }
         lane.parts.push(part)
         lanes.set(part.room, lane)
@@ -59,13 +61,13 @@ export function createLanes (): Lanes {
           }
         }
       }
-      // Next time it is the turn of others.
+      // Next time it is the turn of other rooms. Within the request it is the order of giving.
       for (const { room } of taken) {
         const lane = lanes.get(room)
         lanes.delete(room)
         if (lane !== undefined) lanes.set(room, lane)
       }
-      return taken
+      return taken.sort((a, b) => a.item.order - b.item.order)
     },
 
     hold (parts) {

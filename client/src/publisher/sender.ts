@@ -74,8 +74,12 @@ export function createSender (request: Request, mostParts: number, onSettled: (i
     } else if (outcome.isTooMuch && parts.length > 1) {
       maxParts = Math.ceil(parts.length / 2)
     } else {
+      // What is too much alone is so by itself, whatever went along with it, and in each of its rooms.
+      if (outcome.isTooMuch) maxParts = mostParts
       if (error.retryable) heldUntil = Date.now() + Math.max(outcome.retryAfterMs, backOff(failures++))
-      for (const part of parts) onResult(part, { status: 'ERROR', data: null, error })
+      const refused = error.retryable ? parts : parts.flatMap(({ item }) => item.parts)
+      for (const part of refused) onResult(part, { status: 'ERROR', data: null, error })
+      sweep(refused)
     }
   }
 
