@@ -9,8 +9,7 @@ declare module 'fastify' {
 }
 
 export default fp(async fastify => {
-  const { settings, metrics, log } = fastify
-  const sessions = createSessions({ settings, metrics, log })
+  const sessions = createSessions({ metrics: fastify.metrics })
   fastify.decorate('sessions', sessions)
   fastify.addHook('onClose', async () => { sessions.close() })
-}, { name: 'sessions', fastify: '5.x', dependencies: ['settings', 'metrics'] })
+}, { name: 'sessions', fastify: '5.x', dependencies: ['metrics'] })

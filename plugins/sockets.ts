@@ -3,12 +3,15 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import fastifySocketIO from 'fastify-socket.io'
 import fp from 'fastify-plugin'
+import { Adapter } from 'socket.io-adapter'
 import type { Server, Socket } from 'socket.io'
 import * as parser from 'socket.io-parser'
 import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/wire/errors.ts'
 import type { Identity } from '../services/access/identity.ts'
 import { isAllowedOrigin, listOrigins } from '../services/access/origin.ts'
-import { terminate } from '../services/sessions/send-buffer.ts'
+import { createConnections } from '../services/sessions/connections.ts'
+import { limitControlFrames } from '../services/sessions/control-frames.ts'
+import { countLimit, limitError } from '../services/observe/limits.ts'
 import { failure } from '../services/wire/protocol.ts'
 import { createRate } from '../services/access/rate.ts'
 import { listen } from '../services/sessions/requests/gateway.ts'
@@ -24,8 +27,13 @@ declare module 'fastify' {
 }
 
 const CONNECT = String(parser.PacketType.CONNECT)
-/** When the app closes, connections that have not closed by then are cut off. */
-const CLOSE_GRACE_MS = 1000
+/** Ours comes first, counts, and does not wait for a client that does not read. */
+const AFTER_AUTH_TIMEOUT_MS = 1000
+
+/** The rooms of Socket.IO are not ours, and each connection would be kept in one of its own. */
+class NoRooms extends Adapter {
+  override addAll (): void { /* nothing is addressed by them */ }
+}
 
 /** One to a connection. What it throws at ends the connection. */
 class StrictDecoder extends parser.Decoder {
@@ -53,7 +61,6 @@ export default fp(async fastify => {
   const origins = listOrigins(settings.CORS_ORIGINS)
   const connectionRate = createRate(settings.CONNECTIONS_PER_SECOND, settings.CONNECTION_BURST)
   const handshakes = new WeakMap<Socket, Handshake>()
-  const authenticated = new WeakSet<Socket['conn']>()
   const context: RequestContext = {
     feeds, publisher, presence, isRevoked: commands.isRevoked, verifyToken: authenticator.verify, settings, metrics, log
   }
@@ -69,22 +76,24 @@ export default fp(async fastify => {
     maxHttpBufferSize: settings.MAX_PACKET_BYTES,
     pingInterval: settings.PING_INTERVAL_MS,
     pingTimeout: settings.PING_TIMEOUT_MS,
-    // Ours comes first, counts, and does not wait for a client that does not read.
-    connectTimeout: settings.AUTH_TIMEOUT_MS + CLOSE_GRACE_MS,
+    connectTimeout: settings.AUTH_TIMEOUT_MS + AFTER_AUTH_TIMEOUT_MS,
+    adapter: NoRooms,
+    wsEngine: limitControlFrames({ settings, metrics, log }),
     perMessageDeflate: false,
     // What is not for sockets is answered as if it had offered no upgrade.
     destroyUpgrade: false,
     httpCompression: false,
     parser: { ...parser, Decoder: StrictDecoder },
-    preClose: closeConnections
+    preClose: (done: () => void) => { connections.close().then(done, done) }
   } as never)
   const { io } = fastify
+  const connections = createConnections({ engine: io.engine, flush: feeds.flush, settings, metrics, log })
   ignoreOtherUpgrades(fastify.server, settings.SOCKET_PATH)
   // The name of the instance comes first, so that nginx can keep long polling on it.
   io.engine.generateId = () => `${settings.INSTANCE_NAME || fastify.broker.instance}.${randomBytes(15).toString('base64url')}`
   io.engine.use(onEngineRequest)
   io.engine.on('connection_error', ({ code }: { code: number }) => metrics.connections.inc({ outcome: `engine/${code}` }))
-  io.engine.on('connection', watchNew)
+  io.engine.on('connection', countLargePackets)
   io.use((socket, next) => { void onHandshake(socket, next) })
   io.on('connection', onConnection)
 
@@ -95,7 +104,8 @@ export default fp(async fastify => {
     // A script tag sends no Origin.
     if (request._query?.['j'] !== undefined) return refuse(request, response, 'request/invalid')
     if (request._query?.['sid'] !== undefined) {
-      response.once('finish', () => { if (response.statusCode === 413) countPacketTooLarge() })
+      response.once('finish', () => { if (response.statusCode === 413) countLimit(metrics, 'packet-bytes') })
+      if (request.method === 'GET' && request.headers.upgrade === undefined) connections.onPoll(request._query['sid'], response)
       return next()
     }
     const refusal = refusalOfNew()
@@ -114,7 +124,7 @@ export default fp(async fastify => {
   function refuse (request: IncomingMessage, response: ServerResponse, code: ErrorCode): void {
     const error = new RoomcastError(code)
     metrics.connections.inc({ outcome: code })
-    if (code.startsWith('limit/')) metrics.limits.inc({ limit: code.slice('limit/'.length) })
+    if (code.startsWith('limit/')) countLimit(metrics, code.slice('limit/'.length))
     const body = JSON.stringify(failure(error.toBody()))
     const headers = {
       'Content-Type': 'application/json; charset=utf-8',
@@ -131,24 +141,13 @@ export default fp(async fastify => {
     }
   }
 
-  /** What a connection may not do, with a session or without. */
-  function watchNew (connection: Socket['conn']): void {
-    // Of long polling; engine.io's own 30 s would keep the process of a host from ending.
-    Object.assign(connection.transport, { closeTimeout: CLOSE_GRACE_MS })
-    const timer = setTimeout(() => {
-      if (authenticated.has(connection)) return
-      metrics.limits.inc({ limit: 'auth-time' })
-      terminate(connection)
-    }, settings.AUTH_TIMEOUT_MS)
-    connection.once('close', (_reason: string, cause: unknown) => {
-      clearTimeout(timer)
-      // Engine.io keeps only the text of what ws says.
-      if (cause instanceof Error && cause.message.includes('Max payload size exceeded')) countPacketTooLarge()
-    })
+  function countLargePackets (connection: Socket['conn']): void {
+    connection.once('close', onClose)
   }
 
-  function countPacketTooLarge (): void {
-    metrics.limits.inc({ limit: 'packet-bytes' })
+  function onClose (_reason: string, cause: unknown): void {
+    // Engine.io keeps only the text of what ws says.
+    if (cause instanceof Error && cause.message.includes('Max payload size exceeded')) countLimit(metrics, 'packet-bytes')
   }
 
   // ── A session ─────────────────────────────────────────────────────────────
@@ -160,10 +159,7 @@ export default fp(async fastify => {
       if (token === undefined) throw new RoomcastError('auth/missing-token')
       const identity = await authenticator.verify(token)
       if (commands.isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
-      if (sessions.ofUser(identity.sub).length >= settings.MAX_SOCKETS_PER_USER) {
-        metrics.limits.inc({ limit: 'sockets-per-user' })
-        throw new RoomcastError('limit/sockets-per-user')
-      }
+      if (sessions.ofUser(identity.sub).length >= settings.MAX_SOCKETS_PER_USER) throw limitError(metrics, 'sockets-per-user')
       handshakes.set(socket, { identity, startedAt })
       next()
     } catch (error) {
@@ -180,12 +176,14 @@ export default fp(async fastify => {
     const handshake = handshakes.get(socket)
     if (handshake === undefined) return socket.conn.close()
     handshakes.delete(socket)
-    authenticated.add(socket.conn)
-    const session = createSession({ socket, ...handshake, presence, settings, metrics })
+    connections.onAuthenticated(socket.conn)
+    forgetRequest(socket)
+    const session = createSession({ socket, ...handshake, connections, presence, settings, metrics })
     sessions.add(session)
     metrics.connections.inc({ outcome: 'connected' })
     socket.once('disconnect', reason => {
       sessions.remove(session)
+      session.onDisconnect(reason)
       metrics.disconnects.inc({ reason })
       // A connection has one session: nothing else can come over it, and it would stay open for nobody.
       socket.conn.close()
@@ -193,36 +191,18 @@ export default fp(async fastify => {
     listen(session, context)
     // Several handshakes at once have all passed the check before the first of them was counted.
     if (sessions.ofUser(session.identity().sub).length > settings.MAX_SOCKETS_PER_USER) {
-      metrics.limits.inc({ limit: 'sockets-per-user' })
+      countLimit(metrics, 'sockets-per-user')
       session.close('limit/sockets-per-user')
     }
     // The session stands where commands find it; what came in between is looked up.
     commands.checkNew(session)
   }
-
-  /** Closes transports, not sessions: stock clients reconnect, to another instance. */
-  function closeConnections (done: () => void): void {
-    const open = () => Object.values(connectionsOf(io))
-    for (const connection of open()) connection.close()
-    if (open().length === 0) return done()
-    const timer = setTimeout(() => {
-      clearInterval(poll)
-      for (const connection of open()) terminate(connection)
-      done()
-    }, CLOSE_GRACE_MS)
-    const poll = setInterval(() => {
-      if (open().length > 0) return
-      clearInterval(poll)
-      clearTimeout(timer)
-      done()
-    }, 10)
-    timer.unref()
-    poll.unref()
-  }
 }, { name: 'sockets', fastify: '5.x', dependencies: ['auth', 'sessions', 'publisher', 'presence', 'feeds', 'readiness'] })
 
-function connectionsOf (io: Server): Record<string, Socket['conn']> {
-  return (io.engine as unknown as { clients: Record<string, Socket['conn']> }).clients
+/** The request of the handshake and its headers: nothing asks for them once a session stands. */
+function forgetRequest (socket: Socket): void {
+  Object.assign(socket, { handshake: undefined })
+  Object.assign(socket.conn, { request: undefined })
 }
 
 /** Takes the token out of the handshake: it is not kept. */

@@ -48,15 +48,14 @@ export function createCommandRoom ({ broker, feeds, settings, log, onCommand, on
 
   const member: Member = {
     position: 0,
-    deliver ({ update }) {
-      const { epoch, offset } = update
-      // None is carried out twice, also when the room is read again from its start.
-      if (epoch !== last.epoch || offset > last.offset) onCommand(update, awaited !== undefined)
-      last = { epoch, offset: epoch === last.epoch ? Math.max(offset, last.offset) : offset }
-      if (awaited !== undefined && offset >= awaited.offset) awaited.resolve()
+    deliver: ({ entries }) => {
+      for (const { update } of entries) {
+        if (update.kind === 'update') onUpdate(update)
+        else onEphemeral(update)
+      }
     },
-    deliverEphemeral: ({ update }) => onEphemeral(update),
-    waiting: () => 0,
+    isFull: () => false,
+    isLagging: () => false,
     whenDrained: callback => callback(),
     end () {
       const epoch = feeds.get(COMMANDS_ROOM)?.position().epoch
@@ -64,6 +63,14 @@ export function createCommandRoom ({ broker, feeds, settings, log, onCommand, on
       if (awaited === undefined) followLater()
       else awaited.reject(new RoomcastError('history/insufficient'))
     }
+  }
+
+  function onUpdate (update: StoredUpdate): void {
+    const { epoch, offset } = update
+    // None is carried out twice, also when the room is read again from its start.
+    if (epoch !== last.epoch || offset > last.offset) onCommand(update, awaited !== undefined)
+    last = { epoch, offset: epoch === last.epoch ? Math.max(offset, last.offset) : offset }
+    if (awaited !== undefined && offset >= awaited.offset) awaited.resolve()
   }
 
   async function follow (): Promise<void> {

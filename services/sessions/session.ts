@@ -1,32 +1,15 @@
-// One authenticated connection: its identity, the rooms it is in, and how both end.
+// One authenticated connection: its credentials, the rooms it is in, and how it ends.
 import type { Socket } from 'socket.io'
-import { add, authorize, can, type Action, type Capabilities } from '../access/capabilities.ts'
-import { RoomcastError, toRoomcastError, type ErrorCode, errorCodes } from '../wire/errors.ts'
+import type { Action, Capabilities } from '../access/capabilities.ts'
+import type { Connections } from './connections.ts'
+import { createCredentials, type Credentials } from './credentials.ts'
+import { errorCodes, type ErrorCode } from '../wire/errors.ts'
 import type { Feed } from '../feeds/feed.ts'
 import type { Identity } from '../access/identity.ts'
-import type { Member } from '../feeds/member.ts'
-import type { Metrics } from '../observe/metrics.ts'
-import { createSendBuffer, type SendBuffer } from './send-buffer.ts'
-import type { Presence } from '../presence/presence.ts'
-import type { Closing, SubscribeResult, StreamPosition, Unsubscribed } from '../wire/protocol.ts'
+import { createMemberships, type MembershipContext, type Memberships } from './memberships.ts'
+import type { SendBuffer } from './send-buffer.ts'
+import type { Closing, SubscribeResult, StreamPosition } from '../wire/protocol.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
-import type { Settings } from '../settings.ts'
-import { watchToken } from './token-watch.ts'
-
-/** After this long a connection that was told to close is cut off. */
-const CLOSE_GRACE_MS = 1000
-
-/** A socket in a room. */
-interface Membership {
-  feed: Feed
-  member: Member
-}
-
-/** A token that adds actions in one room. */
-interface RoomToken {
-  identity: Identity
-  cancel: () => void
-}
 
 export interface Session {
   readonly id: string
@@ -34,6 +17,8 @@ export interface Session {
   readonly sendBuffer: SendBuffer
   /** When the handshake was authenticated. */
   readonly startedAt: number
+  /** When a token of it ends or is announced, on the monotonic clock. */
+  readonly dueAt: number
   identity (): Identity
   roomToken (room: RoomKey): Identity | undefined
   /** Rooms with a room token, also those that are only being joined. */
@@ -56,199 +41,99 @@ export interface Session {
   leave (room: RoomName): void
   /** The server ends a subscription; the client is told. */
   endMembership (room: RoomName, code: ErrorCode): void
+  /** Tells the client of tokens that are about to end, and acts on those that have ended. */
+  onDue (now: number): void
   /** The server ends the connection for good; the client is told, and does not come back by itself. */
   close (code: ErrorCode): void
   /** Ends the transport only: a stock client reconnects. */
   evict (): void
-  /** Ends a connection that cannot be told any more. */
-  terminate (code: ErrorCode): void
+  /** The connection has ended. */
+  onDisconnect (reason: string): void
 }
 
-export interface SessionOptions {
+export interface SessionOptions extends MembershipContext {
   socket: Socket
   identity: Identity
   startedAt: number
-  presence: Presence
-  settings: Settings
-  metrics: Metrics
+  connections: Connections
 }
 
-export function createSession ({ socket, identity: first, startedAt, presence, settings, metrics }: SessionOptions): Session {
-  const sendBuffer = createSendBuffer(socket.conn, settings.MAX_BUFFERED_BYTES / 4)
-  const memberships = new Map<RoomKey, Membership>()
-  const roomTokens = new Map<RoomKey, RoomToken>()
-  let identity = first
-  let cancelTimers = watchToken(socket, first.expiresAt, settings, {}, () => close('auth/token-expired'))
-  let isOpen = true
+export function createSession (options: SessionOptions): Session {
+  return new SocketSession(options)
+}
 
-  socket.once('disconnect', reason => {
-    isOpen = false
-    cancelTimers()
-    // Whom the server put out does not come back by itself.
-    const isPutOut = reason === 'server namespace disconnect'
-    for (const room of [...memberships.keys()]) forget(room, isPutOut ? 'left' : 'disconnect')
-    for (const { cancel } of roomTokens.values()) cancel()
-    roomTokens.clear()
-  })
+/** A class: closures would cost each of the many connections a kilobyte. */
+class SocketSession implements Session {
+  readonly socket: Socket
+  readonly sendBuffer: SendBuffer
+  readonly startedAt: number
+  private readonly connections: Connections
+  private readonly credentials: Credentials
+  private readonly memberships: Memberships
 
-  function capabilities (room: RoomName): Capabilities {
-    const added = roomTokens.get(roomKey(room))?.identity.capabilities
-    return added === undefined ? identity.capabilities : add(identity.capabilities, added)
+  constructor ({ socket, identity, startedAt, connections, ...context }: SessionOptions) {
+    this.socket = socket
+    this.startedAt = startedAt
+    this.connections = connections
+    this.sendBuffer = connections.bufferOf(socket.conn)
+    this.credentials = createCredentials(identity, context.settings)
+    this.memberships = createMemberships(socket, this.sendBuffer, this.credentials, context)
   }
 
-  function allows (action: Action, room: RoomName): boolean {
-    return can(capabilities(room), action, room)
+  get id (): string { return this.socket.id }
+  get dueAt (): number { return this.credentials.dueAt }
+  identity (): Identity { return this.credentials.identity }
+  roomToken (room: RoomKey): Identity | undefined { return this.credentials.roomToken(room) }
+  roomsWithToken (): RoomKey[] { return this.credentials.roomsWithToken() }
+  capabilities (room: RoomName): Capabilities { return this.credentials.capabilities(room) }
+  allows (action: Action, room: RoomName): boolean { return this.credentials.allows(action, room) }
+
+  isOpen (): boolean { return this.socket.connected }
+  isMember (room: RoomKey): boolean { return this.memberships.has(room) }
+  position (room: RoomKey): StreamPosition | undefined { return this.memberships.position(room) }
+  rooms (): RoomKey[] { return this.memberships.rooms() }
+  assertRoomLimit (room: RoomKey): void { this.memberships.assertRoomLimit(room) }
+  leave (room: RoomName): void { this.memberships.leave(room) }
+  endMembership (room: RoomName, code: ErrorCode): void { this.memberships.end(room, code) }
+
+  join (feed: Feed, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void> {
+    return this.memberships.join(feed, since, answer)
   }
 
-  /** After capabilities changed: rooms that are not allowed any more are left, and presence follows. */
-  function review (room: RoomName, code: ErrorCode): void {
-    if (!memberships.has(roomKey(room))) return
-    if (allows('subscribe', room)) showPresence(room)
-    else endMembership(room, code)
+  renew (identity: Identity): void {
+    if (!this.isOpen()) return
+    this.credentials.renew(identity)
+    for (const room of this.memberships.rooms()) this.memberships.review(roomName(room), 'auth/forbidden')
   }
 
-  function showPresence (room: RoomName): void {
-    if (allows('presence', room)) presence.join(roomKey(room), socket, identity)
-    else presence.leave(roomKey(room), socket.id, 'left')
+  addRoomToken (room: RoomName, identity: Identity): void {
+    if (!this.isOpen()) return
+    this.credentials.addRoomToken(roomKey(room), identity)
+    this.memberships.review(room, 'auth/forbidden')
   }
 
-  function forget (room: RoomKey, reason: 'left' | 'disconnect'): void {
-    const membership = memberships.get(room)
-    if (membership === undefined) return
-    memberships.delete(room)
-    metrics.subscriptions.dec()
-    membership.feed.leave(membership.member)
-    presence.leave(room, socket.id, reason)
+  onDue (now: number): void {
+    const { expiring, isOver, rooms } = this.credentials.takeDue(now)
+    for (const room of rooms) this.memberships.review(room, 'auth/token-expired')
+    for (const token of expiring) this.socket.emit('token_expiring', token)
+    if (isOver) this.close('auth/token-expired')
   }
 
-  function dropRoomToken (room: RoomKey): void {
-    roomTokens.get(room)?.cancel()
-    roomTokens.delete(room)
-  }
-
-  function endMembership (room: RoomName, code: ErrorCode): void {
-    // Who is told to subscribe anew keeps the room's token, and does not seem to leave meanwhile.
-    const mayReturn = code === 'history/insufficient'
-    if (!mayReturn) dropRoomToken(roomKey(room))
-    if (!memberships.has(roomKey(room))) return
-    forget(roomKey(room), mayReturn ? 'disconnect' : 'left')
-    const ended: Unsubscribed = { ...room, code, message: errorCodes[code].message }
-    socket.emit('unsubscribed', ended)
-  }
-
-  function assertRoomLimit (room: RoomKey): void {
-    if (memberships.has(room) || memberships.size < settings.MAX_ROOMS_PER_SOCKET) return
-    metrics.limits.inc({ limit: 'rooms-per-socket' })
-    throw new RoomcastError('limit/rooms-per-socket', `This socket is in ${settings.MAX_ROOMS_PER_SOCKET} rooms, the most it may be in: leave one first.`)
-  }
-
-  function createMember (room: RoomKey): Member {
-    return {
-      position: 0,
-      deliver: entry => sendBuffer.send(entry.packet),
-      deliverEphemeral (entry) {
-        if (sendBuffer.lagging() > settings.EPHEMERAL_MAX_BUFFERED_BYTES) metrics.dropped.inc({ reason: 'lagging socket' })
-        else sendBuffer.send(entry.packet)
-      },
-      waiting: sendBuffer.waiting,
-      whenDrained: sendBuffer.whenDrained,
-      end: code => endMembership(roomName(room), code)
-    }
-  }
-
-  function close (code: ErrorCode): void {
-    if (!isOpen) return
+  close (code: ErrorCode): void {
+    if (!this.isOpen()) return
     const closing: Closing = { code, message: errorCodes[code].message, reconnect: false }
-    metrics.disconnects.inc({ reason: code })
-    socket.emit('closing', closing)
-    socket.disconnect(true)
-    cutOffLater()
+    this.socket.emit('closing', closing)
+    this.socket.disconnect(true)
+    this.connections.end(this.socket.conn, code)
   }
 
-  function cutOffLater (): void {
-    setTimeout(() => { if (socket.conn.readyState !== 'closed') sendBuffer.terminate() }, CLOSE_GRACE_MS).unref()
+  evict (): void {
+    this.connections.end(this.socket.conn, 'server/draining')
   }
 
-  return {
-    id: socket.id,
-    socket,
-    sendBuffer,
-    startedAt,
-    identity: () => identity,
-    roomToken: room => roomTokens.get(room)?.identity,
-    roomsWithToken: () => [...roomTokens.keys()],
-    isOpen: () => isOpen,
-    isMember: room => memberships.has(room),
-    position (room) {
-      const membership = memberships.get(room)
-      return membership && { epoch: membership.feed.position().epoch, offset: membership.member.position }
-    },
-    rooms: () => [...memberships.keys()],
-    capabilities,
-    allows,
-
-    renew (fresh) {
-      if (!isOpen) return
-      cancelTimers()
-      identity = fresh
-      cancelTimers = watchToken(socket, fresh.expiresAt, settings, {}, () => close('auth/token-expired'))
-      for (const room of [...memberships.keys()]) review(roomName(room), 'auth/forbidden')
-    },
-
-    addRoomToken (room, added) {
-      if (!isOpen) return
-      const key = roomKey(room)
-      dropRoomToken(key)
-      const cancel = watchToken(socket, added.expiresAt, settings, room, () => {
-        dropRoomToken(key)
-        review(room, 'auth/token-expired')
-      })
-      roomTokens.set(key, { identity: added, cancel })
-      review(room, 'auth/forbidden')
-    },
-
-    assertRoomLimit,
-
-    async join (feed, since, answer) {
-      const { room } = feed
-      const member = createMember(room)
-      const before = memberships.get(room)
-      before?.feed.leave(before.member)
-      try {
-        await feed.join(member, since, joined => {
-          if (!isOpen) throw new RoomcastError('request/invalid', 'The connection ended meanwhile.')
-          // So may a token, while the history was read.
-          authorize(capabilities(roomName(room)), 'subscribe', roomName(room))
-          assertRoomLimit(room)
-          if (!memberships.has(room)) metrics.subscriptions.inc()
-          memberships.set(room, { feed, member })
-          answer(joined)
-          showPresence(roomName(room))
-        })
-      } catch (error) {
-        if (before !== undefined) endMembership(roomName(room), toRoomcastError(error).code)
-        throw error
-      }
-    },
-
-    leave (room) {
-      forget(roomKey(room), 'left')
-      dropRoomToken(roomKey(room))
-    },
-
-    endMembership,
-    close,
-
-    evict () {
-      metrics.disconnects.inc({ reason: 'server/draining' })
-      socket.conn.close()
-      cutOffLater()
-    },
-
-    terminate (code) {
-      if (!isOpen) return
-      metrics.disconnects.inc({ reason: code })
-      sendBuffer.terminate()
-    }
+  onDisconnect (reason: string): void {
+    // Whom the server disconnects does not come back by itself.
+    this.memberships.clear(reason === 'server namespace disconnect')
+    for (const room of this.credentials.roomsWithToken()) this.credentials.dropRoomToken(room)
   }
 }

@@ -1,0 +1,49 @@
+// Control frames: a WebSocket server for Engine.IO that answers the pings of clients at a rate. Each answer is held for a
+// client that does not read, and no packet of Engine.IO stands for it.
+import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
+import { createRate, type Rate } from '../access/rate.ts'
+import { countLimit } from '../observe/limits.ts'
+import type { Log } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Settings } from '../settings.ts'
+
+const CODE = 'limit/control-frame-rate'
+
+/** @returns the `wsEngine` of Engine.IO */
+export function limitControlFrames ({ settings, metrics, log }: { settings: Settings, metrics: Metrics, log: Log }): typeof WebSocketServer {
+  /** Most clients never send one. */
+  const rates = new WeakMap<WebSocket, Rate>()
+
+  function isWithinRate (socket: WebSocket): boolean {
+    const rate = rates.get(socket) ?? createRate(settings.CONTROL_FRAMES_PER_SECOND, settings.CONTROL_FRAME_BURST)
+    rates.set(socket, rate)
+    if (rate.take()) return true
+    countLimit(metrics, 'control-frame-rate')
+    metrics.disconnects.inc({ reason: CODE })
+    log.warn({ code: CODE }, 'cut off a connection that sent too many control frames')
+    socket.terminate()
+    return false
+  }
+
+  function onPing (this: WebSocket, data: Buffer): void {
+    if (this.readyState === this.OPEN && isWithinRate(this)) this.pong(data)
+  }
+
+  function onPong (this: WebSocket): void {
+    if (this.readyState === this.OPEN) isWithinRate(this)
+  }
+
+  return class extends WebSocketServer {
+    constructor (options: ServerOptions) {
+      super({ ...options, autoPong: false })
+    }
+
+    override handleUpgrade (...[request, socket, head, done]: Parameters<WebSocketServer['handleUpgrade']>): void {
+      super.handleUpgrade(request, socket, head, (client, request) => {
+        client.on('ping', onPing)
+        client.on('pong', onPong)
+        done(client, request)
+      })
+    }
+  } as typeof WebSocketServer
+}
