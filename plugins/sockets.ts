@@ -1,9 +1,8 @@
-// fastify.io: Socket.IO on Fastify's server. Who may connect is decided here; what a connection may ask, in services/requests.
+// Socket.IO on Fastify's server. Who may connect is decided here; what a connection may ask, in services/requests.
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import fastifySocketIO from 'fastify-socket.io'
-import fp from 'fastify-plugin'
-import { Adapter } from 'socket.io-adapter'
+import type { FastifyInstance } from 'fastify'
 import type { Server, Socket } from 'socket.io'
 import * as parser from 'socket.io-parser'
 import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/wire/errors.ts'
@@ -11,53 +10,39 @@ import type { Identity } from '../services/access/identity.ts'
 import { isAllowedOrigin, listOrigins } from '../services/access/origin.ts'
 import { createConnections } from '../services/sessions/connections.ts'
 import { limitControlFrames } from '../services/sessions/control-frames.ts'
+import { NoRooms } from '../services/sessions/no-rooms.ts'
+import { StrictDecoder } from '../services/sessions/strict-decoder.ts'
 import { countLimit, limitError } from '../services/observe/limits.ts'
 import { failure } from '../services/wire/protocol.ts'
 import { createRate } from '../services/access/rate.ts'
 import { listen } from '../services/sessions/requests/gateway.ts'
 import type { RequestContext } from '../services/sessions/requests/context.ts'
 import { createSession } from '../services/sessions/session.ts'
-import { ignoreOtherUpgrades } from '../services/sessions/upgrades.ts'
-import { bearerToken } from './auth.ts'
+import { discardBody, endWith } from '../services/sessions/refusal.ts'
+import { guardUpgrades, ignoreOtherUpgrades } from '../services/sessions/upgrades.ts'
+import type { Publisher } from '../services/broker/publisher.ts'
+import type { Readiness } from '../services/instances/readiness.ts'
+import { bearerToken, type Authenticator } from './auth.ts'
+import type { People } from './people.ts'
+import type { Base, Updates } from './updates.ts'
 
-declare module 'fastify' {
-  interface FastifyInstance {
-    io: Server
-  }
-}
-
-const CONNECT = String(parser.PacketType.CONNECT)
-/** Ours comes first, counts, and does not wait for a client that does not read. */
+/** Our own time-out for authentication comes first, is counted, and does not wait for a client that does not read. */
 const AFTER_AUTH_TIMEOUT_MS = 1000
-
-/** The rooms of Socket.IO are not ours, and each connection would be kept in one of its own. */
-class NoRooms extends Adapter {
-  override addAll (): void { /* nothing is addressed by them */ }
-}
-
-/** One to a connection. What it throws at ends the connection. */
-class StrictDecoder extends parser.Decoder {
-  private isConnecting = false
-
-  override add (packet: unknown): void {
-    // Binary attachments are held in memory until they are complete; nothing here needs them, or asks for an acknowledgement.
-    if (typeof packet !== 'string' || /^[356]/.test(packet)) throw new Error('binary packets and acknowledgements are not accepted')
-    if (packet.startsWith(CONNECT)) {
-      // A second one would begin a second session behind the same transport, or guess another token.
-      if (this.isConnecting) throw new Error('a connection has one session')
-      this.isConnecting = true
-    }
-    super.add(packet)
-  }
-}
 
 interface Handshake {
   identity: Identity
   startedAt: number
 }
 
-export default fp(async fastify => {
-  const { settings, metrics, log, authenticator, commands, sessions, presence, feeds, publisher, readiness } = fastify
+export interface SocketParts extends Base, Updates, People {
+  authenticator: Authenticator
+  publisher: Publisher
+  readiness: Readiness
+}
+
+export async function openSockets (fastify: FastifyInstance, {
+  settings, metrics, log, broker, authenticator, commands, sessions, presence, feeds, publisher, readiness
+}: SocketParts): Promise<Server> {
   const origins = listOrigins(settings.CORS_ORIGINS)
   const connectionRate = createRate(settings.CONNECTIONS_PER_SECOND, settings.CONNECTION_BURST)
   const handshakes = new WeakMap<Socket, Handshake>()
@@ -77,25 +62,27 @@ export default fp(async fastify => {
     pingInterval: settings.PING_INTERVAL_MS,
     pingTimeout: settings.PING_TIMEOUT_MS,
     connectTimeout: settings.AUTH_TIMEOUT_MS + AFTER_AUTH_TIMEOUT_MS,
-    adapter: NoRooms,
-    wsEngine: limitControlFrames({ settings, metrics, log }),
     perMessageDeflate: false,
+    wsEngine: limitControlFrames({ settings, metrics, log }),
+    adapter: NoRooms,
     // What is not for sockets is answered as if it had offered no upgrade.
     destroyUpgrade: false,
     httpCompression: false,
     parser: { ...parser, Decoder: StrictDecoder },
     preClose: (done: () => void) => { connections.close().then(done, done) }
   } as never)
-  const { io } = fastify
+  const { io } = fastify as unknown as { io: Server }
   const connections = createConnections({ engine: io.engine, flush: feeds.flush, settings, metrics, log })
+  guardUpgrades(fastify.server)
   ignoreOtherUpgrades(fastify.server, settings.SOCKET_PATH)
   // The name of the instance comes first, so that nginx can keep long polling on it.
-  io.engine.generateId = () => `${settings.INSTANCE_NAME || fastify.broker.instance}.${randomBytes(15).toString('base64url')}`
+  io.engine.generateId = () => `${settings.INSTANCE_NAME || broker.instance}.${randomBytes(15).toString('base64url')}`
   io.engine.use(onEngineRequest)
   io.engine.on('connection_error', ({ code }: { code: number }) => metrics.connections.inc({ outcome: `engine/${code}` }))
   io.engine.on('connection', countLargePackets)
   io.use((socket, next) => { void onHandshake(socket, next) })
   io.on('connection', onConnection)
+  return io
 
   // ── Before a session exists ───────────────────────────────────────────────
 
@@ -134,10 +121,11 @@ export default fp(async fastify => {
     }
     // Engine.io's response to an upgrade is a mock that writes nothing.
     if (request.headers.upgrade === undefined) {
-      response.writeHead(error.status, headers).end(body)
+      void discardBody(request, { maxBytes: settings.MAX_PACKET_BYTES, idleMs: settings.LINGER_MS })
+        .then(() => response.writeHead(error.status, headers).end(body))
     } else {
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
-      request.socket.end(`HTTP/1.1 ${error.status} Refused\r\n${lines}\r\n${body}`)
+      endWith(request.socket, `HTTP/1.1 ${error.status} Refused\r\n${lines}\r\n${body}`, settings.LINGER_MS)
     }
   }
 
@@ -197,7 +185,7 @@ export default fp(async fastify => {
     // The session stands where commands find it; what came in between is looked up.
     commands.checkNew(session)
   }
-}, { name: 'sockets', fastify: '5.x', dependencies: ['auth', 'sessions', 'publisher', 'presence', 'feeds', 'readiness'] })
+}
 
 /** The request of the handshake and its headers: nothing asks for them once a session stands. */
 function forgetRequest (socket: Socket): void {

@@ -23,6 +23,8 @@ export const Settings = Type.Object({
   LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'How much to log. Tokens and payloads are never logged.'),
   INSTANCE_NAME: text('', 'Name of this instance in logs, and in session ids, from which nginx routes long polling. A pod name fits. Empty: made at start.', { pattern: '^[A-Za-z0-9-]{0,63}$' }),
   REQUEST_TIMEOUT_MS: whole(10_000, 'A request must have arrived by then; against clients that send a byte at a time.', 1, LONGEST_TIMER_MS),
+  LINGER_MS: whole(500, 'How long a refused caller may take to read its answer and to close; then its connection is closed.', 1, 1000),
+  MAX_DISCARDED_BYTES: whole(16_777_216, 'How much of a body that is too large is read and dropped, so that its caller can read the 413.', 0),
   TRUST_PROXY: text('', 'Addresses or ranges of the proxies whose X-Forwarded-For counts, comma-separated. Empty: none.'),
 
   // Tokens
@@ -77,6 +79,7 @@ export const Settings = Type.Object({
   CONTROL_FRAMES_PER_SECOND: whole(10, 'WebSocket pings and pongs of one client in a second, on average: each ping is answered. Heartbeats of clients and proxies come every few seconds.', 1),
   CONTROL_FRAME_BURST: whole(100, 'WebSocket pings and pongs of one client at once.', 1),
   AUTH_TIMEOUT_MS: whole(10_000, 'A connection that has not authenticated by then is closed.', 1, LONGEST_TIMER_MS),
+  MAX_CONNECTIONS: whole(25_000, 'TCP connections of the process, those included that never say anything; more are closed at once. Above MAX_SOCKETS, so that publishes and health checks still come in.', 1),
   MAX_SOCKETS: whole(20_000, 'Sockets of this instance; more are sent to another one.', 1),
   MAX_SOCKETS_PER_USER: whole(1000, 'Sockets of one user on this instance: far above tabs and devices, since kiosks and scripts may share one user.', 1),
   MAX_ROOMS_PER_SOCKET: whole(500, 'Rooms that one socket may be in.', 1),

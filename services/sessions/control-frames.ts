@@ -7,6 +7,8 @@ import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
 
+/** A WebSocket that is asked to close must not stay for ws's 30 s: promised is 1 s. */
+const CLOSE_GRACE_MS = 900
 const CODE = 'limit/control-frame-rate'
 
 /** @returns the `wsEngine` of Engine.IO */
@@ -35,7 +37,7 @@ export function limitControlFrames ({ settings, metrics, log }: { settings: Sett
 
   return class extends WebSocketServer {
     constructor (options: ServerOptions) {
-      super({ ...options, autoPong: false })
+      super({ ...options, autoPong: false, closeTimeout: CLOSE_GRACE_MS } as ServerOptions)
     }
 
     override handleUpgrade (...[request, socket, head, done]: Parameters<WebSocketServer['handleUpgrade']>): void {
