@@ -15,9 +15,8 @@ import { StrictDecoder } from '../services/sessions/strict-decoder.ts'
 import { countLimit, limitError } from '../services/observe/limits.ts'
 import { failure } from '../services/wire/protocol.ts'
 import { createRate } from '../services/access/rate.ts'
-import { listen } from '../services/sessions/requests/gateway.ts'
-import type { RequestContext } from '../services/sessions/requests/context.ts'
-import { createSession } from '../services/sessions/session.ts'
+import { createGateway } from '../services/sessions/requests/gateway.ts'
+import { createSession, type Session, type SessionContext } from '../services/sessions/session.ts'
 import { discardBody, endWith } from '../services/sessions/refusal.ts'
 import { guardUpgrades, ignoreOtherUpgrades } from '../services/sessions/upgrades.ts'
 import type { Publisher } from '../services/broker/publisher.ts'
@@ -28,11 +27,6 @@ import type { Base, Updates } from './updates.ts'
 
 /** Our own time-out for authentication comes first, is counted, and does not wait for a client that does not read. */
 const AFTER_AUTH_TIMEOUT_MS = 1000
-
-interface Handshake {
-  identity: Identity
-  startedAt: number
-}
 
 export interface SocketParts extends Base, Updates, People {
   authenticator: Authenticator
@@ -45,11 +39,7 @@ export async function openSockets (fastify: FastifyInstance, {
 }: SocketParts): Promise<Server> {
   const origins = listOrigins(settings.CORS_ORIGINS)
   const connectionRate = createRate(settings.CONNECTIONS_PER_SECOND, settings.CONNECTION_BURST)
-  const handshakes = new WeakMap<Socket, Handshake>()
-  const context: RequestContext = {
-    feeds, publisher, presence, isRevoked: commands.isRevoked, verifyToken: authenticator.verify, settings, metrics, log
-  }
-
+  const handshakes = new WeakMap<Socket, { identity: Identity, startedAt: number }>()
   // The package is CommonJS, and the type of its default export is lost on the way.
   await fastify.register((fastifySocketIO as unknown as { default: typeof fastifySocketIO }).default as never, {
     path: settings.SOCKET_PATH,
@@ -75,11 +65,14 @@ export async function openSockets (fastify: FastifyInstance, {
   const connections = createConnections({ engine: io.engine, flush: feeds.flush, settings, metrics, log })
   guardUpgrades(fastify.server)
   ignoreOtherUpgrades(fastify.server, settings.SOCKET_PATH)
+  const gateway = createGateway({
+    feeds, publisher, presence, isRevoked: commands.isRevoked, verifyToken: authenticator.verify, settings, metrics, log
+  })
+  const sessionContext: SessionContext = { connections, onEnd, presence, settings, metrics }
   // The name of the instance comes first, so that nginx can keep long polling on it.
   io.engine.generateId = () => `${settings.INSTANCE_NAME || broker.instance}.${randomBytes(15).toString('base64url')}`
   io.engine.use(onEngineRequest)
   io.engine.on('connection_error', ({ code }: { code: number }) => metrics.connections.inc({ outcome: `engine/${code}` }))
-  io.engine.on('connection', countLargePackets)
   io.use((socket, next) => { void onHandshake(socket, next) })
   io.on('connection', onConnection)
   return io
@@ -96,7 +89,11 @@ export async function openSockets (fastify: FastifyInstance, {
       return next()
     }
     const refusal = refusalOfNew()
-    if (refusal === undefined) return next()
+    if (refusal === undefined) {
+      // Engine.io's response to an upgrade lives as long as the connection, and the request with it.
+      if (request.headers.upgrade !== undefined) Object.assign(response, { req: undefined })
+      return next()
+    }
     refuse(request, response, refusal)
   }
 
@@ -129,15 +126,6 @@ export async function openSockets (fastify: FastifyInstance, {
     }
   }
 
-  function countLargePackets (connection: Socket['conn']): void {
-    connection.once('close', onClose)
-  }
-
-  function onClose (_reason: string, cause: unknown): void {
-    // Engine.io keeps only the text of what ws says.
-    if (cause instanceof Error && cause.message.includes('Max payload size exceeded')) countLimit(metrics, 'packet-bytes')
-  }
-
   // ── A session ─────────────────────────────────────────────────────────────
 
   async function onHandshake (socket: Socket, next: (error?: Error) => void): Promise<void> {
@@ -166,17 +154,10 @@ export async function openSockets (fastify: FastifyInstance, {
     handshakes.delete(socket)
     connections.onAuthenticated(socket.conn)
     forgetRequest(socket)
-    const session = createSession({ socket, ...handshake, connections, presence, settings, metrics })
+    const session = createSession(socket, handshake, sessionContext)
     sessions.add(session)
     metrics.connections.inc({ outcome: 'connected' })
-    socket.once('disconnect', reason => {
-      sessions.remove(session)
-      session.onDisconnect(reason)
-      metrics.disconnects.inc({ reason })
-      // A connection has one session: nothing else can come over it, and it would stay open for nobody.
-      socket.conn.close()
-    })
-    listen(session, context)
+    gateway.listen(session)
     // Several handshakes at once have all passed the check before the first of them was counted.
     if (sessions.ofUser(session.identity().sub).length > settings.MAX_SOCKETS_PER_USER) {
       countLimit(metrics, 'sockets-per-user')
@@ -184,6 +165,13 @@ export async function openSockets (fastify: FastifyInstance, {
     }
     // The session stands where commands find it; what came in between is looked up.
     commands.checkNew(session)
+  }
+
+  function onEnd (session: Session, reason: string): void {
+    sessions.remove(session)
+    metrics.disconnects.inc({ reason })
+    // A connection has one session: nothing else can come over it, and it would stay open for nobody.
+    session.socket.conn.close()
   }
 }
 

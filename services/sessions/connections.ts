@@ -66,7 +66,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
     Object.assign(connection.transport, { closeTimeout: CLOSE_GRACE_MS })
     connection.on('packetCreate', onPacket)
     connection.on('upgrade', onUpgrade)
-    connection.once('close', onClose)
+    connection.on('close', onClose)
   }
 
   // Listeners of all connections, which engine.io calls as `this`.
@@ -80,7 +80,9 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
     buffers.get(this)?.onUpgrade()
   }
 
-  function onClose (this: Connection): void {
+  function onClose (this: Connection, _reason: string, cause: unknown): void {
+    // Engine.io keeps only the text of what ws says.
+    if (cause instanceof Error && cause.message.includes('Max payload size exceeded')) countLimit(metrics, 'packet-bytes')
     const buffer = buffers.get(this)
     if (buffer === undefined) return
     buffers.delete(this)

@@ -47,19 +47,16 @@ export interface Session {
   close (code: ErrorCode): void
   /** Ends the transport only: a stock client reconnects. */
   evict (): void
-  /** The connection has ended. */
-  onDisconnect (reason: string): void
 }
 
-export interface SessionOptions extends MembershipContext {
-  socket: Socket
-  identity: Identity
-  startedAt: number
+/** What all sessions share. */
+export interface SessionContext extends MembershipContext {
   connections: Connections
+  onEnd: (session: Session, reason: string) => void
 }
 
-export function createSession (options: SessionOptions): Session {
-  return new SocketSession(options)
+export function createSession (socket: Socket, handshake: { identity: Identity, startedAt: number }, context: SessionContext): Session {
+  return new SocketSession(socket, handshake, context)
 }
 
 /** A class: closures would cost each of the many connections a kilobyte. */
@@ -67,17 +64,18 @@ class SocketSession implements Session {
   readonly socket: Socket
   readonly sendBuffer: SendBuffer
   readonly startedAt: number
-  private readonly connections: Connections
+  private readonly context: SessionContext
   private readonly credentials: Credentials
   private readonly memberships: Memberships
 
-  constructor ({ socket, identity, startedAt, connections, ...context }: SessionOptions) {
+  constructor (socket: Socket, { identity, startedAt }: { identity: Identity, startedAt: number }, context: SessionContext) {
     this.socket = socket
     this.startedAt = startedAt
-    this.connections = connections
-    this.sendBuffer = connections.bufferOf(socket.conn)
+    this.context = context
+    this.sendBuffer = context.connections.bufferOf(socket.conn)
     this.credentials = createCredentials(identity, context.settings)
     this.memberships = createMemberships(socket, this.sendBuffer, this.credentials, context)
+    socket.on('disconnect', reason => this.onDisconnect(reason))
   }
 
   get id (): string { return this.socket.id }
@@ -124,16 +122,17 @@ class SocketSession implements Session {
     const closing: Closing = { code, message: errorCodes[code].message, reconnect: false }
     this.socket.emit('closing', closing)
     this.socket.disconnect(true)
-    this.connections.end(this.socket.conn, code)
+    this.context.connections.end(this.socket.conn, code)
   }
 
   evict (): void {
-    this.connections.end(this.socket.conn, 'server/draining')
+    this.context.connections.end(this.socket.conn, 'server/draining')
   }
 
-  onDisconnect (reason: string): void {
+  private onDisconnect (reason: string): void {
     // Whom the server disconnects does not come back by itself.
     this.memberships.clear(reason === 'server namespace disconnect')
     for (const room of this.credentials.roomsWithToken()) this.credentials.dropRoomToken(room)
+    this.context.onEnd(this, reason)
   }
 }
