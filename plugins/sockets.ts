@@ -4,14 +4,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import fastifySocketIO from 'fastify-socket.io'
 import type { FastifyInstance } from 'fastify'
 import type { Server, Socket } from 'socket.io'
-import * as parser from 'socket.io-parser'
 import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/wire/errors.ts'
 import type { Identity } from '../services/access/identity.ts'
 import { isAllowedOrigin, listOrigins } from '../services/access/origin.ts'
 import { createConnections } from '../services/sessions/connections.ts'
 import { limitControlFrames } from '../services/sessions/control-frames.ts'
 import { NoRooms } from '../services/sessions/no-rooms.ts'
-import { StrictDecoder } from '../services/sessions/strict-decoder.ts'
+import { parser } from '../services/sessions/parser.ts'
 import { countLimit, limitError } from '../services/observe/limits.ts'
 import { failure } from '../services/wire/protocol.ts'
 import { createRate } from '../services/access/rate.ts'
@@ -58,7 +57,7 @@ export async function openSockets (fastify: FastifyInstance, {
     // What is not for sockets is answered as if it had offered no upgrade.
     destroyUpgrade: false,
     httpCompression: false,
-    parser: { ...parser, Decoder: StrictDecoder },
+    parser,
     preClose: (done: () => void) => { connections.close().then(done, done) }
   } as never)
   const { io } = fastify as unknown as { io: Server }
@@ -68,7 +67,7 @@ export async function openSockets (fastify: FastifyInstance, {
   const gateway = createGateway({
     feeds, publisher, presence, isRevoked: commands.isRevoked, verifyToken: authenticator.verify, settings, metrics, log
   })
-  const sessionContext: SessionContext = { connections, onEnd, presence, settings, metrics }
+  const sessionContext: SessionContext = { connections, onEnd, flush: feeds.flush, presence, settings, metrics }
   // The name of the instance comes first, so that nginx can keep long polling on it.
   io.engine.generateId = () => `${settings.INSTANCE_NAME || broker.instance}.${randomBytes(15).toString('base64url')}`
   io.engine.use(onEngineRequest)

@@ -2,6 +2,7 @@
 import { Encoder, PacketType } from 'socket.io-parser'
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import type { Update } from '../wire/protocol.ts'
+import { RawJson } from '../wire/raw-json.ts'
 import { roomEvent, roomName, type RoomKey } from '../wire/rooms.ts'
 
 /** One or more Socket.IO packets that leave together. */
@@ -25,7 +26,10 @@ const FINAL_TEXT = 0x81
 const encoder = new Encoder()
 
 export function encodePacket (event: string, data: unknown): Packet {
-  return createPacket([encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string])
+  const text = data instanceof RawJson
+    ? `${PacketType.EVENT}[${JSON.stringify(event)},${data.text}]`
+    : encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string
+  return createPacket([text])
 }
 
 /** The packet is encoded when it is first needed, and kept with the entry. */

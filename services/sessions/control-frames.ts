@@ -1,6 +1,6 @@
 // Control frames: a WebSocket server for Engine.IO that answers the pings of clients at a rate. Each answer is held for a
 // client that does not read, and no packet of Engine.IO stands for it.
-import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
+import { WebSocket, WebSocketServer, type ServerOptions } from 'ws'
 import { createRate, type Rate } from '../access/rate.ts'
 import { countLimit } from '../observe/limits.ts'
 import type { Log } from '../observe/log.ts'
@@ -27,25 +27,17 @@ export function limitControlFrames ({ settings, metrics, log }: { settings: Sett
     return false
   }
 
-  function onPing (this: WebSocket, data: Buffer): void {
-    if (this.readyState === this.OPEN && isWithinRate(this)) this.pong(data)
-  }
-
-  function onPong (this: WebSocket): void {
-    if (this.readyState === this.OPEN) isWithinRate(this)
+  class LimitedWebSocket extends WebSocket {
+    // Not by listeners: each would cost every connection some hundred bytes, and hardly any client sends such frames.
+    override emit (event: string, ...args: unknown[]): boolean {
+      if ((event === 'ping' || event === 'pong') && this.readyState === WebSocket.OPEN && isWithinRate(this) && event === 'ping') this.pong(args[0])
+      return super.emit(event, ...args)
+    }
   }
 
   return class extends WebSocketServer {
     constructor (options: ServerOptions) {
-      super({ ...options, autoPong: false, closeTimeout: CLOSE_GRACE_MS } as ServerOptions)
-    }
-
-    override handleUpgrade (...[request, socket, head, done]: Parameters<WebSocketServer['handleUpgrade']>): void {
-      super.handleUpgrade(request, socket, head, (client, request) => {
-        client.on('ping', onPing)
-        client.on('pong', onPong)
-        done(client, request)
-      })
+      super({ ...options, WebSocket: LimitedWebSocket, autoPong: false, closeTimeout: CLOSE_GRACE_MS } as ServerOptions)
     }
   } as typeof WebSocketServer
 }

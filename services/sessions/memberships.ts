@@ -7,12 +7,14 @@ import type { Feed } from '../feeds/feed.ts'
 import { limitError } from '../observe/limits.ts'
 import type { Member } from '../feeds/member.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { Packet } from '../feeds/packet.ts'
 import type { Presence } from '../presence/presence.ts'
 import type { Batch } from '../feeds/relay.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
 import type { SendBuffer } from './send-buffer.ts'
 import type { Settings } from '../settings.ts'
 import type { StreamPosition, SubscribeResult, Unsubscribed } from '../wire/protocol.ts'
+import type { Watcher } from '../presence/announcer.ts'
 
 export interface Memberships {
   has (room: RoomKey): boolean
@@ -35,6 +37,8 @@ export interface Memberships {
 
 export interface MembershipContext {
   presence: Presence
+  /** What was collected for the members of rooms leaves: something else is about to. */
+  flush: () => void
   settings: Settings
   metrics: Metrics
 }
@@ -44,7 +48,7 @@ export function createMemberships (socket: Socket, sendBuffer: SendBuffer, crede
 }
 
 /** Classes, both: closures would cost each of the many connections a kilobyte. */
-class SocketMemberships implements Memberships {
+class SocketMemberships implements Memberships, Watcher {
   readonly sendBuffer: SendBuffer
   readonly context: MembershipContext
   private readonly socket: Socket
@@ -124,9 +128,19 @@ class SocketMemberships implements Memberships {
     for (const room of this.rooms()) this.forget(room, isForGood ? 'left' : 'disconnect')
   }
 
+  // As presence sees it.
+  get id (): string { return this.socket.id }
+  send (packet: Packet): void {
+    this.context.flush()
+    this.sendBuffer.send(packet)
+  }
+
+  isFull (): boolean { return this.sendBuffer.isFull() }
+  whenDrained (callback: () => void): void { this.sendBuffer.whenDrained(callback) }
+
   private showPresence (room: RoomName): void {
     const { presence } = this.context
-    if (this.credentials.allows('presence', room)) presence.join(roomKey(room), this.socket, this.credentials.identity)
+    if (this.credentials.allows('presence', room)) presence.join(roomKey(room), this, this.credentials.identity)
     else presence.leave(roomKey(room), this.socket.id, 'left')
   }
 
@@ -155,7 +169,7 @@ class RoomMember implements Member {
   }
 
   isFull (): boolean {
-    return this.memberships.sendBuffer.isFull()
+    return this.memberships.isFull()
   }
 
   isLagging (): boolean {
@@ -163,7 +177,7 @@ class RoomMember implements Member {
   }
 
   whenDrained (callback: () => void): void {
-    this.memberships.sendBuffer.whenDrained(callback)
+    this.memberships.whenDrained(callback)
   }
 
   end (code: ErrorCode): void {

@@ -130,9 +130,19 @@ class SocketSession implements Session {
   }
 
   private onDisconnect (reason: string): void {
-    // Whom the server disconnects does not come back by itself.
-    this.memberships.clear(reason === 'server namespace disconnect')
+    this.memberships.clear(isFinal(reason, this.socket))
     for (const room of this.credentials.roomsWithToken()) this.credentials.dropRoomToken(room)
     this.context.onEnd(this, reason)
   }
+}
+
+/** The code with which a browser closes the WebSockets of a page that goes away (RFC 6455, 7.4.1). */
+const GOING_AWAY = 1001
+
+/** Whether a client left on purpose, or was put out, and does not come back by itself. */
+function isFinal (reason: string, { conn }: Socket): boolean {
+  if (reason === 'server namespace disconnect' || reason === 'client namespace disconnect') return true
+  // ws tells the code only to listeners, of which engine.io's comes first.
+  const { socket } = conn.transport as unknown as { socket?: { _closeCode?: number } }
+  return reason === 'transport close' && socket?._closeCode === GOING_AWAY
 }

@@ -8,6 +8,7 @@ import {
 import { createRate, type Rate } from '../../access/rate.ts'
 import { limitError } from '../../observe/limits.ts'
 import type { Session } from '../session.ts'
+import { RawJson } from '../../wire/raw-json.ts'
 import { checker, parse } from '../../wire/validation.ts'
 import { onAuthenticate } from './authenticate.ts'
 import type { Handler, RequestContext } from './context.ts'
@@ -71,7 +72,7 @@ export function createGateway (context: RequestContext): { listen: (session: Ses
     const answer = (result: Result<unknown>): void => {
       const response: ApplicationResponse = { event: isApplication ? applicationEvent(data) : name, payload: room, ...result }
       if (isApplication) callback?.(response)
-      else callback?.(result)
+      else callback?.(result.data instanceof RawJson ? new RawJson(`{"status":"SUCCESS","data":${result.data.text},"error":null}`) : result)
       if (isApplication || (callback === undefined && result.status === 'ERROR')) session.socket.emit('application_response', response)
     }
     const fail = (error: unknown): void => {
