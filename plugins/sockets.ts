@@ -52,7 +52,7 @@ export async function openSockets (fastify: FastifyInstance, {
     pingTimeout: settings.PING_TIMEOUT_MS,
     connectTimeout: settings.AUTH_TIMEOUT_MS + AFTER_AUTH_TIMEOUT_MS,
     perMessageDeflate: false,
-    wsEngine: limitControlFrames({ settings, metrics, log }),
+    wsEngine: limitControlFrames({ onHeld: webSocket => connections.onHeld(webSocket), settings, metrics, log }),
     adapter: NoRooms,
     // What is not for sockets is answered as if it had offered no upgrade.
     destroyUpgrade: false,

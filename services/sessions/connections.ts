@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks'
 import type { ServerResponse } from 'node:http'
 import type { Server } from 'socket.io'
+import type { WebSocket } from 'ws'
 import { countLimit } from '../observe/limits.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -17,6 +18,8 @@ export interface Connections {
   bufferOf (connection: Connection): SendBuffer
   /** It is somebody's: it may stay, and hold MAX_BUFFERED_BYTES. */
   onAuthenticated (connection: Connection): void
+  /** A WebSocket was answered below Engine.IO, and holds something. */
+  onHeld (webSocket: WebSocket): void
   /** A long-polling client asks for what there is. */
   onPoll (sessionId: string, response: ServerResponse): void
   /** Closes the transport after what was collected for it; terminates it where that takes too long. */
@@ -43,6 +46,8 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
 }): Connections {
   const events = engine as unknown as EngineEvents
   const buffers = new Map<Connection, WatchedBuffer>()
+  /** By the WebSocket that carries the connection. */
+  const carried = new WeakMap<WebSocket, WatchedBuffer>()
   /** Those that hold something, are not authenticated, or were told to close. */
   const watched = new Set<WatchedBuffer>()
   let onEmpty: (() => void) | undefined
@@ -61,6 +66,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
   function onConnection (connection: Connection): void {
     const buffer = createSendBuffer(connection, settings.AUTH_MAX_BUFFERED_BYTES, onHeld)
     buffers.set(connection, buffer)
+    if (buffer.webSocket !== undefined) carried.set(buffer.webSocket, buffer)
     endWithin(buffer, settings.AUTH_TIMEOUT_MS)
     // Of long polling; engine.io's own 30 s would keep the process of a host from ending.
     Object.assign(connection.transport, { closeTimeout: CLOSE_GRACE_MS })
@@ -77,7 +83,10 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
   }
 
   function onUpgrade (this: Connection): void {
-    buffers.get(this)?.onUpgrade()
+    const buffer = buffers.get(this)
+    if (buffer === undefined) return
+    buffer.onUpgrade()
+    if (buffer.webSocket !== undefined) carried.set(buffer.webSocket, buffer)
   }
 
   function onClose (this: Connection, _reason: string, cause: unknown): void {
@@ -95,7 +104,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
 
   function onHeld (buffer: WatchedBuffer): void {
     watched.add(buffer)
-    if (buffer.waiting() > buffer.limitBytes) cutOff(buffer, 'limit/slow-client', 0)
+    if (buffer.isOverfull()) cutOff(buffer, 'limit/slow-client', 0)
   }
 
   function check (): void {
@@ -109,7 +118,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
       sum += bytes
       const stalledMs = buffer.stalledMs(elapsedMs)
       if (now >= buffer.endsAt) terminateLate(buffer)
-      else if (stalledMs >= stallTimeout(buffer)) cutOff(buffer, 'limit/slow-client', stalledMs)
+      else if (buffer.isOverfull() || stalledMs >= stallTimeout(buffer)) cutOff(buffer, 'limit/slow-client', stalledMs)
       else if (bytes === 0 && buffer.endsAt === Infinity) watched.delete(buffer)
       else buffer.onDrain()
     }
@@ -152,6 +161,11 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
       if (buffer === undefined) return
       buffer.limitBytes = settings.MAX_BUFFERED_BYTES
       buffer.endsAt = Infinity
+    },
+
+    onHeld (webSocket) {
+      const buffer = carried.get(webSocket)
+      if (buffer !== undefined && buffers.has(buffer.connection)) onHeld(buffer)
     },
 
     onPoll (sessionId, response) {

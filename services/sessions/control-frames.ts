@@ -12,7 +12,13 @@ const CLOSE_GRACE_MS = 900
 const CODE = 'limit/control-frame-rate'
 
 /** @returns the `wsEngine` of Engine.IO */
-export function limitControlFrames ({ settings, metrics, log }: { settings: Settings, metrics: Metrics, log: Log }): typeof WebSocketServer {
+export function limitControlFrames ({ onHeld, settings, metrics, log }: {
+  /** What it was answered waits. */
+  onHeld: (socket: WebSocket) => void
+  settings: Settings
+  metrics: Metrics
+  log: Log
+}): typeof WebSocketServer {
   /** Most clients never send one. */
   const rates = new WeakMap<WebSocket, Rate>()
 
@@ -27,10 +33,16 @@ export function limitControlFrames ({ settings, metrics, log }: { settings: Sett
     return false
   }
 
+  function onControlFrame (socket: WebSocket, event: 'ping' | 'pong', data: unknown): void {
+    if (socket.readyState !== WebSocket.OPEN || !isWithinRate(socket) || event === 'pong') return
+    socket.pong(data)
+    if (socket.bufferedAmount > 0) onHeld(socket)
+  }
+
   class LimitedWebSocket extends WebSocket {
     // Not by listeners: each would cost every connection some hundred bytes, and hardly any client sends such frames.
     override emit (event: string, ...args: unknown[]): boolean {
-      if ((event === 'ping' || event === 'pong') && this.readyState === WebSocket.OPEN && isWithinRate(this) && event === 'ping') this.pong(args[0])
+      if (event === 'ping' || event === 'pong') onControlFrame(this, event, args[0])
       return super.emit(event, ...args)
     }
   }

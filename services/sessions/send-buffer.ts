@@ -36,8 +36,12 @@ export interface SendBuffer {
 /** What the registry of connections does with a send buffer. */
 export interface WatchedBuffer extends SendBuffer {
   readonly connection: Connection
+  /** What carries it; none of long polling. */
+  readonly webSocket: WebSocket | undefined
   /** When it is terminated, on the monotonic clock: not authenticated by then, or not closed. */
   endsAt: number
+  /** More waits than may; a packet that found nothing waiting may be larger. */
+  isOverfull (): boolean
   /** Engine.IO queues a packet of so many bytes. */
   onQueue (bytes: number): void
   /** Engine.IO hands its queue to the transport. */
@@ -67,10 +71,12 @@ class Buffered implements WatchedBuffer {
   limitBytes: number
   endsAt = Infinity
   private readonly onHeld: (buffer: WatchedBuffer) => void
-  private webSocket: WebSocket | undefined
+  webSocket: WebSocket | undefined
   private tcp: TcpSocket | undefined
   private polls: Polls | undefined
   private queued = 0
+  /** Of the last packet that was handed over when nothing waited. */
+  private loneBytes = 0
   private callbacks: Array<() => void> | undefined
   private isAwaitingSocket = false
   private lastProgress = 0
@@ -99,6 +105,7 @@ class Buffered implements WatchedBuffer {
       for (const text of packet.texts) this.connection.write(text, UNCOMPRESSED)
     } else if (webSocket.readyState === WebSocket.OPEN) {
       // Everything before it is in the TCP socket already. After a Close frame nothing may come.
+      if (tcp.writableLength === 0) this.loneBytes = packet.bytes
       tcp.write(packet.frames)
       if (tcp.writableLength > 0) this.onHeld(this)
     }
@@ -128,7 +135,12 @@ class Buffered implements WatchedBuffer {
     this.onDrain()
   }
 
+  isOverfull (): boolean {
+    return this.waiting() > Math.max(this.limitBytes, this.loneBytes + this.limitBytes / 2)
+  }
+
   onQueue (bytes: number): void {
+    if (this.waiting() === 0) this.loneBytes = bytes
     this.queued += bytes
     if (!this.engine.transport.writable) this.onHeld(this)
   }
