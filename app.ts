@@ -78,8 +78,7 @@ export default fp<RoomcastOptions>(async (fastify, options) => {
     await open.register(async api => {
       api.setNotFoundHandler(onNotFound)
       await api.register(async authenticated => {
-        authenticated.decorateRequest('identity')
-        authenticated.addHook('onRequest', fastify.authenticator.authenticate)
+        fastify.authenticator.protect(authenticated)
         await authenticated.register(publishRoutes)
         await authenticated.register(appRoutes)
         await authenticated.register(roomRoutes)

@@ -2,6 +2,7 @@
 export * from './broker.ts'
 export * from './build.ts'
 export * from './client.ts'
+export * from './clock.ts'
 export * from './documented.ts'
 export * from './eventually.ts'
 export * from './follow.ts'

@@ -92,7 +92,7 @@ test('all tokens of a user issued before a time are revoked, later ones and othe
     t.strictSame(await verdicts(t, url, token({ sub: 'ann', iat: now - 100 })), ACCEPTED)
   }
   // An earlier time does not undo it.
-  await order('revoke', { userId: 'mallory', issuedBefore: 1 })
+  await order('revoke', { userId: 'mallory', issuedBefore: (now - 200) * 1000 })
   t.strictSame(await verdicts(t, b.url, old), both('auth/token-revoked'))
 })
 
@@ -130,7 +130,7 @@ test('revocations outlive FLUSHALL while one instance runs, and are known to one
     await redis.client().flushall()
     for (const { url } of [a, b]) t.strictSame(await verdicts(t, url, bad), both('auth/token-revoked'))
     // Written again, once the loss was noticed.
-    await eventually(async () => await redis.client().xlen('roomcast:{$/commands}:log') >= 2, 10_000)
+    await eventually(async () => await redis.client().xlen('roomcast:{$/commands}:log') >= 1, 10_000)
     const late = await startInstance(t, env)
     await late.ready()
     for (const bearer of [bad, before]) t.strictSame(await verdicts(t, late.url, bearer), both('auth/token-revoked'))

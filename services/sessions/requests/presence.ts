@@ -5,5 +5,8 @@ import type { Handler } from './context.ts'
 
 export const onPresence: Handler<RoomName> = async (session, room, answer, { presence }) => {
   authorize(session.capabilities(room), 'presence', room)
-  answer(await presence.list(roomKey(room)))
+  const list = await presence.list(roomKey(room))
+  // A capability can end while we wait for the broker.
+  authorize(session.capabilities(room), 'presence', room)
+  answer(list)
 }
