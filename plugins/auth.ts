@@ -1,11 +1,13 @@
-// fastify.authenticator: the same verification of tokens for both doors.
-import fp from 'fastify-plugin'
+// The same verification of tokens for both gateways.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { assertInTime, type Identity } from '../services/access/identity.ts'
 import { createIssuerKeys } from '../services/access/issuer-keys.ts'
 import { randomKey, settingsKeys } from '../services/access/keys.ts'
 import { createTokens } from '../services/access/tokens.ts'
 import { RoomcastError } from '../services/wire/errors.ts'
+import type { Commands } from '../services/instances/commands.ts'
+import type { Log } from '../services/observe/log.ts'
+import type { Settings } from '../services/settings.ts'
 
 export interface Authenticator {
   /** @throws RoomcastError `auth/…` */
@@ -16,18 +18,10 @@ export interface Authenticator {
   signDemo: ((claims: object) => string) | undefined
 }
 
-declare module 'fastify' {
-  interface FastifyInstance {
-    authenticator: Authenticator
-  }
-  interface FastifyRequest {
-    /** Whose request it is; set on routes that need a token. */
-    identity: Identity
-  }
-}
+/** A symbol: a host may have an `identity` of its own on its requests. */
+const IDENTITY = Symbol('identity')
 
-export default fp(async fastify => {
-  const { settings, log, commands } = fastify
+export function createAuthenticator (fastify: FastifyInstance, { settings, commands, log }: { settings: Settings, commands: Commands, log: Log }): Authenticator {
   const isDemo = settings.JWT_SECRET === '' && settings.JWT_PUBLIC_KEY === '' && settings.JWT_JWKS_URL === ''
   const demo = isDemo ? randomKey(settings) : undefined
   const issuer = settings.JWT_JWKS_URL === '' ? undefined : createIssuerKeys(settings, log)
@@ -41,7 +35,7 @@ export default fp(async fastify => {
     // Without the commands given so far, nobody knows which tokens are revoked.
     if (!commands.isCaughtUp()) throw new RoomcastError('broker/unavailable')
     assertNotRevoked(identity)
-    request.identity = identity
+    request.setDecorator(IDENTITY, identity)
   }
 
   function assertNotRevoked (identity: Identity): void {
@@ -49,23 +43,31 @@ export default fp(async fastify => {
   }
 
   /** Time has passed since the headers came. */
-  async function checkAgain ({ identity }: FastifyRequest): Promise<void> {
+  async function checkAgain (request: FastifyRequest): Promise<void> {
+    const identity = identityOf(request)
     assertInTime(identity, settings)
     assertNotRevoked(identity)
   }
 
-  fastify.decorate('authenticator', {
+  return {
     verify: tokens.verify,
+
     protect (routes) {
-      routes.decorateRequest('identity')
+      routes.decorateRequest(IDENTITY)
       routes.addHook('onRequest', authenticate)
       routes.addHook('preHandler', checkAgain)
       // What has been done is answered; what was only read is not handed over any more.
       routes.addHook('preSerialization', async (request, reply) => { if (request.method === 'GET' && reply.statusCode < 400) await checkAgain(request) })
     },
+
     signDemo: demo?.sign
-  } satisfies Authenticator)
-}, { name: 'auth', fastify: '5.x', dependencies: ['settings', 'commands'] })
+  }
+}
+
+/** Whose request it is, on a route that needs a token. */
+export function identityOf (request: FastifyRequest): Identity {
+  return request.getDecorator<Identity>(IDENTITY)
+}
 
 /** The token of an Authorization header; undefined where there is none. */
 export function bearerToken (header: string | undefined): string | undefined {

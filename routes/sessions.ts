@@ -1,22 +1,30 @@
 // POST sessions/disconnect, sessions/unsubscribe, tokens/revoke and tokens/restore: an operator ends access, on every instance.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { identityOf } from '../plugins/auth.ts'
 import { authorize, EVERYWHERE } from '../services/access/capabilities.ts'
 import type { Identity } from '../services/access/identity.ts'
 import { createRates } from '../services/access/rate.ts'
 import { assertWithinReach } from '../services/access/revocations.ts'
 import { RoomcastError } from '../services/wire/errors.ts'
 import { failures, WRITER } from '../services/documents/failures.ts'
-import type { Command } from '../services/instances/commands.ts'
+import type { Command, Commands } from '../services/instances/commands.ts'
+import type { Metrics } from '../services/observe/metrics.ts'
+import type { Settings } from '../services/settings.ts'
 import { Answer, CommandResult, DisconnectCommand, RevokeCommand, success, UnsubscribeCommand, type Success } from '../services/wire/protocol.ts'
+import type { RoomName } from '../services/wire/rooms.ts'
 
 const response = { 200: Answer(CommandResult), ...failures(...WRITER, 'limit/command-rate') }
 
-const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { commands, settings, metrics } = fastify
+const sessionRoutes: FastifyPluginAsyncTypebox<{ commands: Commands, settings: Settings, metrics: Metrics }> = async (fastify, { commands, settings, metrics }) => {
   const rates = createRates(settings.COMMANDS_PER_SECOND, settings.COMMAND_BURST)
 
-  /** @throws RoomcastError `limit/command-rate`, `broker/…` */
-  async function execute ({ sub }: Identity, command: Command): Promise<Success<CommandResult>> {
+  /**
+   * Has every instance carry out a command.
+   * @param where the operator must be allowed to manage
+   * @throws RoomcastError `auth/forbidden`, `limit/command-rate`, `broker/…`
+   */
+  async function execute ({ sub, capabilities }: Identity, where: RoomName, command: Command): Promise<Success<CommandResult>> {
+    authorize(capabilities, 'manage', where)
     if (!rates.take(sub)) {
       metrics.limits.inc({ limit: 'command-rate' })
       throw new RoomcastError('limit/command-rate')
@@ -26,16 +34,13 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
   fastify.post('/sessions/disconnect', {
     schema: { operationId: 'disconnect', tags: ['operators'], summary: 'End all connections of a user', body: DisconnectCommand, response }
-  }, async ({ identity, body }) => {
-    authorize(identity.capabilities, 'manage', EVERYWHERE)
-    return await execute(identity, { do: 'disconnect', target: { userId: body.userId } })
-  })
+  }, async request => await execute(identityOf(request), EVERYWHERE, { do: 'disconnect', target: { userId: request.body.userId } }))
 
   fastify.post('/sessions/unsubscribe', {
     schema: { operationId: 'unsubscribe', tags: ['operators'], summary: 'Take a user out of a room', body: UnsubscribeCommand, response }
-  }, async ({ identity, body: { userId, workspaceId, appId } }) => {
-    authorize(identity.capabilities, 'manage', { workspaceId, appId })
-    return await execute(identity, { do: 'unsubscribe', target: { userId, workspaceId, appId } })
+  }, async request => {
+    const { userId, workspaceId, appId } = request.body
+    return await execute(identityOf(request), { workspaceId, appId }, { do: 'unsubscribe', target: { userId, workspaceId, appId } })
   })
 
   fastify.post('/tokens/revoke', {
@@ -47,11 +52,12 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       body: RevokeCommand,
       response
     }
-  }, async ({ identity, body }) => {
+  }, async request => {
+    const identity = identityOf(request)
     authorize(identity.capabilities, 'manage', EVERYWHERE)
-    const target = targetOf(body)
+    const target = targetOf(request.body)
     assertWithinReach(target, settings)
-    return await execute(identity, { do: 'revoke', target })
+    return await execute(identity, EVERYWHERE, { do: 'revoke', target })
   })
 
   fastify.post('/tokens/restore', {
@@ -63,9 +69,10 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       body: RevokeCommand,
       response
     }
-  }, async ({ identity, body }) => {
+  }, async request => {
+    const identity = identityOf(request)
     authorize(identity.capabilities, 'manage', EVERYWHERE)
-    return await execute(identity, { do: 'restore', target: targetOf(body) })
+    return await execute(identity, EVERYWHERE, { do: 'restore', target: targetOf(request.body) })
   })
 }
 

@@ -8,6 +8,7 @@ import type { Identity } from '../access/identity.ts'
 import type { Member } from '../feeds/member.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createSendBuffer, type SendBuffer } from './send-buffer.ts'
+import type { Watcher } from '../presence/announcer.ts'
 import type { Presence } from '../presence/presence.ts'
 import { UNSUBSCRIBED_CODES, type Closing, type ClosingCode, type SubscribeResult, type StreamPosition, type Unsubscribed, type UnsubscribedCode } from '../wire/protocol.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
@@ -84,6 +85,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   const memberships = new Map<RoomKey, Membership>()
   const roomTokens = new Map<RoomKey, RoomToken>()
   const attempts = createAttempts()
+  const watcher: Watcher = { id: socket.id, send: sendBuffer.send, waiting: sendBuffer.waiting, whenDrained: sendBuffer.whenDrained }
   let identity = first
   let cancelTimers = watchToken(socket, first.expiresAt, settings, {}, () => close('auth/token-expired'))
   let isOpen = true
@@ -91,9 +93,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   socket.once('disconnect', reason => {
     isOpen = false
     cancelTimers()
-    // Whom the server put out does not come back by itself.
-    const isPutOut = reason === 'server namespace disconnect'
-    for (const room of [...memberships.keys()]) forget(room, isPutOut ? 'left' : 'disconnect')
+    for (const room of [...memberships.keys()]) forget(room, isFinal(reason, socket) ? 'left' : 'disconnect')
     for (const { cancel } of roomTokens.values()) cancel()
     roomTokens.clear()
   })
@@ -115,7 +115,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   }
 
   function showPresence (room: RoomName): void {
-    if (allows('presence', room)) presence.join(roomKey(room), socket, identity)
+    if (allows('presence', room)) presence.join(roomKey(room), watcher, identity)
     else presence.leave(roomKey(room), socket.id, 'left')
   }
 
@@ -269,4 +269,15 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
 
 function unsubscribedCode (code: ErrorCode): UnsubscribedCode {
   return UNSUBSCRIBED_CODES.find(known => known === code) ?? 'server/internal'
+}
+
+/** The code with which a browser closes the WebSockets of a page that goes away (RFC 6455, 7.4.1). */
+const GOING_AWAY = 1001
+
+/** Whether a client left on purpose, or was put out, and does not come back by itself. */
+function isFinal (reason: string, { conn }: Socket): boolean {
+  if (reason === 'server namespace disconnect' || reason === 'client namespace disconnect') return true
+  // ws tells the code only to listeners, of which engine.io's comes first.
+  const { socket } = conn.transport as unknown as { socket?: { _closeCode?: number } }
+  return reason === 'transport close' && socket?._closeCode === GOING_AWAY
 }

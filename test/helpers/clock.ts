@@ -1,31 +1,43 @@
-// A clock on the wall that a test can set, for one process: libfaketime, of Debian's package faketime. What measures durations goes on.
-import { readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import type { Test } from 'tap'
+// Time as bounds on it are judged: it stands still while this machine keeps an idle timer waiting.
+// So a busy machine fails no test, and a product that waits does.
+import type { Scope } from './scope.ts'
 
-const LIBRARIES = '/usr/lib'
+const TICK_MS = 20
+/** Timers are that late on an idle machine too. */
+const USUAL_MS = 2
 
-export interface WallClock {
-  /** For the environment of a process. */
-  env: Record<string, string>
-  /** From now on it differs from the true time by so many hours. */
-  set (hours: number): void
+export interface Clock {
+  /** Milliseconds since it was started, less by how much an idle timer was late. Differences are durations. */
+  now (): number
+  stop (): void
 }
 
-export function startClock (t: Test): WallClock {
-  const file = join(t.testdir(), 'offset')
-  const set = (hours: number) => writeFileSync(file, `${hours < 0 ? '' : '+'}${hours}h\n`)
-  set(0)
-  return {
-    env: { LD_PRELOAD: libraryPath(), FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' },
-    set
+/** Stopped at teardown. */
+export function startClock (t: Scope): Clock {
+  const clock = createClock()
+  t.teardown(clock.stop)
+  return clock
+}
+
+/** To be stopped, or it ticks for ever. */
+export function createClock (): Clock {
+  const startedAt = performance.now()
+  let lostMs = 0
+  let due = startedAt + TICK_MS
+  let timer = setTimeout(tick, TICK_MS)
+
+  function tick (): void {
+    lostMs += lateMs()
+    due = performance.now() + TICK_MS
+    timer = setTimeout(tick, TICK_MS)
   }
-}
 
-/** In the folder of the machine's architecture. */
-function libraryPath (): string {
-  const path = join('faketime', 'libfaketimeMT.so.1')
-  const folder = readdirSync(LIBRARIES).find(name => name.includes('-linux-') && readdirSync(join(LIBRARIES, name)).includes('faketime'))
-  if (folder === undefined) throw new Error('libfaketime is not there: install the package faketime')
-  return join(LIBRARIES, folder, path)
+  function lateMs (): number {
+    return Math.max(0, performance.now() - due - USUAL_MS)
+  }
+
+  return {
+    now: () => performance.now() - startedAt - lostMs - lateMs(),
+    stop: () => clearTimeout(timer)
+  }
 }

@@ -1,7 +1,7 @@
 // The clock on the wall is set by an hour while sockets are connected: no token lives longer for it by more than a minute, none ends early.
 import { test } from 'tap'
 import type { Socket } from 'socket.io-client'
-import { call, connect, eventually, nextEvent, nowInSeconds, publish, roomEvent, startClock, startInstance, subscribe, token } from '../helpers/index.ts'
+import { call, connect, eventually, nextEvent, nowInSeconds, publish, roomEvent, startWallClock, startInstance, subscribe, token } from '../helpers/index.ts'
 import { httpVerdict } from './verdicts.ts'
 
 const MINUTE_MS = 60_000
@@ -9,7 +9,7 @@ const EVENT = roomEvent('acme', 'board-1')
 const room = { workspaceId: 'acme', appId: 'board-1' }
 
 test('a clock that is set back ends no token early; one that is set forward ends those that are over, within a minute', async t => {
-  const clock = startClock(t)
+  const clock = startWallClock(t)
   const instance = await startInstance(t, clock.env)
   const straight = await startInstance(t)
   await Promise.all([instance.ready(), straight.ready()])
@@ -46,7 +46,7 @@ test('a clock that is set back ends no token early; one that is set forward ends
 })
 
 test('after a clock that was set forward and back, what was revoked before stays revoked', async t => {
-  const clock = startClock(t)
+  const clock = startWallClock(t)
   const instance = await startInstance(t, { ...clock.env, TOKEN_MAX_SECONDS: '4000' })
   await instance.ready()
   const operate = token({ sub: 'operator', exp: nowInSeconds() + 3000 })
