@@ -28,6 +28,9 @@ const CONNECT = String(parser.PacketType.CONNECT)
 /** A connection that was asked to close is cut off after this long: promised is 1 s. */
 const CLOSE_GRACE_MS = 900
 
+/** Refusals of a token that may pass by themselves. */
+const FOR_NOW = new Set<ErrorCode>(['auth/keys-unavailable', 'auth/token-not-yet-valid'])
+
 /** One to a connection. What it throws at ends the connection. */
 class StrictDecoder extends parser.Decoder {
   private isConnecting = false
@@ -182,7 +185,7 @@ export async function openSockets (fastify: FastifyInstance, {
   // ── A session ─────────────────────────────────────────────────────────────
 
   async function onHandshake (socket: Socket, next: (error?: Error) => void): Promise<void> {
-    const startedAt = Date.now()
+    const startedAt = performance.now()
     try {
       const token = takeToken(socket)
       if (token === undefined) throw new RoomcastError('auth/missing-token')
@@ -199,7 +202,7 @@ export async function openSockets (fastify: FastifyInstance, {
       if (known.code === 'server/internal') log.error({ err: error }, 'handshake failed')
       metrics.connections.inc({ outcome: known.code })
       // Not for good: only a transport that closes makes a stock client try again.
-      if (known.code === 'auth/keys-unavailable') socket.conn.close()
+      if (FOR_NOW.has(known.code)) socket.conn.close()
       else next(Object.assign(new Error(known.code), { data: known.toBody() }))
     }
   }

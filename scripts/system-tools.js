@@ -8,7 +8,8 @@ const tools = {
   'redis-server': 'redis-server',
   'redis-sentinel': 'redis-sentinel',
   nginx: 'nginx',
-  chromium: 'chromium'
+  chromium: 'chromium',
+  faketime: 'faketime'
 }
 
 // A plain user's PATH often leaves out sbin, where Debian puts nginx.

@@ -35,6 +35,8 @@ export const Settings = Type.Object({
   JWT_ISSUER: text('', 'Required value of `iss`. Empty: not checked.'),
   JWT_AUDIENCE: text('', 'Required value of `aud`. Empty: not checked.'),
   TOKEN_MAX_SECONDS: whole(2_592_000, 'A token whose `exp` is further away is refused: revocations must be kept for as long as that.', 1),
+  CLOCK_TOLERANCE_SECONDS: whole(5, 'How far ahead `nbf` and `iat` may be, since clocks differ; a token that is further ahead is refused for now. `exp` has no leeway.', 0, 600),
+  TOKEN_CACHE_SIZE: whole(5000, 'Tokens whose signature is not verified again; their time, their key and revocations are checked at every use. The one unused for longest goes first.', 1),
   TOKEN_EXPIRING_SECONDS: whole(60, 'How long before its end a client is told that its token is running out.', 1),
   JWKS_CACHE_SECONDS: whole(600, 'How long fetched keys are used before they are fetched again.', 1),
   JWKS_REFETCH_SECONDS: whole(30, 'At most one fetch in this time for key ids that are unknown: a flood of made-up ids must not reach the issuer.', 1),
@@ -86,6 +88,8 @@ export const Settings = Type.Object({
   EVENT_BURST: whole(1000, 'Events of one socket at once: an honest client subscribes to all its rooms again in one go.', 1),
   PUBLISHES_PER_SECOND: whole(5000, 'Publishes with one token in a second, on average, over both doors of this instance.', 1),
   PUBLISH_BURST: whole(10_000, 'Publishes with one token at once.', 1),
+  COMMANDS_PER_SECOND: whole(100, 'Commands of one operator (disconnect, unsubscribe, revoke, restore) in a second, on average: each goes to every instance and is kept.', 1),
+  COMMAND_BURST: whole(1000, 'Commands of one operator at once.', 1),
 
   // Browsers
   CORS_ORIGINS: text('', 'Foreign origins that may use the service, comma-separated, e.g. https://app.example.com. Empty: only the same origin.'),

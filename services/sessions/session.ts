@@ -1,6 +1,7 @@
 // One authenticated connection: its identity, the rooms it is in, and how both end.
 import type { Socket } from 'socket.io'
 import { add, authorize, can, type Action, type Capabilities } from '../access/capabilities.ts'
+import { createAttempts, type Attempt } from './attempts.ts'
 import { RoomcastError, toRoomcastError, type ErrorCode, errorCodes } from '../wire/errors.ts'
 import type { Feed } from '../feeds/feed.ts'
 import type { Identity } from '../access/identity.ts'
@@ -9,7 +10,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import { createSendBuffer, type SendBuffer } from './send-buffer.ts'
 import type { Watcher } from '../presence/announcer.ts'
 import type { Presence } from '../presence/presence.ts'
-import type { Closing, SubscribeResult, StreamPosition, Unsubscribed } from '../wire/protocol.ts'
+import { UNSUBSCRIBED_CODES, type Closing, type ClosingCode, type SubscribeResult, type StreamPosition, type Unsubscribed, type UnsubscribedCode } from '../wire/protocol.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 import { watchToken } from './token-watch.ts'
@@ -33,7 +34,7 @@ export interface Session {
   readonly id: string
   readonly socket: Socket
   readonly sendBuffer: SendBuffer
-  /** When the handshake was authenticated. */
+  /** When the handshake began, by performance.now(). */
   readonly startedAt: number
   identity (): Identity
   roomToken (room: RoomKey): Identity | undefined
@@ -41,6 +42,10 @@ export interface Session {
   roomsWithToken (): RoomKey[]
   isOpen (): boolean
   isMember (room: RoomKey): boolean
+  /** A SUBSCRIBE has come in: from now on the end of a subscription counts for it as well. */
+  attempt (room: RoomKey): Attempt
+  /** A member, or about to become one. */
+  isConcerned (room: RoomKey): boolean
   /** Up to where this socket was given the room's updates; undefined where it is no member. */
   position (room: RoomKey): StreamPosition | undefined
   rooms (): RoomKey[]
@@ -53,12 +58,13 @@ export interface Session {
   addRoomToken (room: RoomName, identity: Identity): void
   /** @throws RoomcastError `limit/rooms-per-socket` */
   assertRoomLimit (room: RoomKey): void
-  join (feed: Feed, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void>
+  /** @throws RoomcastError where the subscription may not be, or was ended meanwhile */
+  join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void>
   leave (room: RoomName): void
-  /** The server ends a subscription; the client is told. */
-  endMembership (room: RoomName, code: ErrorCode): void
+  /** The server ends a subscription, also one that is only under way; the client is told. */
+  endMembership (room: RoomName, code: UnsubscribedCode): void
   /** The server ends the connection for good; the client is told, and does not come back by itself. */
-  close (code: ErrorCode): void
+  close (code: ClosingCode): void
   /** Ends the transport only: a stock client reconnects. */
   evict (): void
   /** Ends a connection that cannot be told any more. */
@@ -78,6 +84,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   const sendBuffer = createSendBuffer(socket.conn, settings.MAX_BUFFERED_BYTES / 4)
   const memberships = new Map<RoomKey, Membership>()
   const roomTokens = new Map<RoomKey, RoomToken>()
+  const attempts = createAttempts()
   const watcher: Watcher = { id: socket.id, send: sendBuffer.send, waiting: sendBuffer.waiting, whenDrained: sendBuffer.whenDrained }
   let identity = first
   let cancelTimers = watchToken(socket, first.expiresAt, settings, {}, () => close('auth/token-expired'))
@@ -101,7 +108,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   }
 
   /** After capabilities changed: rooms that are not allowed any more are left, and presence follows. */
-  function review (room: RoomName, code: ErrorCode): void {
+  function review (room: RoomName, code: UnsubscribedCode): void {
     if (!memberships.has(roomKey(room))) return
     if (allows('subscribe', room)) showPresence(room)
     else endMembership(room, code)
@@ -126,7 +133,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     roomTokens.delete(room)
   }
 
-  function endMembership (room: RoomName, code: ErrorCode): void {
+  function endMembership (room: RoomName, code: UnsubscribedCode): void {
     // Who is told to subscribe anew keeps the room's token, and does not seem to leave meanwhile.
     const mayReturn = code === 'history/insufficient'
     if (!mayReturn) dropRoomToken(roomKey(room))
@@ -152,11 +159,11 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       },
       waiting: sendBuffer.waiting,
       whenDrained: sendBuffer.whenDrained,
-      end: code => endMembership(roomName(room), code)
+      end: code => endMembership(roomName(room), unsubscribedCode(code))
     }
   }
 
-  function close (code: ErrorCode): void {
+  function close (code: ClosingCode): void {
     if (!isOpen) return
     const closing: Closing = { code, message: errorCodes[code].message, reconnect: false }
     metrics.disconnects.inc({ reason: code })
@@ -179,6 +186,8 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
     roomsWithToken: () => [...roomTokens.keys()],
     isOpen: () => isOpen,
     isMember: room => memberships.has(room),
+    attempt: attempts.begin,
+    isConcerned: room => memberships.has(room) || attempts.has(room),
     position (room) {
       const membership = memberships.get(room)
       return membership && { epoch: membership.feed.position().epoch, offset: membership.member.position }
@@ -209,7 +218,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
 
     assertRoomLimit,
 
-    async join (feed, since, answer) {
+    async join (feed, since, attempt, answer) {
       const { room } = feed
       const member = createMember(room)
       const before = memberships.get(room)
@@ -217,7 +226,8 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       try {
         await feed.join(member, since, joined => {
           if (!isOpen) throw new RoomcastError('request/invalid', 'The connection ended meanwhile.')
-          // So may a token, while the history was read.
+          // So may a token or the subscription itself, while the history was read.
+          attempt.assertStanding()
           authorize(capabilities(roomName(room)), 'subscribe', roomName(room))
           assertRoomLimit(room)
           if (!memberships.has(room)) metrics.subscriptions.inc()
@@ -226,7 +236,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
           showPresence(roomName(room))
         })
       } catch (error) {
-        if (before !== undefined) endMembership(roomName(room), toRoomcastError(error).code)
+        if (before !== undefined) endMembership(roomName(room), unsubscribedCode(toRoomcastError(error).code))
         throw error
       }
     },
@@ -236,7 +246,11 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       dropRoomToken(roomKey(room))
     },
 
-    endMembership,
+    endMembership (room, code) {
+      attempts.end(roomKey(room), code)
+      endMembership(room, code)
+    },
+
     close,
 
     evict () {
@@ -251,6 +265,10 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       sendBuffer.terminate()
     }
   }
+}
+
+function unsubscribedCode (code: ErrorCode): UnsubscribedCode {
+  return UNSUBSCRIBED_CODES.find(known => known === code) ?? 'server/internal'
 }
 
 /** The code with which a browser closes the WebSockets of a page that goes away (RFC 6455, 7.4.1). */
