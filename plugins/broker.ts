@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis'
 import type { Broker } from '../services/broker/broker.ts'
 import { createMemoryBroker } from '../services/broker/memory-broker.ts'
 import { createRedisBroker } from '../services/broker/redis-broker.ts'
-import { isRedisConfigured } from './redis.ts'
+import { isRedisConfigured } from '../services/broker/redis-connect.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,8 +1,7 @@
 // fastify.redis: the connections `commands` and `subscriber`, where Redis is configured.
 import fastifyRedis from '@fastify/redis'
 import fp from 'fastify-plugin'
-import { Redis, type RedisOptions } from 'ioredis'
-import type { Settings } from '../services/settings.ts'
+import { connect, isRedisConfigured } from '../services/broker/redis-connect.ts'
 
 export default fp(async fastify => {
   const { settings } = fastify
@@ -15,40 +14,3 @@ export default fp(async fastify => {
     client.removeAllListeners('end').removeAllListeners('error')
   }
 }, { name: 'redis', fastify: '5.x', dependencies: ['settings'] })
-
-export function isRedisConfigured ({ REDIS_URL, REDIS_SENTINELS }: Settings): boolean {
-  return REDIS_URL !== '' || REDIS_SENTINELS !== ''
-}
-
-export function connect (settings: Settings, connectionName: string): Redis {
-  const options: RedisOptions = {
-    connectionName: `roomcast-${connectionName}`,
-    // A command is refused at once when the link is down, and never sent a second time behind our back.
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    // The link does this itself: it has to know when every channel is confirmed.
-    autoResubscribe: false,
-    retryStrategy: attempt => Math.min(50 * attempt, settings.REDIS_RECONNECT_MAX_MS),
-    connectTimeout: settings.PROBE_TIMEOUT_MS,
-    // A half-open connection does not answer our FIN either.
-    disconnectTimeout: 50,
-    maxLoadingRetryTime: settings.REDIS_RECONNECT_MAX_MS,
-    // A master that was demoted: find the new one.
-    reconnectOnError: error => error.message.startsWith('READONLY')
-  }
-  if (settings.REDIS_SENTINELS === '') return new Redis(settings.REDIS_URL, options)
-  const url = settings.REDIS_URL === '' ? undefined : new URL(settings.REDIS_URL)
-  return new Redis({
-    ...options,
-    sentinels: settings.REDIS_SENTINELS.split(',').map(address => {
-      const [host, port] = address.split(':')
-      return { host: host as string, port: Number(port) }
-    }),
-    name: settings.REDIS_SENTINEL_NAME,
-    sentinelRetryStrategy: attempt => Math.min(50 * attempt, settings.REDIS_RECONNECT_MAX_MS),
-    username: url?.username || undefined,
-    password: url?.password ? decodeURIComponent(url.password) : undefined,
-    db: Number(url?.pathname.slice(1) ?? 0)
-  })
-}

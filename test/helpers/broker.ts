@@ -1,6 +1,6 @@
 // Brokers of both kinds without the service around them, and what is asked of them.
 import type { Test } from 'tap'
-import { connect } from '../../plugins/redis.ts'
+import { connect } from '../../services/broker/redis-connect.ts'
 import type { Broker, HistoryRead, Message, StoredUpdate, PublishRequest } from '../../services/broker/broker.ts'
 import type { Log } from '../../services/observe/log.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
