@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions as ClientOptions } from 'ioredis'
 import type { Scope } from './scope.ts'
 import { startChild, untilReady, type Child } from './child.ts'
 import { eventually } from './eventually.ts'
@@ -14,7 +14,12 @@ export interface RedisOptions {
   args?: string[]
   port?: number
   dir?: string
+  /** What a client gives, where `args` ask for one. */
+  password?: string
 }
+
+/** How a client of the test itself gets in. */
+type Access = Pick<ClientOptions, 'port' | 'password' | 'tls'>
 
 export interface RedisServer {
   url: string
@@ -37,6 +42,7 @@ export interface RedisServer {
 export async function startRedis (t: Scope, options: RedisOptions = {}): Promise<RedisServer> {
   const port = options.port ?? await freePort()
   const dir = options.dir ?? await temporaryFolder(t)
+  const access: Access = { port, ...options.password !== undefined && { password: options.password } }
   const args = [
     '--bind', HOST,
     '--port', String(port),
@@ -49,7 +55,7 @@ export async function startRedis (t: Scope, options: RedisOptions = {}): Promise
 
   async function launch (): Promise<Child> {
     const started = await startChild(t, 'redis-server', args)
-    await untilReady(started, 'redis-server', () => answersAs(port, started.pid))
+    await untilReady(started, 'redis-server', () => answersAs(access, started.pid))
     return started
   }
 
@@ -66,7 +72,7 @@ export async function startRedis (t: Scope, options: RedisOptions = {}): Promise
       await child.kill('SIGKILL')
       child = await launch()
     },
-    client: () => clientOf(t, port)
+    client: () => clientOf(t, access)
   }
 }
 
@@ -100,7 +106,7 @@ export async function startSentinel (t: Scope, { sentinels = 3, downAfterMs = 50
   const ports: number[] = []
   for (let i = 0; i < sentinels; i++) ports.push(await launchSentinel(t, config))
 
-  const clients = ports.map(port => clientOf(t, port))
+  const clients = ports.map(port => clientOf(t, { port }))
   await eventually(async () => {
     const views = await Promise.all(clients.map(client => viewOf(client, name)))
     return views.every(view => view.get('num-slaves') === '1' && view.get('num-other-sentinels') === String(sentinels - 1))
@@ -121,7 +127,7 @@ export async function startSentinel (t: Scope, { sentinels = 3, downAfterMs = 50
     else await (before === master.port ? master : replica).stop()
     return await eventually(async () => {
       const now = await masterPort()
-      return now !== before && await isMaster(clientOf(t, now)) && now
+      return now !== before && await isMaster(clientOf(t, { port: now })) && now
     }, 30_000)
   }
 
@@ -134,7 +140,7 @@ async function launchSentinel (t: Scope, config: string[]): Promise<number> {
   const file = join(dir, 'sentinel.conf')
   await writeFile(file, [`port ${port}`, `bind ${HOST}`, `dir ${dir}`, ...config, ''].join('\n'))
   const child = await startChild(t, 'redis-sentinel', [file])
-  await untilReady(child, 'redis-sentinel', () => answersAs(port, child.pid))
+  await untilReady(child, 'redis-sentinel', () => answersAs({ port }, child.pid))
   return port
 }
 
@@ -149,8 +155,8 @@ async function isMaster (client: Redis): Promise<boolean> {
 }
 
 /** By its process id, because a server left over on the port would answer too. */
-async function answersAs (port: number, pid: number): Promise<boolean> {
-  const client = new Redis({ host: HOST, port, retryStrategy: null, lazyConnect: true })
+async function answersAs (access: Access, pid: number): Promise<boolean> {
+  const client = new Redis({ host: HOST, ...access, retryStrategy: null, lazyConnect: true })
   client.on('error', ignore)
   try {
     return await client.ping() === 'PONG' && (await client.info('server')).includes(`process_id:${pid}\r\n`)
@@ -159,8 +165,8 @@ async function answersAs (port: number, pid: number): Promise<boolean> {
   }
 }
 
-function clientOf (t: Scope, port: number): Redis {
-  const client = new Redis({ host: HOST, port, retryStrategy: () => 50, maxRetriesPerRequest: null })
+function clientOf (t: Scope, access: Access): Redis {
+  const client = new Redis({ host: HOST, ...access, retryStrategy: () => 50, maxRetriesPerRequest: null })
   client.on('error', ignore)
   t.teardown(() => client.disconnect())
   return client
