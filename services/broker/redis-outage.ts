@@ -17,7 +17,7 @@ export interface RedisOutage {
 }
 
 /** @param place where Redis is, without credentials */
-export function createRedisOutage (place: string, log: Log): RedisOutage {
+export function createRedisOutage (place: string, log: Log, summaryMs = SUMMARY_INTERVAL_MS): RedisOutage {
   let since: number | undefined
   let failures = 0
   let lastReason = ''
@@ -32,7 +32,7 @@ export function createRedisOutage (place: string, log: Log): RedisOutage {
     if (since !== undefined) return
     since = performance.now()
     log.warn({ redis: place, err: reason }, 'redis cannot be used')
-    timer = setInterval(() => log.warn({ ...summary(), err: lastReason }, 'redis still cannot be used'), SUMMARY_INTERVAL_MS)
+    timer = setInterval(() => log.warn({ ...summary(), err: lastReason }, 'redis still cannot be used'), summaryMs)
     timer.unref()
   }
 
@@ -44,7 +44,7 @@ export function createRedisOutage (place: string, log: Log): RedisOutage {
     },
 
     refused (reason) {
-      if (performance.now() - refusalToldAt < SUMMARY_INTERVAL_MS) return
+      if (performance.now() - refusalToldAt < summaryMs) return
       refusalToldAt = performance.now()
       log.warn({ redis: place, err: reason }, 'redis refuses what is published')
     },

@@ -17,6 +17,7 @@ export interface RedisSubscriber {
   isConfirmed (): boolean
   /** @throws RoomcastError `broker/unavailable` where Redis does not confirm */
   subscribe (channel: string, onText: (text: string) => void): Promise<void>
+  /** @throws RoomcastError `broker/unavailable` */
   unsubscribe (channel: string): Promise<void>
   /** Resolves when everything that Redis sent to our subscriptions before now has come. */
   barrier (): Promise<void>
@@ -100,16 +101,20 @@ export function createRedisSubscriber ({ redis, settings, log, metrics, onConfir
 
     async unsubscribe (channel) {
       handlers.delete(channel)
-      if (redis.status === 'ready') await withTimeout(redis.unsubscribe(channel), settings.PROBE_TIMEOUT_MS)
+      if (redis.status === 'ready') await answered(redis.unsubscribe(channel))
     },
 
     async barrier () {
       if (!confirmed) throw new RoomcastError('broker/unavailable')
-      try {
-        await withTimeout(redis.ping(), settings.PROBE_TIMEOUT_MS)
-      } catch (error) {
-        throw toBrokerError(error, 'read')
-      }
+      await answered(redis.ping())
+    }
+  }
+
+  async function answered (command: Promise<unknown>): Promise<void> {
+    try {
+      await withTimeout(command, settings.PROBE_TIMEOUT_MS)
+    } catch (error) {
+      throw toBrokerError(error, 'read')
     }
   }
 }

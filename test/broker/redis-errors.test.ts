@@ -182,7 +182,7 @@ test('away for long: a line when it begins, one when it ends, and between them n
   const attempts = async () => (await broker.metrics.redisReconnects.get()).values.reduce((sum, { value }) => sum + value, 0)
   await eventually(async () => await attempts() > 20)
   t.strictSame(broker.lines, [{ level: 'warn', fields: { redis: `${HOST}:${port}`, err: 'ECONNREFUSED' }, text: 'redis cannot be used' }])
-  const redis = await startRedis(t, { port, args: ['--requirepass', 'hunter2'], password: 'hunter2' })
+  const redis = await startRedis(t, { port, password: 'hunter2' })
   await connected(broker)
   await broker.publish(publication())
   const [, ...after] = broker.lines.filter(({ level }) => level === 'warn')
