@@ -27,6 +27,9 @@ import type { Base, Updates } from './updates.ts'
 /** Our own time-out for authentication comes first, is counted, and does not wait for a client that does not read. */
 const AFTER_AUTH_TIMEOUT_MS = 1000
 
+/** Refusals of a token that may pass by themselves. */
+const FOR_NOW = new Set<ErrorCode>(['auth/keys-unavailable', 'auth/token-not-yet-valid'])
+
 export interface SocketParts extends Base, Updates, People {
   authenticator: Authenticator
   publisher: Publisher
@@ -88,11 +91,7 @@ export async function openSockets (fastify: FastifyInstance, {
       return next()
     }
     const refusal = refusalOfNew()
-    if (refusal === undefined) {
-      // Engine.io's response to an upgrade lives as long as the connection, and the request with it.
-      if (request.headers.upgrade !== undefined) Object.assign(response, { req: undefined })
-      return next()
-    }
+    if (refusal === undefined) return next()
     refuse(request, response, refusal)
   }
 
@@ -128,7 +127,7 @@ export async function openSockets (fastify: FastifyInstance, {
   // ── A session ─────────────────────────────────────────────────────────────
 
   async function onHandshake (socket: Socket, next: (error?: Error) => void): Promise<void> {
-    const startedAt = Date.now()
+    const startedAt = performance.now()
     try {
       const token = takeToken(socket)
       if (token === undefined) throw new RoomcastError('auth/missing-token')
@@ -142,7 +141,7 @@ export async function openSockets (fastify: FastifyInstance, {
       if (known.code === 'server/internal') log.error({ err: error }, 'handshake failed')
       metrics.connections.inc({ outcome: known.code })
       // Not for good: only a transport that closes makes a stock client try again.
-      if (known.code === 'auth/keys-unavailable') socket.conn.close()
+      if (FOR_NOW.has(known.code)) socket.conn.close()
       else next(Object.assign(new Error(known.code), { data: known.toBody() }))
     }
   }
@@ -152,7 +151,7 @@ export async function openSockets (fastify: FastifyInstance, {
     if (handshake === undefined) return socket.conn.close()
     handshakes.delete(socket)
     connections.onAuthenticated(socket.conn)
-    forgetRequest(socket)
+    forgetHandshake(socket)
     const session = createSession(socket, handshake, sessionContext)
     sessions.add(session)
     metrics.connections.inc({ outcome: 'connected' })
@@ -168,6 +167,7 @@ export async function openSockets (fastify: FastifyInstance, {
 
   function onEnd (session: Session, reason: string): void {
     sessions.remove(session)
+    connections.forget(session.socket.conn)
     metrics.disconnects.inc({ reason })
     // A connection has one session: nothing else can come over it, and it would stay open for nobody.
     session.socket.conn.close()
@@ -175,7 +175,7 @@ export async function openSockets (fastify: FastifyInstance, {
 }
 
 /** The request of the handshake and its headers: nothing asks for them once a session stands. */
-function forgetRequest (socket: Socket): void {
+function forgetHandshake (socket: Socket): void {
   Object.assign(socket, { handshake: undefined })
   Object.assign(socket.conn, { request: undefined })
 }

@@ -17,7 +17,8 @@ test('a user id of any alphabet can be revoked, outlives a Redis that lost every
   for (const userId of names) t.match(await command(first, 'tokens/revoke', { userId, issuedBefore: Date.now() + 60_000 }), { complete: true })
   await redis.client().flushall()
   await eventually(async () => await metric(first.url, 'roomcast_feed_resets_total') > 0)
-  await eventually(async () => await redis.client().xlen(LOG) === names.length)
+  // All of them in one entry.
+  await eventually(async () => await redis.client().xlen(LOG) === 1)
 
   const second = await startInstance(t, { REDIS_URL: redis.url })
   await second.ready()
@@ -133,7 +134,7 @@ test('thousands of kept commands do not hold up a start', async t => {
   await first.ready()
   await command(first, 'sessions/disconnect', { userId: 'nobody' })
   const client = redis.client()
-  const [[, [, text = '']] = ['', []]] = await client.xrange(LOG, '-', '+') as Array<[string, string[]]>
+  const [[, [, text = '']] = ['', []]] = await client.xrevrange(LOG, '+', '-', 'COUNT', 1) as Array<[string, string[]]>
   const kept = JSON.parse(text) as { offset: number, publishedAt: number }
   const pipeline = client.pipeline()
   const total = 4000
@@ -145,5 +146,5 @@ test('thousands of kept commands do not hold up a start', async t => {
   const second = await startInstance(t, { REDIS_URL: redis.url })
   await second.ready(5000)
   t.equal(await limitHits(second.url, 'redis-pending'), 0)
-  t.equal(await metric(second.url, 'roomcast_commands_total'), total)
+  t.equal(await metric(second.url, 'roomcast_commands_total'), total - kept.offset + 1)
 })

@@ -18,6 +18,8 @@ export interface Connections {
   bufferOf (connection: Connection): SendBuffer
   /** It is somebody's: it may stay, and hold MAX_BUFFERED_BYTES. */
   onAuthenticated (connection: Connection): void
+  /** It has closed. */
+  forget (connection: Connection): void
   /** A WebSocket was answered below Engine.IO, and holds something. */
   onHeld (webSocket: WebSocket): void
   /** A long-polling client asks for what there is. */
@@ -72,7 +74,6 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
     Object.assign(connection.transport, { closeTimeout: CLOSE_GRACE_MS })
     connection.on('packetCreate', onPacket)
     connection.on('upgrade', onUpgrade)
-    connection.on('close', onClose)
   }
 
   // Listeners of all connections, which engine.io calls as `this`.
@@ -89,12 +90,10 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
     if (buffer.webSocket !== undefined) carried.set(buffer.webSocket, buffer)
   }
 
-  function onClose (this: Connection, _reason: string, cause: unknown): void {
-    // Engine.io keeps only the text of what ws says.
-    if (cause instanceof Error && cause.message.includes('Max payload size exceeded')) countLimit(metrics, 'packet-bytes')
-    const buffer = buffers.get(this)
+  function forget (connection: Connection): void {
+    const buffer = buffers.get(connection)
     if (buffer === undefined) return
-    buffers.delete(this)
+    buffers.delete(connection)
     watched.delete(buffer)
     buffer.onClose()
     if (buffers.size === 0) onEmpty?.()
@@ -117,7 +116,8 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
       const bytes = buffer.waiting()
       sum += bytes
       const stalledMs = buffer.stalledMs(elapsedMs)
-      if (now >= buffer.endsAt) terminateLate(buffer)
+      if (buffer.connection.readyState === 'closed') forget(buffer.connection)
+      else if (now >= buffer.endsAt) terminateLate(buffer)
       else if (buffer.isOverfull() || stalledMs >= stallTimeout(buffer)) cutOff(buffer, 'limit/slow-client', stalledMs)
       else if (bytes === 0 && buffer.endsAt === Infinity) watched.delete(buffer)
       else buffer.onDrain()
@@ -162,6 +162,8 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
       buffer.limitBytes = settings.MAX_BUFFERED_BYTES
       buffer.endsAt = Infinity
     },
+
+    forget,
 
     onHeld (webSocket) {
       const buffer = carried.get(webSocket)

@@ -43,6 +43,7 @@ export function limitControlFrames ({ onHeld, settings, metrics, log }: {
     // Not by listeners: each would cost every connection some hundred bytes, and hardly any client sends such frames.
     override emit (event: string, ...args: unknown[]): boolean {
       if (event === 'ping' || event === 'pong') onControlFrame(this, event, args[0])
+      if (event === 'error' && (args[0] as { code?: string }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') countLimit(metrics, 'packet-bytes')
       return super.emit(event, ...args)
     }
   }

@@ -1,5 +1,4 @@
 // Who a connection belongs to, and what it may do where: by its own token, and by tokens for single rooms. All of them end.
-import { performance } from 'node:perf_hooks'
 import { add, can, type Action, type Capabilities } from '../access/capabilities.ts'
 import type { Identity } from '../access/identity.ts'
 import type { TokenExpiring } from '../wire/protocol.ts'
@@ -8,7 +7,7 @@ import type { Settings } from '../settings.ts'
 
 export interface Credentials {
   readonly identity: Identity
-  /** When a token ends, or is to be announced as ending; on the monotonic clock, in milliseconds. */
+  /** When a token ends, or is to be announced as ending; in milliseconds since 1970. */
   readonly dueAt: number
   /** A fresh token of the same user takes the place of the connection's own. */
   renew (identity: Identity): void
@@ -20,7 +19,7 @@ export interface Credentials {
   /** What the connection's token and the room's token allow together. */
   capabilities (room: RoomName): Capabilities
   allows (action: Action, room: RoomName): boolean
-  /** What has become due: what to tell the client, and the tokens that have ended; those of rooms are dropped. */
+  /** What has become due at a moment of the wall clock: what to tell the client, and the tokens that have ended; those of rooms are dropped. */
   takeDue (now: number): Due
 }
 
@@ -34,8 +33,6 @@ export interface Due {
 
 interface HeldToken {
   identity: Identity
-  /** On the monotonic clock: a step of the wall clock neither prolongs a token nor ends it. */
-  endsAt: number
   isAnnounced: boolean
 }
 
@@ -93,9 +90,9 @@ class HeldCredentials implements Credentials {
   }
 
   takeDue (now: number): Due {
-    const due: Due = { expiring: [], isOver: now >= this.own.endsAt, rooms: [] }
+    const due: Due = { expiring: [], isOver: now >= this.identity.expiresAt, rooms: [] }
     for (const [room, token] of this.ofRooms ?? []) {
-      if (now >= token.endsAt) {
+      if (now >= token.identity.expiresAt) {
         this.dropRoomToken(room)
         due.rooms.push(roomName(room))
       } else if (this.isToBeAnnounced(token, now)) {
@@ -113,8 +110,8 @@ class HeldCredentials implements Credentials {
     return true
   }
 
-  private announcedAt ({ endsAt }: HeldToken): number {
-    return endsAt - this.settings.TOKEN_EXPIRING_SECONDS * 1000
+  private announcedAt ({ identity }: HeldToken): number {
+    return identity.expiresAt - this.settings.TOKEN_EXPIRING_SECONDS * 1000
   }
 
   private schedule (): void {
@@ -123,10 +120,10 @@ class HeldCredentials implements Credentials {
   }
 
   private nextOf (token: HeldToken): number {
-    return token.isAnnounced ? token.endsAt : this.announcedAt(token)
+    return token.isAnnounced ? token.identity.expiresAt : this.announcedAt(token)
   }
 }
 
 function hold (identity: Identity): HeldToken {
-  return { identity, endsAt: performance.now() + identity.expiresAt - Date.now(), isAnnounced: false }
+  return { identity, isAnnounced: false }
 }

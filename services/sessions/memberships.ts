@@ -1,6 +1,7 @@
 // The rooms that a connection is in: how it joins and leaves them, and how the server ends a subscription.
 import type { Socket } from 'socket.io'
 import { authorize } from '../access/capabilities.ts'
+import type { Attempt } from './attempts.ts'
 import type { Credentials } from './credentials.ts'
 import { errorCodes, RoomcastError, toRoomcastError, type ErrorCode } from '../wire/errors.ts'
 import type { Feed } from '../feeds/feed.ts'
@@ -13,7 +14,7 @@ import type { Batch } from '../feeds/relay.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
 import type { SendBuffer } from './send-buffer.ts'
 import type { Settings } from '../settings.ts'
-import type { StreamPosition, SubscribeResult, Unsubscribed } from '../wire/protocol.ts'
+import { UNSUBSCRIBED_CODES, type StreamPosition, type SubscribeResult, type Unsubscribed, type UnsubscribedCode } from '../wire/protocol.ts'
 import type { Watcher } from '../presence/announcer.ts'
 
 export interface Memberships {
@@ -23,14 +24,14 @@ export interface Memberships {
   position (room: RoomKey): StreamPosition | undefined
   /** @throws RoomcastError `limit/rooms-per-socket` */
   assertRoomLimit (room: RoomKey): void
-  /** @throws RoomcastError of `Feed.join`, `auth/forbidden`, or `limit/rooms-per-socket` */
-  join (feed: Feed, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void>
+  /** @throws RoomcastError where the subscription may not be, or was ended meanwhile */
+  join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void>
   /** The client leaves: its token for the room goes too. */
   leave (room: RoomName): void
   /** The server ends a subscription; the client is told. */
-  end (room: RoomName, code: ErrorCode): void
+  end (room: RoomName, code: UnsubscribedCode): void
   /** After capabilities changed: a room that is not allowed any more is left, and presence follows. */
-  review (room: RoomName, code: ErrorCode): void
+  review (room: RoomName, code: UnsubscribedCode): void
   /** The connection has ended. @param isForGood it does not come back by itself */
   clear (isForGood: boolean): void
 }
@@ -81,7 +82,7 @@ class SocketMemberships implements Memberships, Watcher {
     throw limitError(this.context.metrics, 'rooms-per-socket', `This socket is in ${most} rooms, the most it may be in: leave one first.`)
   }
 
-  async join (feed: Feed, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void> {
+  async join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void> {
     const room = roomName(feed.room)
     const member = new RoomMember(feed, this)
     const before = this.members.get(feed.room)
@@ -89,7 +90,8 @@ class SocketMemberships implements Memberships, Watcher {
     try {
       await feed.join(member, since, joined => {
         if (!this.socket.connected) throw new RoomcastError('request/invalid', 'The connection ended meanwhile.')
-        // So may a token, while the history was read.
+        // So may a token or the subscription itself, while the history was read.
+        attempt.assertStanding()
         authorize(this.credentials.capabilities(room), 'subscribe', room)
         this.assertRoomLimit(feed.room)
         if (!this.members.has(feed.room)) this.context.metrics.subscriptions.inc()
@@ -98,7 +100,7 @@ class SocketMemberships implements Memberships, Watcher {
         this.showPresence(room)
       })
     } catch (error) {
-      if (before !== undefined) this.end(room, toRoomcastError(error).code)
+      if (before !== undefined) this.end(room, unsubscribedCode(toRoomcastError(error).code))
       throw error
     }
   }
@@ -108,7 +110,7 @@ class SocketMemberships implements Memberships, Watcher {
     this.credentials.dropRoomToken(roomKey(room))
   }
 
-  end (room: RoomName, code: ErrorCode): void {
+  end (room: RoomName, code: UnsubscribedCode): void {
     // Who is told to subscribe anew keeps the room's token, and does not seem to leave meanwhile.
     const mayReturn = code === 'history/insufficient'
     if (!mayReturn) this.credentials.dropRoomToken(roomKey(room))
@@ -118,7 +120,7 @@ class SocketMemberships implements Memberships, Watcher {
     this.socket.emit('unsubscribed', ended)
   }
 
-  review (room: RoomName, code: ErrorCode): void {
+  review (room: RoomName, code: UnsubscribedCode): void {
     if (!this.members.has(roomKey(room))) return
     if (this.credentials.allows('subscribe', room)) this.showPresence(room)
     else this.end(room, code)
@@ -181,6 +183,10 @@ class RoomMember implements Member {
   }
 
   end (code: ErrorCode): void {
-    this.memberships.end(roomName(this.feed.room), code)
+    this.memberships.end(roomName(this.feed.room), unsubscribedCode(code))
   }
+}
+
+function unsubscribedCode (code: ErrorCode): UnsubscribedCode {
+  return UNSUBSCRIBED_CODES.find(known => known === code) ?? 'server/internal'
 }

@@ -1,23 +1,24 @@
 // One authenticated connection: its credentials, the rooms it is in, and how it ends.
 import type { Socket } from 'socket.io'
 import type { Action, Capabilities } from '../access/capabilities.ts'
+import { createAttempts, type Attempt } from './attempts.ts'
 import type { Connections } from './connections.ts'
 import { createCredentials, type Credentials } from './credentials.ts'
-import { errorCodes, type ErrorCode } from '../wire/errors.ts'
+import { errorCodes } from '../wire/errors.ts'
 import type { Feed } from '../feeds/feed.ts'
 import type { Identity } from '../access/identity.ts'
 import { createMemberships, type MembershipContext, type Memberships } from './memberships.ts'
 import type { SendBuffer } from './send-buffer.ts'
-import type { Closing, SubscribeResult, StreamPosition } from '../wire/protocol.ts'
+import type { Closing, ClosingCode, SubscribeResult, StreamPosition, UnsubscribedCode } from '../wire/protocol.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
 
 export interface Session {
   readonly id: string
   readonly socket: Socket
   readonly sendBuffer: SendBuffer
-  /** When the handshake was authenticated. */
+  /** When the handshake began, by performance.now(). */
   readonly startedAt: number
-  /** When a token of it ends or is announced, on the monotonic clock. */
+  /** When a token of it ends or is to be announced, in milliseconds since 1970. */
   readonly dueAt: number
   identity (): Identity
   roomToken (room: RoomKey): Identity | undefined
@@ -25,6 +26,10 @@ export interface Session {
   roomsWithToken (): RoomKey[]
   isOpen (): boolean
   isMember (room: RoomKey): boolean
+  /** A SUBSCRIBE has come in: from now on the end of a subscription counts for it as well. */
+  attempt (room: RoomKey): Attempt
+  /** A member, or about to become one. */
+  isConcerned (room: RoomKey): boolean
   /** Up to where this socket was given the room's updates; undefined where it is no member. */
   position (room: RoomKey): StreamPosition | undefined
   rooms (): RoomKey[]
@@ -37,14 +42,15 @@ export interface Session {
   addRoomToken (room: RoomName, identity: Identity): void
   /** @throws RoomcastError `limit/rooms-per-socket` */
   assertRoomLimit (room: RoomKey): void
-  join (feed: Feed, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void>
+  /** @throws RoomcastError where the subscription may not be, or was ended meanwhile */
+  join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void>
   leave (room: RoomName): void
-  /** The server ends a subscription; the client is told. */
-  endMembership (room: RoomName, code: ErrorCode): void
+  /** The server ends a subscription, also one that is only under way; the client is told. */
+  endMembership (room: RoomName, code: UnsubscribedCode): void
   /** Tells the client of tokens that are about to end, and acts on those that have ended. */
   onDue (now: number): void
   /** The server ends the connection for good; the client is told, and does not come back by itself. */
-  close (code: ErrorCode): void
+  close (code: ClosingCode): void
   /** Ends the transport only: a stock client reconnects. */
   evict (): void
 }
@@ -67,6 +73,7 @@ class SocketSession implements Session {
   private readonly context: SessionContext
   private readonly credentials: Credentials
   private readonly memberships: Memberships
+  private readonly attempts = createAttempts()
 
   constructor (socket: Socket, { identity, startedAt }: { identity: Identity, startedAt: number }, context: SessionContext) {
     this.socket = socket
@@ -92,10 +99,16 @@ class SocketSession implements Session {
   rooms (): RoomKey[] { return this.memberships.rooms() }
   assertRoomLimit (room: RoomKey): void { this.memberships.assertRoomLimit(room) }
   leave (room: RoomName): void { this.memberships.leave(room) }
-  endMembership (room: RoomName, code: ErrorCode): void { this.memberships.end(room, code) }
+  attempt (room: RoomKey): Attempt { return this.attempts.begin(room) }
+  isConcerned (room: RoomKey): boolean { return this.memberships.has(room) || this.attempts.has(room) }
 
-  join (feed: Feed, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void> {
-    return this.memberships.join(feed, since, answer)
+  join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void> {
+    return this.memberships.join(feed, since, attempt, answer)
+  }
+
+  endMembership (room: RoomName, code: UnsubscribedCode): void {
+    this.attempts.end(roomKey(room), code)
+    this.memberships.end(room, code)
   }
 
   renew (identity: Identity): void {
@@ -117,7 +130,7 @@ class SocketSession implements Session {
     if (isOver) this.close('auth/token-expired')
   }
 
-  close (code: ErrorCode): void {
+  close (code: ClosingCode): void {
     if (!this.isOpen()) return
     const closing: Closing = { code, message: errorCodes[code].message, reconnect: false }
     this.socket.emit('closing', closing)

@@ -1,9 +1,8 @@
 // All sessions of this instance, by socket and by user; lets each act when a token of it ends.
-import { performance } from 'node:perf_hooks'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Session } from './session.ts'
 
-/** What a token allowed ends within a second of it. */
+/** What a token allowed ends within a second of it, by the wall clock as it is at that moment. */
 const CHECK_MS = 250
 
 export interface Sessions {
@@ -20,7 +19,7 @@ export function createSessions ({ metrics }: { metrics: Metrics }): Sessions {
   const byUser = new Map<string, Session[]>()
   // One pass over all: a timer for each token costs more, in memory and in time.
   const timer = setInterval(() => {
-    const now = performance.now()
+    const now = Date.now()
     for (const session of sessions) if (now >= session.dueAt) session.onDue(now)
   }, CHECK_MS).unref()
 

@@ -67,7 +67,10 @@ async function startWorld (t: Test, env: Record<string, string> = {}, isSecure =
       end () {}
     }
     relay.join(member)
-    socket.on('disconnect', () => relay.leave(member))
+    socket.on('disconnect', () => {
+      relay.leave(member)
+      connections.forget(socket.conn)
+    })
     sockets.push(socket)
   })
   http.listen(0, '127.0.0.1')

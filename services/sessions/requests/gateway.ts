@@ -7,7 +7,9 @@ import {
 } from '../../wire/protocol.ts'
 import { createRate, type Rate } from '../../access/rate.ts'
 import { limitError } from '../../observe/limits.ts'
+import { roomKey } from '../../wire/rooms.ts'
 import type { Session } from '../session.ts'
+import { NO_ATTEMPT, type Attempt } from '../attempts.ts'
 import { RawJson } from '../../wire/raw-json.ts'
 import { checker, parse } from '../../wire/validation.ts'
 import { onAuthenticate } from './authenticate.ts'
@@ -85,17 +87,27 @@ export function createGateway (context: RequestContext): { listen: (session: Ses
     if (!state.rate.take()) return onFlood(state, fail)
     // Not forgiven at once: a flood lets one pass now and then, whenever the rate allows.
     state.refused = Math.max(0, state.refused - 1)
+    const attempt = isApplication && applicationEvent(data) === 'SUBSCRIBE' ? attemptAt(session, room) : NO_ATTEMPT
     void inOrder(state, name, `${room.workspaceId ?? ''}/${room.appId ?? ''}`, async () => {
       try {
         if (!session.isOpen()) return
+        // Its timer may still be to come: the event loop was busy, or the clock was set.
+        if (session.identity().expiresAt <= Date.now()) return session.close('auth/token-expired')
         if (name === 'UNKNOWN') throw new RoomcastError('request/invalid', 'There is no such event: see the protocol.')
         const request = handlers[isApplication ? parse(ApplicationEvent, data).event : name]
         const handler = request.handler as Handler<unknown>
-        await handler(session, parse(request.schema, body), data => answer(success(data)), context)
+        await handler(session, parse(request.schema, body), data => answer(success(data)), context, attempt)
       } catch (error) {
         fail(error)
+      } finally {
+        attempt.done()
       }
     })
+  }
+
+  /** From the moment at which a SUBSCRIBE comes in, also while it waits for those before it. */
+  function attemptAt (session: Session, { workspaceId, appId }: ApplicationResponse['payload']): Attempt {
+    return workspaceId === undefined || appId === undefined ? NO_ATTEMPT : session.attempt(roomKey({ workspaceId, appId }))
   }
 
   function inOrder (state: Requests, name: string, room: string, work: () => Promise<void>): Promise<void> {
