@@ -22,7 +22,8 @@ import { checker } from '../wire/validation.ts'
 const ANSWER_EVENT = 'answer'
 /** A caller has its answer within 1 s; this leaves time for the way. */
 const ANSWERS_WITHIN_MS = 900
-const Command = Type.Union([
+
+export const Command = Type.Union([
   Type.Object({ do: Type.Literal('disconnect'), target: DisconnectCommand }),
   Type.Object({ do: Type.Literal('unsubscribe'), target: UnsubscribeCommand }),
   Type.Object({ do: Type.Literal('revoke'), target: RevokeCommand }),

@@ -94,6 +94,13 @@ export const HttpPublish = Type.Object({
 })
 export type HttpPublish = Static<typeof HttpPublish>
 
+/** Of the app around the service, which is trusted: it says who publishes. */
+export const HostPublish = Type.Object({
+  ...SocketPublish.properties,
+  userId: UserId
+})
+export type HostPublish = Static<typeof HostPublish>
+
 export const PresenceRequest = Type.Object({
   ...RoomRef.properties,
   state: Type.Optional(Type.Unknown({ description: "sets this session's state first; null clears it" }))
