@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'auth/invalid-token'
   | 'auth/token-expired'
   | 'auth/token-revoked'
+  | 'auth/token-not-yet-valid'
   | 'auth/forbidden'
   | 'auth/foreign-origin'
   | 'auth/keys-unavailable'
@@ -17,11 +18,14 @@ export type ErrorCode =
   | 'presence/state-too-large'
   | 'limit/event-rate'
   | 'limit/publish-rate'
+  | 'limit/command-rate'
   | 'limit/rooms-per-socket'
   | 'limit/sockets-per-user'
   | 'limit/sockets-per-instance'
   | 'limit/connection-rate'
   | 'limit/slow-client'
+  | 'limit/auth-time'
+  | 'limit/control-frame-rate'
   | 'history/insufficient'
   | 'broker/unavailable'
   | 'broker/timeout'
@@ -138,7 +142,7 @@ export interface Unsubscribed {
   workspaceId: string
   /** a workspace or app id */
   appId: string
-  code: string
+  code: 'history/insufficient' | 'auth/token-expired' | 'auth/token-revoked' | 'auth/forbidden' | 'auth/unsubscribed' | 'broker/unavailable' | 'server/internal'
   message: string
 }
 
@@ -152,7 +156,7 @@ export interface TokenExpiring {
 }
 
 export interface Closing {
-  code: string
+  code: 'auth/token-expired' | 'auth/token-revoked' | 'auth/disconnected' | 'limit/event-rate' | 'limit/sockets-per-user'
   message: string
   reconnect: boolean
 }
