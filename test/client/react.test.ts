@@ -13,7 +13,8 @@ const room = { workspaceId: 'acme', appId: 'board-1' }
 const connections = (instance: Instance) => metric(instance.url, 'roomcast_connections_total', 'outcome="connected"')
 
 async function open (t: Test, env: Record<string, string> = {}, query = ''): Promise<{ instance: Instance, opened: WatchedPage, origin: string }> {
-  const origin = await servePage(t, await bundle('test/client/react/app.tsx'))
+  const { script } = await bundle(pathOf('test/client/react/app.tsx'))
+  const origin = await servePage(t, script)
   const instance = await startInstance(t, { CORS_ORIGINS: origin, ...env })
   await instance.ready()
   const { searchParams } = new URL(`?${query}`, origin)

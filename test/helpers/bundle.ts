@@ -10,10 +10,10 @@ import { HOST } from './ports.ts'
 
 const MODULES = 'client/node_modules'
 
-/** @param entry from the root of the repository @returns the script, in the mode in which React checks most */
-export async function bundle (entry: string): Promise<string> {
+/** @param entry an absolute path @returns script and styles, in the mode in which React checks most */
+export async function bundle (entry: string): Promise<{ script: string, styles: string }> {
   const { outputFiles } = await build({
-    entryPoints: [pathOf(entry)],
+    entryPoints: [entry],
     bundle: true,
     format: 'esm',
     target: 'es2022',
@@ -22,9 +22,11 @@ export async function bundle (entry: string): Promise<string> {
     define: { 'process.env.NODE_ENV': '"development"' },
     // One React, of the version that the client is developed with.
     alias: { react: pathOf(`${MODULES}/react`), 'react-dom': pathOf(`${MODULES}/react-dom`) },
+    outdir: '/',
     write: false
   })
-  return outputFiles[0]?.text ?? ''
+  const text = (type: string) => outputFiles.find(({ path }) => path.endsWith(type))?.text ?? ''
+  return { script: text('.js'), styles: text('.css') }
 }
 
 export interface WatchedPage {

@@ -1,0 +1,15 @@
+// The others' cursors: ephemeral updates, which render nothing but this.
+import { useState } from 'react'
+import { useEvent, usePresence, type MountedRoom } from '@roomcast/client/react'
+import { user } from './user.ts'
+import type { BoardEvents } from './board.ts'
+
+export function Cursors ({ room }: { room: MountedRoom<BoardEvents> }) {
+  const [cursors, setCursors] = useState<Record<string, BoardEvents['cursor']>>({})
+  const others = usePresence(room).collaborators.filter(({ userId }) => userId !== `user-${user.id}`)
+  useEvent(room, 'cursor', ({ userId, payload }) => setCursors(known => ({ ...known, [userId]: payload })))
+  return others.map(({ userId, displayName, color }) => {
+    const at = cursors[userId]
+    return at && <i key={userId} style={{ left: `${at.x * 100}%`, top: `${at.y * 100}%`, color }}>{displayName}</i>
+  })
+}
