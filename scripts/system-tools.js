@@ -10,7 +10,9 @@ const tools = {
   openssl: 'openssl',
   nginx: 'nginx',
   chromium: 'chromium',
-  faketime: 'faketime'
+  faketime: 'faketime',
+  curl: 'curl',
+  python3: 'python3'
 }
 
 // A plain user's PATH often leaves out sbin, where Debian puts nginx.

@@ -17,7 +17,11 @@ async function installed (t: Test): Promise<string> {
   const dir = t.testdir()
   await cp(pathOf('examples/kanban'), dir, { recursive: true, filter: path => !/node_modules|dist$/.test(path) })
   const packages = {
-    roomcast: '', '@roomcast/client': 'client', react: 'client/node_modules/react', 'react-dom': 'client/node_modules/react-dom', ...Object.fromEntries(
+    roomcast: '',
+    '@roomcast/client': 'client',
+    react: 'client/node_modules/react',
+    'react-dom': 'client/node_modules/react-dom',
+    ...Object.fromEntries(
       ['fastify', 'fast-jwt', '@fastify/static', '@types/react', '@types/react-dom'].map(name => [name, `node_modules/${name}`])
     )
   }
@@ -106,7 +110,7 @@ test('it compiles, and is short enough to be read', async t => {
   const { fileNames, options } = ts.parseJsonConfigFileContent(config, ts.sys, dir)
   const faults = ts.getPreEmitDiagnostics(ts.createProgram(fileNames, { ...options, preserveSymlinks: true }))
   t.strictSame(faults.map(({ messageText, file }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`), [])
-  const files = ['server.js', 'index.html', 'vite.config.ts', ...(await readdir(join(dir, 'src'))).map(name => `src/${name}`)]
+  const files = ['server.js', 'index.html', 'vite.config.js', ...(await readdir(join(dir, 'src'))).map(name => `src/${name}`)]
   const texts = await Promise.all(files.map(file => readFile(join(dir, file), 'utf8')))
   const lines = texts.reduce((sum, text) => sum + text.split('\n').length - 1, 0)
   t.ok(lines < MAX_LINES, `${lines} lines`)

@@ -31,26 +31,28 @@ export function BoardView ({ start, onReset }: { start: Pick<Board, 'cards' | 'p
     if (Date.now() - lastCursor.current < CURSOR_MS) return
     lastCursor.current = Date.now()
     const { left, top, width, height } = currentTarget.getBoundingClientRect()
-    void publish('cursor', { x: (clientX - left) / width, y: (clientY - top) / height }, { ephemeral: true })
+    publish('cursor', { x: (clientX - left) / width, y: (clientY - top) / height }, { ephemeral: true })
   }
 
-  return <>
-    <header><h1>Board</h1> <People {...usePresence(room)} /> <output>{useStatus()}</output></header>
-    <main onPointerMove={onPointerMove}>
-      {columns.map(column =>
-        <section key={column} aria-label={column} onDragOver={event => event.preventDefault()} onDrop={event => move(event.dataTransfer.getData('text'), column)}>
-          <h2>{column}</h2>
-          {cardsOf(board).filter(card => card.column === column).map(({ id, title }) =>
-            <article key={id} draggable onDragStart={event => event.dataTransfer.setData('text', id)} data-waiting={board.moves.some(({ move }) => move.card === id)}>
-              {title}
-              <select aria-label={`Column of ${title}`} value={column} onChange={event => move(id, event.target.value)}>
-                {columns.map(name => <option key={name}>{name}</option>)}
-              </select>
-            </article>)}
-        </section>)}
-      <Cursors room={room} />
-    </main>
-  </>
+  return (
+    <>
+      <header><h1>Board</h1> <People {...usePresence(room)} /> <output>{useStatus()}</output></header>
+      <main onPointerMove={onPointerMove}>
+        {columns.map(column =>
+          <section key={column} aria-label={column} onDragOver={event => event.preventDefault()} onDrop={event => move(event.dataTransfer.getData('text'), column)}>
+            <h2>{column}</h2>
+            {cardsOf(board).filter(card => card.column === column).map(({ id, title }) =>
+              <article key={id} draggable onDragStart={event => event.dataTransfer.setData('text', id)} data-waiting={board.moves.some(({ move }) => move.card === id)}>
+                {title}
+                <select aria-label={`Column of ${title}`} value={column} onChange={event => move(id, event.target.value)}>
+                  {columns.map(name => <option key={name}>{name}</option>)}
+                </select>
+              </article>)}
+          </section>)}
+        <Cursors room={room} />
+      </main>
+    </>
+  )
 }
 
 function People ({ collaborators }: ReturnType<typeof usePresence>) {

@@ -18,16 +18,18 @@ function App () {
     if (answer.ok) setStart(await answer.json())
     else setTimeout(load, 1000)
   }, [])
-  useEffect(() => { void load() }, [load])
+  useEffect(() => { load() }, [load])
   const onReset = () => {
     setStart(undefined)
     setAnew(true)
-    void load()
+    load()
   }
-  return <>
-    {isAnew && <p role='status'>Not every change could be recovered: the board was loaded anew.</p>}
-    {start === undefined ? <p>Loading …</p> : <BoardView start={start} onReset={onReset} />}
-  </>
+  return (
+    <>
+      {isAnew && <p role='status'>Not every change could be recovered: the board was loaded anew.</p>}
+      {start === undefined ? <p>Loading …</p> : <BoardView start={start} onReset={onReset} />}
+    </>
+  )
 }
 
 createRoot(document.getElementById('root') as HTMLElement).render(
