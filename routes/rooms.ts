@@ -5,7 +5,7 @@ import { RoomcastError } from '../services/wire/errors.ts'
 import { failures, READER } from '../services/documents/failures.ts'
 import { Answer, Epoch, HistoryPage, Offset, PresenceList, RoomRef, success } from '../services/wire/protocol.ts'
 import { isRecoverable } from '../services/feeds/recovery.ts'
-import { publicUpdate } from '../services/feeds/packet.ts'
+import { publicUpdate } from '../services/broker/envelope.ts'
 import { roomKey } from '../services/wire/rooms.ts'
 
 const DEFAULT_LIMIT = 100

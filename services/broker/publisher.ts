@@ -32,14 +32,14 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
           throw new RoomcastError('limit/publish-rate')
         }
         authorize(capabilities, 'publish', update)
-        checkPayload(update.payload)
-        const { event, payload, id: callerId } = update
+        const payloadJson = payloadText(update.payload)
+        const { event, id: callerId } = update
         // Only a manager of the room may speak for another.
         const userId = update.userId !== undefined && can(capabilities, 'manage', update) ? update.userId : sub
         const room = roomKey(update)
         const startedAt = performance.now()
         const receipt = await tracePublish(room, kind, async trace => {
-          const publication = { room, event, payload, userId, sub, callerId, trace }
+          const publication = { room, event, payloadJson, userId, sub, callerId, trace }
           return kind === 'ephemeral' ? await broker.publishEphemeral(publication) : await broker.publish(publication)
         })
         metrics.publishSeconds.observe((performance.now() - startedAt) / 1000)
@@ -52,13 +52,15 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
     }
   }
 
-  function checkPayload (payload: unknown): void {
+  /** The payload as the text that travels from here on. */
+  function payloadText (payload: unknown): string {
     if (isDeeperThan(payload, settings.MAX_PAYLOAD_DEPTH)) {
       metrics.limits.inc({ limit: 'payload-depth' })
       throw new RoomcastError('request/invalid', `payload: nested deeper than ${settings.MAX_PAYLOAD_DEPTH} levels (MAX_PAYLOAD_DEPTH).`)
     }
-    const bytes = Buffer.byteLength(JSON.stringify(payload))
-    if (bytes <= settings.MAX_PAYLOAD_BYTES) return
+    const text = JSON.stringify(payload)
+    const bytes = Buffer.byteLength(text)
+    if (bytes <= settings.MAX_PAYLOAD_BYTES) return text
     metrics.limits.inc({ limit: 'payload-bytes' })
     throw new RoomcastError('publish/payload-too-large', `The payload has ${bytes} bytes, ${settings.MAX_PAYLOAD_BYTES} are allowed: send less, or a reference to the data.`)
   }

@@ -1,15 +1,16 @@
 // The broker on Redis: scripts for the atomic steps, one channel a room.
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import type { Redis } from 'ioredis'
 import type { Broker, BrokerEvents, Message, StoredUpdate, PublishRequest, Retention } from './broker.ts'
-import { envelopeBody, presenceEnvelope, readEnvelope, readPresenceEntry } from './envelope.ts'
+import { createEnvelopeReader, envelopeBody, presenceEnvelope, readPresenceEntry } from './envelope.ts'
+import { createEpochs } from './epochs.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt, StreamPosition } from '../wire/protocol.ts'
-import { createRedisLink, type RedisIdentity } from './redis-link.ts'
+import { createRedisLink, type RedisIdentity, type ScriptedRedis } from './redis-link.ts'
 import { occupancyNames, redisNames } from './redis-scripts.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
@@ -36,61 +37,62 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     historySeconds: settings.HISTORY_TTL_SECONDS,
     roomSeconds: settings.ROOM_TTL_SECONDS
   }
+  const newEpoch = createEpochs()
   const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room)
 
   /** The arguments that every script on a room starts with. */
   const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = retention.roomSeconds) =>
-    [runId, durable ? '1' : '0', randomBytes(9).toString('base64url'), roomSeconds]
+    [runId, durable ? '1' : '0', newEpoch(), roomSeconds]
 
-  /** Runs a publishing script against its deadline; once more if Redis' clock turns out to have been set. */
-  async function publishByDeadline (script: (deadline: number, leftMs: number) => Promise<unknown[]>): Promise<unknown[]> {
-    const startedAt = performance.now()
-    for (;;) {
-      const leftMs = settings.PUBLISH_TIMEOUT_MS - (performance.now() - startedAt)
-      const answer = await script(link.clock.deadline(leftMs), leftMs)
-      if (answer[0] !== 'late') {
-        link.clock.sample(Number(answer[1]))
-        return answer
-      }
-      link.clock.reset()
-      link.clock.sample(Number(answer[1]))
-      if (performance.now() - startedAt > settings.PUBLISH_TIMEOUT_MS * SOON) {
-        throw new RoomcastError('broker/unavailable', 'Not published, it reached Redis too late: send it again.')
-      }
-    }
-  }
-
-  async function publish (publication: PublishRequest): Promise<Receipt> {
+  function publish (publication: PublishRequest): Promise<Receipt> {
     const { room, sub, callerId } = publication
     const { historySize, historySeconds, roomSeconds } = publication.retention ?? retention
     const names = namesOf(room)
     const id = callerId ?? randomUUID()
-    const keys = callerId === undefined ? [names.meta, names.log] : [names.meta, names.log, names.receipt(sub, callerId)]
     const body = envelopeBody(publication, id)
-    const answer = await publishByDeadline((deadline, leftMs) => link.run('write', (redis, identity) => redis.publishUpdate(
-      keys.length, ...keys, ...roomArgs(identity, roomSeconds), deadline, names.channel,
-      historySize, historySeconds, settings.IDEMPOTENCY_TTL_SECONDS, body
-    ) as Promise<unknown[]>, leftMs))
-    if (answer[0] === 'known') {
-      const [epoch, offset, instances = '0'] = String(answer[2]).split(' ')
-      return { id, epoch: epoch as string, offset: Number(offset), duplicate: true, instances: Number(instances) }
-    }
-    return { id, epoch: String(answer[2]), offset: Number(answer[3]), duplicate: false, instances: Number(answer[4]) }
+    return publishByDeadline(id, (redis, identity, deadline) => callerId === undefined
+      ? redis.publishUpdate(
+        2, names.meta, names.log,
+        ...roomArgs(identity, roomSeconds), deadline, names.channel, body, historySize, historySeconds)
+      : redis.publishUpdate(
+        3, names.meta, names.log, names.receipt(sub, callerId),
+        ...roomArgs(identity, roomSeconds), deadline, names.channel, body, historySize, historySeconds, settings.IDEMPOTENCY_TTL_SECONDS))
   }
 
   async function publishEphemeral (publication: PublishRequest): Promise<Receipt> {
     const names = namesOf(publication.room)
     const id = publication.callerId ?? randomUUID()
     const body = envelopeBody(publication, id)
-    const answer = await publishByDeadline((deadline, leftMs) => link.run('write', (redis, identity) => redis.publishEphemeral(
+    const receipt = await publishByDeadline(id, (redis, identity, deadline) => redis.publishEphemeral(
       names.meta, names.log, ...roomArgs(identity), deadline, names.channel, body
-    ) as Promise<unknown[]>, leftMs))
-    return { id, epoch: String(answer[2]), offset: null, duplicate: false, instances: Number(answer[4]) }
+    ))
+    return { ...receipt, offset: null }
+  }
+
+  /** Runs a publishing script against its deadline; once more if Redis' clock turns out to have been set. */
+  async function publishByDeadline (id: string, script: (redis: ScriptedRedis, identity: RedisIdentity, deadline: number) => Promise<unknown>): Promise<Receipt> {
+    const startedAt = performance.now()
+    for (;;) {
+      const leftMs = settings.PUBLISH_TIMEOUT_MS - (performance.now() - startedAt)
+      const deadline = link.clock.deadline(leftMs)
+      const answer = await link.run('write', (redis, identity) => script(redis, identity, deadline), leftMs) as string
+      const [outcome, time, epoch = '', offset, instances = 0] = answer.split(' ')
+      if (outcome !== 'late') {
+        link.clock.sample(Number(time))
+        return { id, epoch, offset: Number(offset), duplicate: outcome === 'known', instances: Number(instances) }
+      }
+      link.clock.reset()
+      link.clock.sample(Number(time))
+      if (performance.now() - startedAt > settings.PUBLISH_TIMEOUT_MS * SOON) {
+        throw new RoomcastError('broker/unavailable', 'Not published, it reached Redis too late: send it again.')
+      }
+    }
   }
 
   async function subscribe (room: RoomKey, onMessage: (message: Message) => void): Promise<void> {
+    const read = createEnvelopeReader(room)
     await link.subscribe(namesOf(room).channel, text => {
-      const message = readEnvelope(text)
+      const message = read(text)
       if (message !== undefined) return onMessage(message)
       metrics.dropped.inc({ reason: 'garbage' })
       log.warn({ room, length: text.length }, 'dropped a message that cannot be read')
@@ -123,7 +125,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     const [epoch, offset, oldest, texts] = await link.run('read', (redis, identity) => redis.history(
       names.meta, names.log, ...roomArgs(identity), since, maxUpdates, maxBytes
     ) as Promise<[string, number, number, string[]]>, settings.PROBE_TIMEOUT_MS)
-    const updates = texts.map(readEnvelope).filter((message): message is StoredUpdate => message?.kind === 'update')
+    const updates = texts.map(createEnvelopeReader(room)).filter((message): message is StoredUpdate => message?.kind === 'update')
     return { epoch, offset, oldest: oldest < 0 ? undefined : oldest, updates }
   }
 

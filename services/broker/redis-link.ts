@@ -8,6 +8,7 @@ import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createRedisClock, type RedisClock } from './redis-clock.ts'
 import { redisScripts } from './redis-scripts.ts'
+import { createTurnWrites } from './turn-writes.ts'
 import type { Settings } from '../settings.ts'
 
 /** Channels in one SUBSCRIBE after a reconnect. */
@@ -16,7 +17,7 @@ const RESUBSCRIBE_CHUNK = 500
 const INFO_INTERVAL_MS = 30_000
 
 type ScriptName = keyof typeof redisScripts
-type ScriptedRedis = Redis & Record<ScriptName, (...args: Array<string | number>) => Promise<unknown>>
+export type ScriptedRedis = Redis & Record<ScriptName, (...args: Array<string | number>) => Promise<unknown>>
 
 /** The Redis process at the other end of the command connection. */
 export interface RedisIdentity {
@@ -63,6 +64,7 @@ export function createRedisLink ({ commands, subscriber, settings, log, metrics,
 
   for (const [name, script] of Object.entries(redisScripts)) commands.defineCommand(name, script)
   const scripted = commands as ScriptedRedis
+  const writeWithTurn = createTurnWrites(commands)
 
   watch(commands, 'commands', onCommandsReady, () => { identity = undefined })
   watch(subscriber, 'subscriber', onSubscriberReady, () => {
@@ -160,6 +162,7 @@ export function createRedisLink ({ commands, subscriber, settings, log, metrics,
       }
       if (pending === 0) lastAnswerAt = performance.now()
       pending++
+      writeWithTurn()
       const answer = command(scripted, identity).finally(() => {
         pending--
         lastAnswerAt = performance.now()

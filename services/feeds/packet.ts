@@ -2,8 +2,7 @@
 import { Encoder, PacketType } from 'socket.io-parser'
 import * as ws from 'ws'
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
-import type { Update } from '../wire/protocol.ts'
-import { roomEvent, roomName, type RoomKey } from '../wire/rooms.ts'
+import { roomEvent, type RoomKey } from '../wire/rooms.ts'
 
 /** A packet as engine.io takes it, with the WebSocket frame made ahead as Socket.IO's own adapter does. */
 export interface Packet {
@@ -25,7 +24,10 @@ const ENGINE_MESSAGE = '4'
 const encoder = new Encoder()
 
 export function encodePacket (event: string, data: unknown): Packet {
-  const text = encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string
+  return createPacket(encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string)
+}
+
+function createPacket (text: string): Packet {
   // One buffer: header and body apart would cost each member a vectored write.
   const frame = Buffer.concat(Sender.frame(Buffer.from(ENGINE_MESSAGE + text), TEXT_FRAME))
   return { text, options: { compress: false, wsPreEncodedFrame: [frame] }, bytes: frame.length }
@@ -37,15 +39,8 @@ export function createEntry<T extends StoredUpdate | EphemeralUpdate> (room: Roo
   return {
     update,
     get packet () {
-      packet ??= encodePacket(roomEvent(room), publicUpdate(room, update))
+      packet ??= createPacket(`${PacketType.EVENT}[${JSON.stringify(roomEvent(room))},${update.json}]`)
       return packet
     }
   }
-}
-
-/** An update as the wire contract shows it; field by field, since the envelope of a newer version may hold more. */
-export function publicUpdate (room: RoomKey, update: StoredUpdate | EphemeralUpdate): Update {
-  const { event, payload, userId, id, epoch, publishedAt } = update
-  const shown = { event, payload, userId, id, ...roomName(room), epoch, publishedAt }
-  return update.kind === 'update' ? { ...shown, offset: update.offset } : shown
 }
