@@ -64,8 +64,9 @@ export default fp<RoomcastOptions>(async (fastify, options) => {
     await open.register(errors)
     await open.register(validation)
     await open.register(browsers)
-    open.addHook('onSend', async (_request, reply) => {
+    open.addHook('onSend', (_request, reply, _payload, done) => {
       if (fastify.readiness.isDraining()) reply.header('Connection', 'close')
+      done()
     })
     // Before the routes, which it is to see
     if (options.documents !== false) {
