@@ -7,8 +7,8 @@ import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createRedisClock, type RedisClock } from './redis-clock.ts'
-import { redisScripts } from './redis-scripts.ts'
-import { createTurnWrites } from './turn-writes.ts'
+import { createRedisCalls, type RedisCalls } from './redis-calls.ts'
+import { writeByTurn } from './redis-turn.ts'
 import type { Settings } from '../settings.ts'
 
 /** Channels in one SUBSCRIBE after a reconnect. */
@@ -16,8 +16,7 @@ const RESUBSCRIBE_CHUNK = 500
 /** How often the identity and the eviction policy of Redis are looked at again. */
 const INFO_INTERVAL_MS = 30_000
 
-type ScriptName = keyof typeof redisScripts
-export type ScriptedRedis = Redis & Record<ScriptName, (...args: Array<string | number>) => Promise<unknown>>
+export type ScriptedRedis = Redis & RedisCalls
 
 /** The Redis process at the other end of the command connection. */
 export interface RedisIdentity {
@@ -62,9 +61,8 @@ export function createRedisLink ({ commands, subscriber, settings, log, metrics,
   let pending = 0
   let lastAnswerAt = performance.now()
 
-  for (const [name, script] of Object.entries(redisScripts)) commands.defineCommand(name, script)
-  const scripted = commands as ScriptedRedis
-  const writeWithTurn = createTurnWrites(commands)
+  writeByTurn(commands)
+  const scripted = Object.assign(commands, createRedisCalls(commands))
 
   watch(commands, 'commands', onCommandsReady, () => { identity = undefined })
   watch(subscriber, 'subscriber', onSubscriberReady, () => {
@@ -162,7 +160,6 @@ export function createRedisLink ({ commands, subscriber, settings, log, metrics,
       }
       if (pending === 0) lastAnswerAt = performance.now()
       pending++
-      writeWithTurn()
       const answer = command(scripted, identity).finally(() => {
         pending--
         lastAnswerAt = performance.now()

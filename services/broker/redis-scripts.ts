@@ -1,5 +1,6 @@
 // The Lua scripts: each is one atomic step on one room. A script is not rolled back when it fails half-way, so the
 // order of its writes is chosen such that every prefix of them leaves the room whole.
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 /** The names of a room's keys and channel; the braces keep a room in one slot of a cluster. */
@@ -21,21 +22,33 @@ export function occupancyNames (prefix: string, instance: string): [string, stri
   return [`${base}:rooms:${instance}`, `${base}:counts`, `${base}:instances`]
 }
 
+export interface RedisScript {
+  lua: string
+  /** What Redis knows it by. */
+  hash: string
+  /** Undefined where each call names it. */
+  numberOfKeys: number | undefined
+}
+
 /** Read once, when the module is loaded. */
 export const redisScripts = {
-  publishUpdate: { lua: onRoom('publish-update') },
-  publishEphemeral: { lua: onRoom('publish-ephemeral'), numberOfKeys: 2 },
-  position: { lua: onRoom('position'), numberOfKeys: 3 },
-  history: { lua: onRoom('history'), numberOfKeys: 2 },
-  renewEpoch: { lua: onRoom('renew-epoch'), numberOfKeys: 2 },
-  updatePresence: { lua: read('update-presence'), numberOfKeys: 1 },
-  occupy: { lua: read('occupy'), numberOfKeys: 3 },
-  vacate: { lua: read('vacate'), numberOfKeys: 3 }
+  publishUpdate: onRoom('publish-update'),
+  publishEphemeral: onRoom('publish-ephemeral', 2),
+  position: onRoom('position', 3),
+  history: onRoom('history', 2),
+  renewEpoch: onRoom('renew-epoch', 2),
+  updatePresence: script(read('update-presence'), 1),
+  occupy: script(read('occupy'), 3),
+  vacate: script(read('vacate'), 3)
 }
 
 /** A script after the functions that all scripts on a room share. */
-function onRoom (name: string): string {
-  return read('room') + read(name)
+function onRoom (name: string, numberOfKeys?: number): RedisScript {
+  return script(read('room') + read(name), numberOfKeys)
+}
+
+function script (lua: string, numberOfKeys?: number): RedisScript {
+  return { lua, hash: createHash('sha1').update(lua).digest('hex'), numberOfKeys }
 }
 
 function read (name: string): string {

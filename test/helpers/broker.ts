@@ -1,4 +1,5 @@
 // Brokers of both kinds without the service around them, and what is asked of them.
+import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
 import { connect } from '../../plugins/redis.ts'
 import type { Broker, HistoryRead, Message, StoredUpdate, PublishRequest } from '../../services/broker/broker.ts'
@@ -23,14 +24,13 @@ export function memoryBroker (t: Test, env: Env = {}): Broker {
 }
 
 /** Does not wait for Redis; `connected` does. */
-export function redisBroker (t: Test, url: string, env: Env = {}, instance = 'one'): Broker & { metrics: Metrics } {
+export function redisBroker (t: Test, url: string, env: Env = {}, instance = 'one'): Broker & { metrics: Metrics, commands: Redis } {
   const settings = readSettings({ REDIS_URL: url, ...env })
   const metrics = createMetrics()
-  const broker = createRedisBroker({
-    instance, commands: connect(settings, 'commands'), subscriber: connect(settings, 'subscriber'), settings, log: silentLog, metrics
-  })
+  const commands = connect(settings, 'commands')
+  const broker = createRedisBroker({ instance, commands, subscriber: connect(settings, 'subscriber'), settings, log: silentLog, metrics })
   t.teardown(() => broker.close())
-  return { ...broker, metrics }
+  return { ...broker, metrics, commands }
 }
 
 export async function connected<T extends Broker> (broker: T): Promise<T> {
