@@ -1,25 +1,35 @@
 // What browsers need and must not do: CORS by the same rule as for sockets, and security headers.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import cors from '@fastify/cors'
 import fp from 'fastify-plugin'
 import helmet from 'helmet'
 import { RoomcastError } from '../services/wire/errors.ts'
 import { isAllowedOrigin, listOrigins } from '../services/access/origin.ts'
+import type { Settings } from '../services/settings.ts'
 
-export default fp(async fastify => {
-  const origins = listOrigins(fastify.settings.CORS_ORIGINS)
-  const headers = securityHeaders()
-  fastify.addHook('onRequest', (request, reply, done) => {
-    // A page sets a policy of its own.
-    reply.headers(headers)
-    const { origin, host } = request.headers
-    done(isAllowedOrigin(origin, host, origins) ? undefined : new RoomcastError('auth/foreign-origin'))
+const PREFLIGHT_SECONDS = '600'
+
+export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
+  const origins = listOrigins(settings.CORS_ORIGINS)
+  const common = { ...securityHeaders(), vary: 'Origin' }
+
+  // For a host's @fastify/cors and @fastify/helmet, whose hooks run here too. We have no @fastify/cors: it takes `OPTIONS *`, which a server has once.
+  fastify.addHook('onRoute', route => { route.config = Object.assign({ cors: false, helmet: { skipRoute: true } }, route.config) })
+  fastify.addHook('onRequest', ({ headers, method }, reply, done) => {
+    const { origin } = headers
+    reply.headers(common)
+    if (!isAllowedOrigin(origin, headers.host, origins)) return done(new RoomcastError('auth/foreign-origin'))
+    if (origin !== undefined) reply.headers({ 'Access-Control-Allow-Origin': origin, 'Access-Control-Allow-Credentials': 'true', 'Access-Control-Expose-Headers': 'Retry-After' })
+    if (method !== 'OPTIONS') return done()
+    // Before any hook that asks for a token: browsers send none with a preflight.
+    reply.code(204).headers({
+      'Access-Control-Allow-Methods': 'GET, HEAD, POST, PUT',
+      'Access-Control-Allow-Headers': headers['access-control-request-headers'] ?? '',
+      'Access-Control-Max-Age': PREFLIGHT_SECONDS
+    }).send()
   })
-  // Foreign origins were refused above; what comes here may read the answer.
-  await fastify.register(cors, { origin: true, methods: ['GET', 'HEAD', 'POST', 'PUT'], exposedHeaders: ['Retry-After'], strictPreflight: false, credentials: true, maxAge: 600 })
-}, { name: 'browsers', fastify: '5.x', dependencies: ['settings'] })
+}, { name: 'browsers', fastify: '5.x' })
 
-/** What helmet sets, asked once: it would make the same headers anew for every answer. */
+/** What helmet sets, asked once: it would make the same headers anew for every answer. A page sets a policy of its own. */
 function securityHeaders (): Record<string, string> {
   const headers: Record<string, string> = {}
   const answer = {

@@ -1,5 +1,6 @@
 // GET history and presence of a room.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { identityOf } from '../plugins/auth.ts'
 import { authorize } from '../services/access/capabilities.ts'
 import { RoomcastError } from '../services/wire/errors.ts'
 import { failures, READER } from '../services/documents/failures.ts'
@@ -7,11 +8,13 @@ import { Answer, Epoch, HistoryPage, Offset, PresenceList, RoomRef, success } fr
 import { isRecoverable } from '../services/feeds/recovery.ts'
 import { publicUpdate } from '../services/broker/envelope.ts'
 import { roomKey } from '../services/wire/rooms.ts'
+import type { Broker } from '../services/broker/broker.ts'
+import type { Presence } from '../services/presence/presence.ts'
+import type { Settings } from '../services/settings.ts'
 
 const DEFAULT_LIMIT = 100
 
-const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { broker, presence, settings } = fastify
+const roomRoutes: FastifyPluginAsyncTypebox<{ broker: Broker, presence: Presence, settings: Settings }> = async (fastify, { broker, presence, settings }) => {
   const defaultLimit = Math.min(DEFAULT_LIMIT, settings.HISTORY_SIZE)
 
   fastify.get('/workspaces/:workspaceId/apps/:appId/history', {
@@ -28,8 +31,9 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }),
       response: { 200: Answer(HistoryPage), ...failures(...READER) }
     },
-  }, async ({ identity, params, query }) => {
-    authorize(identity.capabilities, 'subscribe', params)
+  }, async request => {
+    const { params, query } = request
+    authorize(identityOf(request).capabilities, 'subscribe', params)
     const { epoch, offset, limit = defaultLimit } = query
     if ((epoch === undefined) !== (offset === undefined)) throw new RoomcastError('request/invalid', 'epoch and offset belong together: send both, or neither.')
     const room = roomKey(params)
@@ -52,9 +56,9 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       params: RoomRef,
       response: { 200: Answer(PresenceList), ...failures(...READER) }
     }
-  }, async ({ identity, params }) => {
-    authorize(identity.capabilities, 'presence', params)
-    return success(await presence.list(roomKey(params)))
+  }, async request => {
+    authorize(identityOf(request).capabilities, 'presence', request.params)
+    return success(await presence.list(roomKey(request.params)))
   })
 }
 

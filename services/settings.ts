@@ -23,6 +23,8 @@ export const Settings = Type.Object({
   LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'How much to log. Tokens and payloads are never logged.'),
   INSTANCE_NAME: text('', 'Name of this instance in logs, and in session ids, from which nginx routes long polling. A pod name fits. Empty: made at start.', { pattern: '^[A-Za-z0-9-]{0,63}$' }),
   REQUEST_TIMEOUT_MS: whole(10_000, 'A request must have arrived by then; against clients that send a byte at a time.', 1, LONGEST_TIMER_MS),
+  LINGER_MS: whole(500, 'How long a refused caller may take to read its answer and to close; then its connection is closed.', 1, 1000),
+  MAX_DISCARDED_BYTES: whole(16_777_216, 'How much of a body that is too large is read and dropped, so that its caller can read the 413.', 0),
   TRUST_PROXY: text('', 'Addresses or ranges of the proxies whose X-Forwarded-For counts, comma-separated. Empty: none.'),
 
   // Tokens
@@ -74,6 +76,7 @@ export const Settings = Type.Object({
   STALL_TIMEOUT_MS: whole(4500, 'A socket that drains nothing for this long is cut off: within 5 s, the pace of the check included.', 100, LONGEST_TIMER_MS),
   POLLING_STALL_TIMEOUT_MS: whole(20_000, 'The same for long polling, where a client asks for more only after it has loaded the last answer.', 100, LONGEST_TIMER_MS),
   AUTH_TIMEOUT_MS: whole(10_000, 'A connection that has not authenticated by then is closed.', 1, LONGEST_TIMER_MS),
+  MAX_CONNECTIONS: whole(25_000, 'TCP connections of the process, those included that never say anything; more are closed at once. Above MAX_SOCKETS, so that publishes and health checks still come in.', 1),
   MAX_SOCKETS: whole(20_000, 'Sockets of this instance; more are sent to another one.', 1),
   MAX_SOCKETS_PER_USER: whole(1000, 'Sockets of one user on this instance: far above tabs and devices, since kiosks and scripts may share one user.', 1),
   MAX_ROOMS_PER_SOCKET: whole(500, 'Rooms that one socket may be in.', 1),
@@ -107,6 +110,8 @@ export const Settings = Type.Object({
   PRESENCE_SHARE_EMAIL: flag(false, 'Whether collaborators see the email of each other.'),
   PRESENCE_LINGER_MS: whole(5000, 'A collaborator whose connection ended, though not by the server for good, stays for this long: a reconnect makes no leave and join.', 0, LONGEST_TIMER_MS),
   PRESENCE_BATCH_MS: whole(100, 'Joins and leaves of a room are told together at this pace.', 0, LONGEST_TIMER_MS),
+  PRESENCE_COUNT_MS: whole(1000, 'Pace at which the count of a room above PRESENCE_MAX is told: it goes to very many.', 0, LONGEST_TIMER_MS),
+  PRESENCE_STATE_BYTES: whole(1024, 'Most bytes, as JSON, of what a session says that it does: it travels to everyone in the room.', 2),
   PRESENCE_TTL_SECONDS: whole(60, 'How long Redis keeps the presence of a room that no instance has members of any more.', 10),
   HEARTBEAT_MS: whole(3000, 'How often an instance says that it lives.', 1, LONGEST_TIMER_MS),
   LEASE_MS: whole(10_000, 'An instance that is silent for this long is gone, and its collaborators with it; within 15 s, the pace of the check included.', 1, LONGEST_TIMER_MS),

@@ -104,7 +104,7 @@ test('every route of the service is in the document, and every operation of the 
       else if (!url.startsWith('/docs/')) routes.push(place)
     }
   })
-  await server.register(app, { env: { NODE_ENV: 'test', JWT_SECRET: TEST_SECRET } })
+  await server.register(app, { metrics: true, env: { NODE_ENV: 'test', JWT_SECRET: TEST_SECRET } })
   t.teardown(() => server.close())
   const { paths } = (await server.inject('/openapi.json')).json<OpenApi>()
   const places = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`))

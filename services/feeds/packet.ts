@@ -2,6 +2,7 @@
 import { Encoder, PacketType } from 'socket.io-parser'
 import * as ws from 'ws'
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
+import { RawJson } from '../wire/raw-json.ts'
 import { roomEvent, type RoomKey } from '../wire/rooms.ts'
 
 /** A packet as engine.io takes it, with the WebSocket frame made ahead as Socket.IO's own adapter does. */
@@ -24,7 +25,9 @@ const ENGINE_MESSAGE = '4'
 const encoder = new Encoder()
 
 export function encodePacket (event: string, data: unknown): Packet {
-  return createPacket(encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string)
+  return createPacket(data instanceof RawJson
+    ? `${PacketType.EVENT}[${JSON.stringify(event)},${data.text}]`
+    : encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string)
 }
 
 function createPacket (text: string): Packet {

@@ -23,7 +23,7 @@ const ANSWERS_WITHIN_MS = 900
 /** How long a disconnect also hits sockets whose handshake had begun before it. */
 const DISCONNECT_MEMORY_MS = 10_000
 
-const Command = Type.Union([
+export const Command = Type.Union([
   Type.Object({ do: Type.Literal('disconnect'), target: DisconnectCommand }),
   Type.Object({ do: Type.Literal('unsubscribe'), target: UnsubscribeCommand }),
   Type.Object({ do: Type.Literal('revoke'), target: RevokeCommand })

@@ -17,6 +17,7 @@ export function createMetrics () {
   return {
     registry,
     sockets: gauge('roomcast_sockets', 'Connected sockets.'),
+    tcpConnections: gauge('roomcast_tcp_connections', 'TCP connections of the process, those included that are no sockets.'),
     rooms: gauge('roomcast_rooms', 'Rooms that this instance follows, warm ones without members included.'),
     subscriptions: gauge('roomcast_subscriptions', 'Pairs of a socket and a room it is in.'),
     bufferedBytes: gauge('roomcast_send_buffer_bytes', 'Bytes that wait in the send buffers of all sockets.'),

@@ -2,28 +2,30 @@
 // Clients of HTTP offer h2c of their own accord (Java's, curl --http2): such an offer may be ignored, and is (RFC 9110, 7.8).
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { guard } from './refusal.ts'
 
-/** The one of Engine.IO, and ours. */
-const OWN_LISTENERS = 2
+/** The one of Engine.IO, and two of ours. */
+const OWN_LISTENERS = 3
 /** A WebSocket that the host has not answered by then is nobody's; as Engine.IO has it. */
 const HOST_ANSWERS_MS = 1000
 /** Headers that mean the connection, not the request. */
 const OF_THE_OFFER = new Set(['upgrade', 'connection', 'http2-settings'])
 
+/** Guards the socket of every offer, before any other listener sees it: Node has taken its own error handler off. */
+export function guardUpgrades (server: Server): void {
+  server.prependListener('upgrade', (_request: IncomingMessage, socket: Socket) => guard(socket))
+}
+
 /** Answers over HTTP/1.1 what offers an upgrade and is not for sockets: the request is read once more without its offer. */
 export function ignoreOtherUpgrades (server: Server, socketPath: string): void {
   server.on('upgrade', (request: IncomingMessage, socket: Socket & { _httpMessage?: ServerResponse | null }, rest: Buffer) => {
     if (request.url?.startsWith(socketPath) === true) return
-    // Node has taken its own listener off.
-    const onError = () => socket.destroy()
-    socket.on('error', onError)
     const mayBeOfHost = server.listenerCount('upgrade') > OWN_LISTENERS && request.headers.upgrade?.toLowerCase() === 'websocket'
     if (mayBeOfHost) return endUnlessAnswered(socket)
     const readAgain = () => {
       if (socket.destroyed) return
       socket.unshift(Buffer.concat([Buffer.from(headOf(request), 'latin1'), rest]))
       server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
-      socket.off('error', onError)
     }
     // The answer to a request before it, whose sequence Node would lose.
     const before = socket._httpMessage

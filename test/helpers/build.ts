@@ -2,17 +2,20 @@
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import type { Test } from 'tap'
 import app from '../../app.ts'
-import errors, { onError, onNotFound } from '../../plugins/errors.ts'
+import { createErrorHandlers } from '../../plugins/errors.ts'
+import type { Session } from '../../services/sessions/session.ts'
+import { readSettings } from '../../services/settings.ts'
 import { eventually } from './eventually.ts'
 import type { Answer } from './http.ts'
 import { TEST_SECRET, token } from './token.ts'
 
 export async function build (t: Test, env: Record<string, string> = {}): Promise<FastifyInstance> {
-  const server = Fastify({ return503OnClosing: false, forceCloseConnections: true, frameworkErrors: onError })
+  const { onError, onNotFound } = createErrorHandlers(readSettings({}), () => server.roomcast?.metrics)
+  const server: FastifyInstance = Fastify({ return503OnClosing: false, forceCloseConnections: true, frameworkErrors: onError })
   t.teardown(() => server.close())
-  await server.register(errors)
+  server.setErrorHandler(onError)
   server.setNotFoundHandler(onNotFound)
-  await server.register(app, { env: { JWT_SECRET: TEST_SECRET, ...env } })
+  await server.register(app, { metrics: true, env: { JWT_SECRET: TEST_SECRET, ...env } })
   await server.ready()
   return server
 }
@@ -20,8 +23,13 @@ export async function build (t: Test, env: Record<string, string> = {}): Promise
 /** Also waits until tokens are trusted: the commands given so far are known. */
 export async function buildReady (t: Test, env: Record<string, string> = {}): Promise<FastifyInstance> {
   const server = await build(t, env)
-  await eventually(() => server.commands.isCaughtUp())
+  await eventually(() => server.roomcast.commands.isCaughtUp())
   return server
+}
+
+/** The sessions, with all that the service itself knows of them. */
+export function sessionsOf (server: FastifyInstance): Session[] {
+  return [...server.roomcast.sessions.all()] as Session[]
 }
 
 export interface Injected<T> {

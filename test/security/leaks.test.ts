@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import Fastify from 'fastify'
 import { test, type Test } from 'tap'
 import app from '../../app.ts'
-import { call, connect, eventually, publish, rawRequest, startInstance, startRedis, subscribe, TEST_SECRET, token, type Instance } from '../helpers/index.ts'
+import { call, connect, eventually, publish, rawRequest, sessionsOf, startInstance, startRedis, subscribe, TEST_SECRET, token, type Instance } from '../helpers/index.ts'
 
 const PAYLOAD = 'payload-that-nobody-may-log'
 const SECRETS = ['Bearer', PAYLOAD, TEST_SECRET, 'secret-password']
@@ -93,7 +93,7 @@ test('the raw token is not kept on the socket after authentication, whichever wa
   await connect(t, url, { token: bearer })
   await connect(t, url, { token: bearer, transports: ['websocket'] })
   await connect(t, url, { extraHeaders: { authorization: `Bearer ${bearer}` } })
-  const sockets = [...server.io.sockets.sockets.values()]
+  const sockets = sessionsOf(server).map(session => session.socket)
   t.equal(sockets.length, 3)
   for (const socket of sockets) {
     const { handshake, request: { headers, rawHeaders }, data } = socket

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { test } from 'tap'
 import {
-  call, connect, eventually, follow, limitHits, metric, openWebSocket, publish, rawConnect, rawSession, startInstance, subscribe, token, type Answer
+  call, connect, eventually, follow, limitHits, metric, openWebSocket, publish, rawConnect, rawSession, startClock, startInstance, subscribe, token, type Answer
 } from '../helpers/index.ts'
 
 const update = { workspaceId: 'acme', appId: 'board-1', event: 'N' }
@@ -166,13 +166,13 @@ test('REQUEST_TIMEOUT_MS: who sends a byte at a time is closed, in the headers a
   for (const head of ['GET / HTTP/1.1\r\n', 'POST /api/v1/publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n', 'POST /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n']) {
     const raw = await rawConnect(t, service.port)
     raw.send(head)
-    const startedAt = Date.now()
-    while (!raw.isClosed() && Date.now() - startedAt < 10_000) {
+    const clock = startClock(t)
+    while (!raw.isClosed() && clock.now() < 10_000) {
       raw.send('x')
       await pause(100)
     }
     t.ok(raw.isClosed(), head.slice(0, 20))
-    t.ok(Date.now() - startedAt < 5000)
+    t.ok(clock.now() < 5000)
   }
   t.ok(await limitHits(url, 'request-time') >= 1)
   const answered = await rawConnect(t, service.port)
