@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 const tools = {
   'redis-server': 'redis-server',
   'redis-sentinel': 'redis-sentinel',
+  openssl: 'openssl',
   nginx: 'nginx',
   chromium: 'chromium'
 }

@@ -1,6 +1,8 @@
 // Every setting: name, unit, default and reason in one schema; read from the environment, checked at once, frozen.
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { faultsTogether } from './settings/checks.ts'
+import { misspelt } from './settings/misspelt.ts'
 import { fromText } from './wire/validation.ts'
 
 const whole = (value: number, description: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER) =>
@@ -12,6 +14,8 @@ const flag = (value: boolean, description: string) => Type.Boolean({ default: va
 
 /** 24.8 days: the longest a Node timer can wait; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647
+
+const SENTINEL = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:[\\]]+):\\d{1,5}'
 
 const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
 
@@ -42,13 +46,16 @@ export const Settings = Type.Object({
   JWKS_MAX_BYTES: whole(65_536, 'A larger answer of the issuer is refused.', 1),
 
   // Redis
-  REDIS_URL: text('', 'redis://user:password@host:port/db, or rediss:// for TLS. Empty (and no Sentinels): the embedded broker, one instance only.', { pattern: '^$|^rediss?://' }),
-  REDIS_SENTINELS: text('', 'host:port of the Sentinels, comma-separated; user, password and db then come from REDIS_URL, if set.', { pattern: '^$|^[^,:]+:\\d+(,[^,:]+:\\d+)*$' }),
+  REDIS_URL: text('', 'redis://user:password@host:port/database, or rediss:// for TLS; # / ? % in the password as %23 %2F %3F %25. Empty (and no Sentinels): the embedded broker, one instance only.', { pattern: '^$|^rediss?://' }),
+  REDIS_SENTINELS: text('', 'host:port of the Sentinels, comma-separated; user, password, database and TLS (of the Sentinels too) then come from REDIS_URL, if set, and its host means nothing.', { pattern: `^$|^${SENTINEL}(,${SENTINEL})*$` }),
   REDIS_SENTINEL_NAME: text('mymaster', 'Name of the master that the Sentinels watch.'),
-  REDIS_PREFIX: text('roomcast', 'First part of every key and channel; several services can share one Redis.', { pattern: '^[^{}]{1,64}$' }),
+  REDIS_SENTINEL_USERNAME: text('', 'User at the Sentinels, where it is not the default one.'),
+  REDIS_SENTINEL_PASSWORD: text('', 'Password at the Sentinels; as it is, nothing percent-encoded.'),
+  REDIS_PREFIX: text('roomcast', 'First part of every key and channel; several services can share one Redis. Not with a number after a slash at its end: that is how channels of databases other than 0 are named.', { pattern: '^(?!.*/\\d+$)[^{}]{1,64}$' }),
   PUBLISH_TIMEOUT_MS: whole(1000, 'A publish that has no receipt by then is answered 503, and Redis refuses it when it comes later than that.', 1, LONGEST_TIMER_MS),
   SUBSCRIBE_TIMEOUT_MS: whole(1000, 'How long a SUBSCRIBE waits for a link to Redis that is just being made anew, before it is refused.', 0, LONGEST_TIMER_MS),
   REDIS_MAX_PENDING: whole(10_000, 'Commands sent to Redis and not answered yet; more are refused at once. No less than PUBLISH_BURST, so that a burst alone does not reach it.', 1),
+  REDIS_MAX_PENDING_BYTES: whole(67_108_864, 'Bytes of the arguments of these commands; more are refused at once, so that a Redis that hangs does not fill the process.', 1024),
   REDIS_RECONNECT_MAX_MS: whole(500, 'Longest pause between two attempts to connect; flow must resume within 2 s after Redis answers.', 1, LONGEST_TIMER_MS),
   PROBE_INTERVAL_MS: whole(1000, 'How often an instance publishes to itself through Redis.', 1, LONGEST_TIMER_MS),
   PROBE_TIMEOUT_MS: whole(2500, 'No echo of a probe for this long: not ready, and the links to Redis are replaced. Readiness must turn within 3 s.', 1, LONGEST_TIMER_MS),
@@ -137,14 +144,18 @@ export class SettingsError extends Error {
  */
 export function readSettings (env: Record<string, string | undefined>): Settings {
   const faults: string[] = []
+  const faulty = new Set<SettingName>()
   const settings: Record<string, unknown> = {}
   for (const [name, schema] of Object.entries<TSchema>(Settings.properties)) {
     const given = env[name]
     const value = given === undefined || given === '' ? schema.default as unknown : fromText(schema, given)
     settings[name] = value
-    if (!Value.Check(schema, value)) faults.push(`${name} ${expectation(schema)}`)
+    if (Value.Check(schema, value)) continue
+    faulty.add(name as SettingName)
+    faults.push(`${name} ${expectation(schema)}`)
   }
-  faults.push(...faultsTogether(settings as Settings))
+  faults.push(...faultsTogether(settings as Settings, faulty))
+  for (const [given, meant] of misspelt(Object.keys(env), Object.keys(Settings.properties))) faults.push(`${given} is no setting; the nearest is ${meant}`)
   if (faults.length > 0) throw new SettingsError(`Settings that are not right:\n${faults.map(fault => `  - ${fault}`).join('\n')}`)
   return Object.freeze(settings as Settings)
 }
@@ -154,18 +165,4 @@ function expectation (schema: TSchema): string {
   if (schema['pattern'] === SECRET_PATTERN) return 'should be at least 32 bytes'
   if (schema.type === 'boolean') return `should be true or false: ${String(schema.description)}`
   return `should match ${String(schema['pattern'])}: ${String(schema.description)}`
-}
-
-/** What no setting can be blamed for alone. */
-function faultsTogether (settings: Settings): string[] {
-  const faults: string[] = []
-  const sources = (['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const).filter(name => settings[name] !== '')
-  if (sources.length > 1) faults.push(`${sources.join(' and ')} are set: exactly one key source should be`)
-  if (sources.length === 0 && settings.NODE_ENV === 'production') {
-    faults.push('JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL should be set: in production there is no random key')
-  }
-  if (settings.HISTORY_READ_BYTES < 2 * settings.MAX_PAYLOAD_BYTES) faults.push('HISTORY_READ_BYTES should hold two of the largest updates: raise it with MAX_PAYLOAD_BYTES')
-  if (settings.WEBHOOK_URL !== '' && settings.WEBHOOK_SECRET === '') faults.push('WEBHOOK_SECRET should be set together with WEBHOOK_URL: the receiver must know who calls')
-  if (settings.JWT_SECRET_PREVIOUS !== '' && settings.JWT_SECRET === '') faults.push('JWT_SECRET_PREVIOUS should be set only together with JWT_SECRET')
-  return faults
 }

@@ -10,7 +10,11 @@ import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt, StreamPosition } from '../wire/protocol.ts'
-import { createRedisLink, type RedisIdentity, type ScriptedRedis } from './redis-link.ts'
+import type { ScriptedRedis } from './redis-commands.ts'
+import { redisDatabase } from './redis-connect.ts'
+import { describeRedisError } from './redis-errors.ts'
+import type { RedisIdentity } from './redis-identity.ts'
+import { createRedisLink } from './redis-link.ts'
 import { occupancyNames, redisNames } from './redis-scripts.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
@@ -38,7 +42,8 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     roomSeconds: settings.ROOM_TTL_SECONDS
   }
   const newEpoch = createEpochs()
-  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room)
+  const database = redisDatabase(settings)
+  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, database)
 
   /** The arguments that every script on a room starts with. */
   const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = retention.roomSeconds) =>
@@ -50,7 +55,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     const names = namesOf(room)
     const id = callerId ?? randomUUID()
     const body = envelopeBody(publication, id)
-    return publishByDeadline(id, (redis, identity, deadline) => callerId === undefined
+    return publishByDeadline(id, body, (redis, identity, deadline) => callerId === undefined
       ? redis.publishUpdate(
         2, names.meta, names.log,
         ...roomArgs(identity, roomSeconds), deadline, names.channel, body, historySize, historySeconds)
@@ -63,19 +68,19 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     const names = namesOf(publication.room)
     const id = publication.callerId ?? randomUUID()
     const body = envelopeBody(publication, id)
-    const receipt = await publishByDeadline(id, (redis, identity, deadline) => redis.publishEphemeral(
+    const receipt = await publishByDeadline(id, body, (redis, identity, deadline) => redis.publishEphemeral(
       names.meta, names.log, ...roomArgs(identity), deadline, names.channel, body
     ))
     return { ...receipt, offset: null }
   }
 
   /** Runs a publishing script against its deadline; once more if Redis' clock turns out to have been set. */
-  async function publishByDeadline (id: string, script: (redis: ScriptedRedis, identity: RedisIdentity, deadline: number) => Promise<unknown>): Promise<Receipt> {
+  async function publishByDeadline (id: string, body: string, script: (redis: ScriptedRedis, identity: RedisIdentity, deadline: number) => Promise<unknown>): Promise<Receipt> {
     const startedAt = performance.now()
     for (;;) {
       const leftMs = settings.PUBLISH_TIMEOUT_MS - (performance.now() - startedAt)
       const deadline = link.clock.deadline(leftMs)
-      const answer = await link.run('write', (redis, identity) => script(redis, identity, deadline), leftMs) as string
+      const answer = await link.run('write', (redis, identity) => script(redis, identity, deadline), leftMs, Buffer.byteLength(body)) as string
       const [outcome, time, epoch = '', offset, instances = 0] = answer.split(' ')
       if (outcome !== 'late') {
         link.clock.sample(Number(time))
@@ -110,7 +115,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
         }))
         const refused = settled.find(answer => answer.status === 'rejected')
         if (refused !== undefined && settled.every(answer => answer.status === 'rejected')) throw refused.reason
-        if (refused !== undefined) log.warn({ err: (refused.reason as Error).message }, 'redis did not tell the position of a room')
+        if (refused !== undefined) log.warn({ err: describeRedisError(refused.reason) }, 'redis did not tell the position of a room')
         return settled.map(answer => answer.status === 'fulfilled' ? answer.value : undefined)
       }, settings.PROBE_TIMEOUT_MS)
       for (const answer of answers) found.push(answer && { epoch: answer[0], offset: Number(answer[1]) })
@@ -148,10 +153,10 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
       const names = namesOf(room)
       const sets = joined.flatMap(entry => [presenceField(instance, entry.socketId), JSON.stringify(entry)])
       const drops = left.map(socketId => presenceField(instance, socketId))
+      const envelope = presenceEnvelope({ instance, joined, left })
       await link.run('write', redis => redis.updatePresence(
-        names.presence, names.channel, settings.PRESENCE_TTL_SECONDS, presenceEnvelope({ instance, joined, left }),
-        joined.length, ...sets, ...drops
-      ))
+        names.presence, names.channel, settings.PRESENCE_TTL_SECONDS, envelope, joined.length, ...sets, ...drops
+      ), settings.PUBLISH_TIMEOUT_MS, 2 * Buffer.byteLength(envelope))
     },
 
     async presence (room) {
