@@ -10,11 +10,11 @@ import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt, StreamPosition } from '../wire/protocol.ts'
-import type { ScriptedRedis } from './redis-commands.ts'
 import { redisDatabase } from './redis-connect.ts'
 import { describeRedisError } from './redis-errors.ts'
 import type { RedisIdentity } from './redis-identity.ts'
 import { createRedisLink } from './redis-link.ts'
+import { createRedisPublishes, type RedisPublish } from './redis-publishes.ts'
 import { occupancyNames, redisNames } from './redis-scripts.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
@@ -42,6 +42,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     roomSeconds: settings.ROOM_TTL_SECONDS
   }
   const newEpoch = createEpochs()
+  const publishInTurn = createRedisPublishes({ turn: link.turn, receiptSeconds: settings.IDEMPOTENCY_TTL_SECONDS, newEpoch })
   const database = redisDatabase(settings)
   const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, database)
 
@@ -49,45 +50,37 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
   const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = retention.roomSeconds) =>
     [runId, durable ? '1' : '0', newEpoch(), roomSeconds]
 
-  function publish (publication: PublishRequest): Promise<Receipt> {
+  async function publish (publication: PublishRequest): Promise<Receipt> {
     const { room, sub, callerId } = publication
-    const { historySize, historySeconds, roomSeconds } = publication.retention ?? retention
-    const names = namesOf(room)
-    const id = callerId ?? randomUUID()
-    const body = envelopeBody(publication, id)
-    return publishByDeadline(id, body, (redis, identity, deadline) => callerId === undefined
-      ? redis.publishUpdate(
-        2, names.meta, names.log,
-        ...roomArgs(identity, roomSeconds), deadline, names.channel, body, historySize, historySeconds)
-      : redis.publishUpdate(
-        3, names.meta, names.log, names.receipt(sub, callerId),
-        ...roomArgs(identity, roomSeconds), deadline, names.channel, body, historySize, historySeconds, settings.IDEMPOTENCY_TTL_SECONDS))
+    const { meta, log, receipt, channel } = namesOf(room)
+    return await publishByDeadline(callerId === undefined
+      ? { publication, kind: 'update', keys: [meta, log], channel }
+      : { publication, kind: 'once', keys: [meta, log, receipt(sub, callerId)], channel })
   }
 
   async function publishEphemeral (publication: PublishRequest): Promise<Receipt> {
-    const names = namesOf(publication.room)
-    const id = publication.callerId ?? randomUUID()
-    const body = envelopeBody(publication, id)
-    const receipt = await publishByDeadline(id, body, (redis, identity, deadline) => redis.publishEphemeral(
-      names.meta, names.log, ...roomArgs(identity), deadline, names.channel, body
-    ))
+    const { meta, log, channel } = namesOf(publication.room)
+    const receipt = await publishByDeadline({ publication, kind: 'ephemeral', keys: [meta, log], channel })
     return { ...receipt, offset: null }
   }
 
-  /** Runs a publishing script against its deadline; once more if Redis' clock turns out to have been set. */
-  async function publishByDeadline (id: string, body: string, script: (redis: ScriptedRedis, identity: RedisIdentity, deadline: number) => Promise<unknown>): Promise<Receipt> {
+  /** Publishes by a deadline; once more if Redis' clock turns out to have been set. */
+  async function publishByDeadline ({ publication, ...update }: Pick<RedisPublish, 'kind' | 'keys' | 'channel'> & { publication: PublishRequest }): Promise<Receipt> {
+    const id = publication.callerId ?? randomUUID()
+    const body = envelopeBody(publication, id)
+    const bytes = Buffer.byteLength(body)
     const startedAt = performance.now()
     for (;;) {
       const leftMs = settings.PUBLISH_TIMEOUT_MS - (performance.now() - startedAt)
-      const deadline = link.clock.deadline(leftMs)
-      const answer = await link.run('write', (redis, identity) => script(redis, identity, deadline), leftMs, Buffer.byteLength(body)) as string
-      const [outcome, time, epoch = '', offset, instances = 0] = answer.split(' ')
-      if (outcome !== 'late') {
-        link.clock.sample(Number(time))
-        return { id, epoch, offset: Number(offset), duplicate: outcome === 'known', instances: Number(instances) }
+      const whole = { ...update, body, retention: publication.retention ?? retention, deadline: link.clock.deadline(leftMs) }
+      const published = await link.run('write', (redis, identity) => publishInTurn(redis, identity, whole), leftMs, bytes)
+      if (published.outcome !== 'late') {
+        link.clock.sample(published.time)
+        const { outcome, epoch, offset, instances } = published
+        return { id, epoch, offset, duplicate: outcome === 'known', instances }
       }
       link.clock.reset()
-      link.clock.sample(Number(time))
+      link.clock.sample(published.time)
       if (performance.now() - startedAt > settings.PUBLISH_TIMEOUT_MS * SOON) {
         throw new RoomcastError('broker/unavailable', 'Not published, it reached Redis too late: send it again.')
       }

@@ -47,7 +47,7 @@ export function createRedisCalls (redis: Redis): RedisCalls {
       settle(on)
       return answer
     }, (error: unknown) => {
-      const isToRepeat = isMissing(error) && on === connection
+      const isToRepeat = isKnown && isMissing(error) && on === connection
       const repeated = isToRepeat ? wait(hold(error, on), script, args, on) : Promise.reject(error)
       settle(on)
       return repeated

@@ -11,7 +11,7 @@ import { describeRedisError, readRedisFault, toBrokerError, type RedisFault } fr
 import { readState, type RedisIdentity } from './redis-identity.ts'
 import { createRedisPending } from './redis-pending.ts'
 import { TimeoutError, withTimeout } from './redis-timeout.ts'
-import { writeByTurn } from './redis-turn.ts'
+import { createRedisTurn, type RedisTurn } from './redis-turn.ts'
 
 /** How often the identity and the eviction policy of Redis are looked at again. */
 const INFO_INTERVAL_MS = 30_000
@@ -31,6 +31,7 @@ export type Run = <T> (
 
 export interface RedisCommands {
   readonly clock: RedisClock
+  readonly turn: RedisTurn
   isConnected (): boolean
   readonly run: Run
   /** Nothing is asked of this connection any more; it is to be given up. */
@@ -67,7 +68,7 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
   let failingSince: number | undefined
   let lastRefusal: Refusal | undefined
 
-  writeByTurn(redis)
+  const turn = createRedisTurn(redis)
   const scripted: ScriptedRedis = Object.assign(redis, createRedisCalls(redis))
 
   redis.on('ready', () => { void onReady() })
@@ -123,6 +124,7 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
 
   return {
     clock,
+    turn,
     isConnected: () => identity !== undefined && redis.status === 'ready',
 
     async run (kind, command, timeoutMs = settings.PUBLISH_TIMEOUT_MS, bytes = 0) {

@@ -35,8 +35,7 @@ export interface RedisScript {
 
 /** Read once, when the module is loaded. */
 export const redisScripts = {
-  publishUpdate: onRoom('publish-update'),
-  publishEphemeral: onRoom('publish-ephemeral', 2),
+  publishUpdates: onRoom('publish'),
   position: onRoom('position', 3),
   history: onRoom('history', 2),
   renewEpoch: onRoom('renew-epoch', 2),

@@ -2,35 +2,58 @@
 import type { Duplex } from 'node:stream'
 import type { Command, Redis } from 'ioredis'
 
+export interface RedisTurn {
+  /** `give` is called at the end of this turn, right before what was collected leaves: its commands leave with it. */
+  atEnd (give: () => void): void
+}
+
 /** What ioredis writes a command to. */
 type Target = Parameters<Redis['sendCommand']>[1]
 
-/** From now on; for every command of the connection, so that their order stays the one in which they were given. */
-export function writeByTurn (redis: Redis): void {
-  const send = redis.sendCommand.bind(redis)
-  let turn: { stream: Duplex, target: Target } | undefined
+/** From now on, every command of the connection is collected: their order stays the one in which they were given. */
+export function createRedisTurn (redis: Redis): RedisTurn {
+  const sendNow = redis.sendCommand.bind(redis)
+  let givers: Array<() => void> = []
+  let stream: Duplex | undefined
+  // One text: several would be copied one by one.
+  let text = ''
+  let isEndDue = false
+
+  const target = {
+    write (part: string | Buffer) {
+      // Another connection has been made within this turn; what the one before has not got, it never will.
+      if (stream !== redis.stream) text = ''
+      stream = redis.stream
+      text += part.toString()
+      schedule()
+      return true
+    }
+  } as Target
 
   // While a connection is being made, ioredis speaks to Redis itself.
-  redis.sendCommand = (command: Command, target?: Target) => send(command, target ?? (redis.status === 'ready' ? collect(redis.stream) : undefined))
+  redis.sendCommand = (command: Command, given?: Target) => sendNow(command, given ?? (redis.status === 'ready' ? target : undefined))
 
-  function collect (stream: Duplex): Target {
-    // A connection that was made anew within this turn begins one of its own.
-    if (turn?.stream === stream) return turn.target
-    let text = ''
-    const target = {
-      write (part: string | Buffer) {
-        // Several strings would be copied one by one, a single one is not.
-        text += part.toString()
-        return true
-      }
-    } as Target
-    const begun = { stream, target }
-    turn = begun
-    // After all that came in with this turn has been handled.
-    setImmediate(() => {
-      if (turn === begun) turn = undefined
-      if (text !== '' && stream.writable) stream.write(text)
-    })
-    return target
+  /** After all that came in with this turn has been handled. */
+  function schedule (): void {
+    if (isEndDue) return
+    isEndDue = true
+    setImmediate(end)
+  }
+
+  function end (): void {
+    const due = givers
+    givers = []
+    for (const give of due) give()
+    const left = text
+    text = ''
+    isEndDue = false
+    if (left !== '' && stream?.writable === true) stream.write(left)
+  }
+
+  return {
+    atEnd (give) {
+      givers.push(give)
+      schedule()
+    }
   }
 }
