@@ -9,7 +9,10 @@ import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt, StreamPosition } from '../wire/protocol.ts'
-import { createRedisLink, type RedisIdentity } from './redis-link.ts'
+import { redisDatabase, redisPlace } from './redis-connect.ts'
+import { describeRedisError } from './redis-errors.ts'
+import type { RedisIdentity } from './redis-identity.ts'
+import { createRedisLink } from './redis-link.ts'
 import { occupancyNames, redisNames } from './redis-scripts.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
@@ -30,13 +33,14 @@ export interface RedisBrokerOptions {
 
 export function createRedisBroker ({ instance, commands, subscriber, settings, log, metrics }: RedisBrokerOptions): Broker {
   const events = new EventEmitter<BrokerEvents>()
-  const link = createRedisLink({ commands, subscriber, settings, log, metrics, events })
+  const link = createRedisLink({ commands, subscriber, place: redisPlace(settings), settings, log, metrics, events })
   const retention: Retention = {
     historySize: settings.HISTORY_SIZE,
     historySeconds: settings.HISTORY_TTL_SECONDS,
     roomSeconds: settings.ROOM_TTL_SECONDS
   }
-  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room)
+  const database = redisDatabase(settings)
+  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, database)
 
   /** The arguments that every script on a room starts with. */
   const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = retention.roomSeconds) =>
@@ -70,7 +74,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     const answer = await publishByDeadline((deadline, leftMs) => link.run('write', (redis, identity) => redis.publishUpdate(
       keys.length, ...keys, ...roomArgs(identity, roomSeconds), deadline, names.channel,
       historySize, historySeconds, settings.IDEMPOTENCY_TTL_SECONDS, body
-    ) as Promise<unknown[]>, leftMs))
+    ) as Promise<unknown[]>, leftMs, Buffer.byteLength(body)))
     if (answer[0] === 'known') {
       const [epoch, offset, instances = '0'] = String(answer[2]).split(' ')
       return { id, epoch: epoch as string, offset: Number(offset), duplicate: true, instances: Number(instances) }
@@ -84,7 +88,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     const body = envelopeBody(publication, id)
     const answer = await publishByDeadline((deadline, leftMs) => link.run('write', (redis, identity) => redis.publishEphemeral(
       names.meta, names.log, ...roomArgs(identity), deadline, names.channel, body
-    ) as Promise<unknown[]>, leftMs))
+    ) as Promise<unknown[]>, leftMs, Buffer.byteLength(body)))
     return { id, epoch: String(answer[2]), offset: null, duplicate: false, instances: Number(answer[4]) }
   }
 
@@ -108,7 +112,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
         }))
         const refused = settled.find(answer => answer.status === 'rejected')
         if (refused !== undefined && settled.every(answer => answer.status === 'rejected')) throw refused.reason
-        if (refused !== undefined) log.warn({ err: (refused.reason as Error).message }, 'redis did not tell the position of a room')
+        if (refused !== undefined) log.warn({ err: describeRedisError(refused.reason) }, 'redis did not tell the position of a room')
         return settled.map(answer => answer.status === 'fulfilled' ? answer.value : undefined)
       }, settings.PROBE_TIMEOUT_MS)
       for (const answer of answers) found.push(answer && { epoch: answer[0], offset: Number(answer[1]) })
@@ -146,10 +150,10 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
       const names = namesOf(room)
       const sets = joined.flatMap(entry => [presenceField(instance, entry.socketId), JSON.stringify(entry)])
       const drops = left.map(socketId => presenceField(instance, socketId))
+      const envelope = presenceEnvelope({ instance, joined, left })
       await link.run('write', redis => redis.updatePresence(
-        names.presence, names.channel, settings.PRESENCE_TTL_SECONDS, presenceEnvelope({ instance, joined, left }),
-        joined.length, ...sets, ...drops
-      ))
+        names.presence, names.channel, settings.PRESENCE_TTL_SECONDS, envelope, joined.length, ...sets, ...drops
+      ), settings.PUBLISH_TIMEOUT_MS, 2 * Buffer.byteLength(envelope))
     },
 
     async presence (room) {
