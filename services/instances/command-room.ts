@@ -54,14 +54,14 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
 
   const member: Member = {
     position: 0,
-    deliver ({ update }) {
-      const { epoch, offset } = update
-      read = { epoch, offset }
-      onEntry(update, state.name === 'reading')
-      if (state.name === 'reading' && offset >= state.upTo) followFromHere()
+    deliver: ({ entries }) => {
+      for (const { update } of entries) {
+        if (update.kind === 'update') onUpdate(update)
+        else onEphemeral(update)
+      }
     },
-    deliverEphemeral: ({ update }) => onEphemeral(update),
-    waiting: () => 0,
+    isFull: () => false,
+    isLagging: () => false,
     whenDrained: callback => callback(),
     end () {
       // In the same epoch, the next entry cannot be read by anybody: it is stepped over.
@@ -69,6 +69,13 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
       if (state.name === 'reading') state.failed(new RoomcastError('history/insufficient'))
       else followLater()
     }
+  }
+
+  function onUpdate (update: StoredUpdate): void {
+    const { epoch, offset } = update
+    read = { epoch, offset }
+    onEntry(update, state.name === 'reading')
+    if (state.name === 'reading' && offset >= state.upTo) followFromHere()
   }
 
   async function follow (): Promise<void> {

@@ -9,32 +9,49 @@ export interface Attempt {
   done (): void
 }
 
+export interface Attempts {
+  has (room: RoomKey): boolean
+  begin (room: RoomKey): Attempt
+  end (room: RoomKey, code: ErrorCode): void
+}
+
 /** Of a request that nothing but the end of its connection ends. */
 export const NO_ATTEMPT: Attempt = { assertStanding () {}, done () {} }
 
-export function createAttempts () {
-  const byRoom = new Map<RoomKey, Set<{ endedBy: ErrorCode | undefined }>>()
+export function createAttempts (): Attempts {
+  return new OpenAttempts()
+}
 
-  return {
-    has: (room: RoomKey): boolean => byRoom.has(room),
+interface Open {
+  endedBy: ErrorCode | undefined
+}
 
-    begin (room: RoomKey): Attempt {
-      const attempt: { endedBy: ErrorCode | undefined } = { endedBy: undefined }
-      const others = byRoom.get(room) ?? new Set()
-      byRoom.set(room, others.add(attempt))
-      return {
-        assertStanding () {
-          if (attempt.endedBy !== undefined) throw new RoomcastError(attempt.endedBy)
-        },
-        done () {
-          others.delete(attempt)
-          if (others.size === 0) byRoom.delete(room)
-        }
+/** A class, which keeps nothing between attempts: there is one to a connection. */
+class OpenAttempts implements Attempts {
+  private byRoom: Map<RoomKey, Set<Open>> | undefined
+
+  has (room: RoomKey): boolean {
+    return this.byRoom?.has(room) ?? false
+  }
+
+  begin (room: RoomKey): Attempt {
+    const attempt: Open = { endedBy: undefined }
+    const byRoom = this.byRoom ??= new Map()
+    const others = byRoom.get(room) ?? new Set<Open>()
+    byRoom.set(room, others.add(attempt))
+    return {
+      assertStanding () {
+        if (attempt.endedBy !== undefined) throw new RoomcastError(attempt.endedBy)
+      },
+      done: () => {
+        others.delete(attempt)
+        if (others.size === 0) byRoom.delete(room)
+        if (byRoom.size === 0) this.byRoom = undefined
       }
-    },
-
-    end (room: RoomKey, code: ErrorCode): void {
-      for (const attempt of byRoom.get(room) ?? []) attempt.endedBy ??= code
     }
+  }
+
+  end (room: RoomKey, code: ErrorCode): void {
+    for (const attempt of this.byRoom?.get(room) ?? []) attempt.endedBy ??= code
   }
 }

@@ -33,6 +33,8 @@ const codes = {
   'limit/sockets-per-instance': { status: 503, retryable: true, message: 'This instance is full: connect again, to another one.' },
   'limit/connection-rate': { status: 429, retryable: true, message: 'Too many new connections at once: try again in a moment.' },
   'limit/slow-client': { status: 429, retryable: true, message: 'The client did not read what was sent to it: connect again and recover.' },
+  'limit/auth-time': { status: 429, retryable: true, message: 'The connection was not authenticated in time: send the token with the handshake, right after connecting.' },
+  'limit/control-frame-rate': { status: 429, retryable: true, message: 'Too many WebSocket pings or pongs from this client: send fewer per second.' },
   'history/insufficient': { status: 409, retryable: true, message: 'History no longer reaches where this client stopped: load the state anew and subscribe again.' },
   'broker/unavailable': { status: 503, retryable: true, message: 'The broker is away, and nothing was published: try again in a moment.' },
   'broker/timeout': { status: 503, retryable: true, message: 'The broker did not answer in time and may or may not have it: send it again with the same id.' },

@@ -20,7 +20,7 @@ export const onPresence: Handler<PresenceRequest> = async (session, request, ans
     const list = await presence.listText(roomKey(room))
     // A capability can end while we wait, for the broker or for the socket.
     authorize(session.capabilities(room), 'presence', room)
-    if (session.sendBuffer.waiting() <= settings.MAX_BUFFERED_BYTES / 4) return answer(list)
+    if (!session.sendBuffer.isFull()) return answer(list)
     await new Promise<void>(resolve => { session.sendBuffer.whenDrained(resolve) })
     if (!session.isOpen()) return
   }
