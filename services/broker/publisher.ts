@@ -45,27 +45,29 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
 
   return {
     async publish (caller, update) {
-      return await counted(update, async kind => await send(kind, caller.sub, checked(admitted(caller, update))))
+      return await counted(update, async kind => await send(kind, caller.sub, admitted(caller, update)))
     },
 
-    publishAll: async (caller, updates) => await publishEach(caller, updates, checked),
+    publishAll: async (caller, updates) => await publishEach(caller, updates),
 
     async publishMany (caller, rooms, { event, payload, id }) {
-      // Once for all of them.
-      checkPayload(payload)
-      return await publishEach(caller, rooms.map(room => {
+      const updates = rooms.map(room => {
         const { workspaceId, appId } = Object(room) as Record<string, unknown>
         return { workspaceId, appId, event, payload, id }
-      }), update => update)
+      })
+      return await publishEach(caller, updates, payloadText(payload))
     },
 
     async publishTrusted (update) {
-      return await counted(update, async kind => await send(kind, HOST_SUB, checked(update)))
+      return await counted(update, async kind => await send(kind, HOST_SUB, update))
     }
   }
 
-  /** Side by side: up to the broker each takes its turn at once, so updates of one room reach it in their order. */
-  async function publishEach (caller: Caller, updates: unknown[], check: (update: HostPublish) => HostPublish): Promise<Array<PromiseSettledResult<Receipt>>> {
+  /**
+   * Side by side: up to the broker each takes its turn at once, so updates of one room reach it in their order.
+   * @param payloadJson the payload, where it is the same in all
+   */
+  async function publishEach (caller: Caller, updates: unknown[], payloadJson?: string): Promise<Array<PromiseSettledResult<Receipt>>> {
     const refused = new Map<RoomKey, RoomcastError>()
     return await Promise.allSettled(updates.map(async given => {
       const update = parse(HttpPublish, given)
@@ -74,7 +76,7 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
         const earlier = refused.get(room)
         if (earlier !== undefined) throw earlier
         try {
-          return await send(kind, caller.sub, check(admitted(caller, update)))
+          return await send(kind, caller.sub, admitted(caller, update), payloadJson)
         } catch (error) {
           const known = toRoomcastError(error)
           if (known.retryable) refused.set(room, known)
@@ -95,11 +97,6 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
     return { ...update, userId }
   }
 
-  function checked (update: HostPublish): HostPublish {
-    checkPayload(update.payload)
-    return update
-  }
-
   async function counted ({ ephemeral }: HttpPublish, publish: (kind: Kind) => Promise<Receipt>): Promise<Receipt> {
     const kind = ephemeral === true ? 'ephemeral' : 'update'
     try {
@@ -112,25 +109,27 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
     }
   }
 
-  async function send (kind: Kind, sub: string, update: HostPublish): Promise<Receipt> {
-    const { event, payload, userId, id: callerId } = update
+  async function send (kind: Kind, sub: string, update: HostPublish, payloadJson = payloadText(update.payload)): Promise<Receipt> {
+    const { event, userId, id: callerId } = update
     const room = roomKey(update)
     const startedAt = performance.now()
     const receipt = await tracePublish(room, kind, async trace => {
-      const publication = { room, event, payload, userId, sub, callerId, trace }
+      const publication = { room, event, payloadJson, userId, sub, callerId, trace }
       return kind === 'ephemeral' ? await broker.publishEphemeral(publication) : await broker.publish(publication)
     })
     metrics.publishSeconds.observe((performance.now() - startedAt) / 1000)
     return receipt
   }
 
-  function checkPayload (payload: unknown): void {
+  /** The payload as the text that travels from here on. */
+  function payloadText (payload: unknown): string {
     if (isDeeperThan(payload, settings.MAX_PAYLOAD_DEPTH)) {
       metrics.limits.inc({ limit: 'payload-depth' })
       throw new RoomcastError('request/invalid', `payload: nested deeper than ${settings.MAX_PAYLOAD_DEPTH} levels (MAX_PAYLOAD_DEPTH).`)
     }
-    const bytes = Buffer.byteLength(JSON.stringify(payload))
-    if (bytes <= settings.MAX_PAYLOAD_BYTES) return
+    const text = JSON.stringify(payload)
+    const bytes = Buffer.byteLength(text)
+    if (bytes <= settings.MAX_PAYLOAD_BYTES) return text
     metrics.limits.inc({ limit: 'payload-bytes' })
     throw new RoomcastError('publish/payload-too-large', `The payload has ${bytes} bytes, ${settings.MAX_PAYLOAD_BYTES} are allowed: send less, or a reference to the data.`)
   }
