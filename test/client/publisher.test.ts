@@ -1,37 +1,10 @@
-// The publisher against a service with a bad day: what is sent, when again, in which order, and what the caller is told.
+// The publisher against a service with a bad day: what is sent, when again, and in which order.
 import { test } from 'tap'
-import { createPublisher, type ClientError, type Publisher, type PublisherOptions, type Receipt } from '@roomcast/client/publisher'
 import { eventually, within } from '../helpers/index.ts'
-import { answerWith, refuseWith, startStub, type StubRequest } from '../helpers/stub.ts'
+import { accept, answerWith, failure, publisherOf, refusal, refuseWith, startStub, success, updatesOf, type StubRequest } from '../helpers/stub.ts'
 
 const A = 'acme/board-a'
 const B = { workspaceId: 'acme', appId: 'board-b' }
-
-const receipt = (id: unknown): Receipt => ({ id: String(id), epoch: 'e', offset: 1, duplicate: false, instances: 1 })
-const success = (id: unknown) => ({ status: 'SUCCESS', data: receipt(id), error: null })
-const refusal = (code: string, retryable: boolean) => ({ status: 'ERROR', data: null, error: { code, name: 'Error', message: code, retryable } })
-
-/** The updates of a request, whatever its form. */
-function updatesOf ({ path, body }: StubRequest): Array<Record<string, unknown>> {
-  if (path.endsWith('/batch')) return body.updates as Array<Record<string, unknown>>
-  if (path.endsWith('/many')) return (body.rooms as object[]).map(room => ({ ...body, ...room }))
-  return [body]
-}
-
-/** As the service answers when all is well. */
-function accept (request: StubRequest, response: Parameters<typeof answerWith>[0]): void {
-  const results = updatesOf(request).map(({ id }) => success(id))
-  answerWith(response, 200, request.path.endsWith('/publish') ? receipt(request.body.id) : { results })
-}
-
-function publisherOf (url: string, options: Partial<PublisherOptions> = {}): Publisher {
-  return createPublisher(url, { token: 'a.b.c', ...options })
-}
-
-/** What a rejected promise was rejected with. */
-async function failure (publishing: Promise<unknown>): Promise<ClientError> {
-  return await within(10_000, 'a refusal', publishing.then(() => { throw new Error('it was published') }, (error: ClientError) => error))
-}
 
 test('what is published in one turn is one request, in its order, each with an id; one alone is a publish', async t => {
   const stub = await startStub(t, accept)
@@ -95,15 +68,6 @@ test('a room that is refused for now keeps its order and holds up no other', asy
   t.strictSame(seen[1], ['board-b 2'], 'it did not wait')
 })
 
-test('when the time is over the caller learns why, and that it may have arrived: with the id to repeat it', async t => {
-  const stub = await startStub(t, (request, response) => refuseWith(response, 503, 'broker/timeout'))
-  const publisher = publisherOf(stub.url, { publishTimeoutMs: 300 })
-  const error = await failure(publisher.publish(A, 'N', 1))
-  t.match(error, { name: 'ClientError', code: 'client/no-answer', retryable: true, id: stub.requests[0]?.body.id, message: /same id.*broker\/timeout/ })
-  const nobody = publisherOf('http://127.0.0.1:9', { publishTimeoutMs: 300 })
-  t.match(await failure(nobody.publish(A, 'N', 1)), { code: 'client/no-answer', message: /http:\/\/127\.0\.0\.1:9\/api\/v1\/publish cannot be reached/ })
-})
-
 test('what waits is bound, by number and by bytes: more is refused at once, and never dropped', async t => {
   let mayAnswer = false
   const stub = await startStub(t, (request, response) => { mayAnswer ? accept(request, response) : refuseWith(response, 503, 'broker/unavailable') })
@@ -116,58 +80,6 @@ test('what waits is bound, by number and by bytes: more is refused at once, and 
   mayAnswer = true
   t.equal((await Promise.all(taken)).length, 3)
   await publisher.publish(A, 'N', 6)
-})
-
-test('what is refused for good fails at once and alone', async t => {
-  const stub = await startStub(t, (request, response) => answerWith(response, 200, { results: updatesOf(request).map(({ id, appId }) => appId === 'board-a' ? refusal('auth/forbidden', false) : success(id)) }))
-  const publisher = publisherOf(stub.url)
-  const [one, two] = [publisher.publish(A, 'N', 1, { id: 'mine' }), publisher.publish(B, 'N', 1)]
-  t.match(await failure(one), { code: 'auth/forbidden', retryable: false, id: 'mine' })
-  t.match(await two, { offset: 1 })
-  t.equal(stub.requests.length, 1)
-  t.match(await failure(publisher.publish('no-room' as typeof A, 'N', 1)), { code: 'request/invalid' })
-  await t.rejects(publisher.publish(A, 'N', undefined), TypeError)
-  await t.rejects(publisher.publish(A, 'N', 1n), TypeError)
-  t.throws(() => publisherOf('not an address'), TypeError)
-  t.throws(() => publisherOf('ftp://example.com'), TypeError)
-})
-
-test('an answer that is not of Roomcast says which address it came from: a page is final, a proxy in trouble is not', async t => {
-  const html = '<html><body><h1>404 Not Found</h1><hr>nginx</body></html>'
-  let status = 404
-  const stub = await startStub(t, (request, response, n) => {
-    if (n === 3) return accept(request, response)
-    response.writeHead(status, { 'Content-Type': 'text/html', ...status === 308 && { Location: 'https://elsewhere.example/api' } }).end(html)
-  })
-  const publisher = publisherOf(stub.url)
-  t.match(await failure(publisher.publish(A, 'N', 1)), { code: 'client/not-roomcast', retryable: false, message: new RegExp(`${stub.url}/api/v1/publish answered 404 \\(text/html\\)`) })
-  status = 308
-  t.match(await failure(publisher.publish(A, 'N', 1)), { code: 'client/not-roomcast', message: /answered 308.*https:\/\/elsewhere\.example\/api/ })
-  status = 502
-  t.match(await publisher.publish(A, 'N', 1), { offset: 1 })
-  t.equal(stub.requests.length, 4)
-})
-
-test('a token is asked for once, and anew when the service does not take it any more; one that is refused fresh is final', async t => {
-  let good = 'token-1'
-  const stub = await startStub(t, (request, response) => {
-    request.headers.authorization === `Bearer ${good}` ? accept(request, response) : refuseWith(response, 401, 'auth/invalid-token')
-  })
-  let asked = 0
-  const publisher = publisherOf(stub.url, { token: async () => `token-${++asked}\n` })
-  await publisher.publish(A, 'N', 1)
-  await publisher.publish(A, 'N', 2)
-  t.equal(asked, 1)
-  good = 'token-2'
-  await publisher.publish(A, 'N', 3)
-  t.equal(asked, 2)
-  good = 'none'
-  t.match(await failure(publisher.publish(A, 'N', 4)), { code: 'auth/invalid-token' })
-  t.equal(asked, 3)
-  t.match(await failure(publisherOf(stub.url).publish(A, 'N', 5)), { code: 'auth/invalid-token' })
-  t.match(await failure(publisherOf(stub.url, { token: 'two lines\nof text' }).publish(A, 'N', 6)), { code: 'client/no-token', retryable: false })
-  const broken = publisherOf(stub.url, { publishTimeoutMs: 200, token: () => { throw new Error('the issuer is away') } })
-  t.match(await failure(broken.publish(A, 'N', 7)), { code: 'client/no-answer', message: /the issuer is away/ })
 })
 
 test('one payload goes to many rooms in one request, with a result a room; who is refused for now is tried again alone', async t => {
