@@ -144,7 +144,7 @@ export function createClient (url: string, options: ClientOptions): Client {
     close () {
       stopRetry()
       stopRenewal()
-      subscriptions.forEach(room => room.end('client/closed'))
+      subscriptions.forEach(room => room.end(clientError('client/closed', 'The client was closed.')))
       socket.disconnect()
       setStatus('closed')
     }

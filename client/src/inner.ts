@@ -1,6 +1,6 @@
 // What the parts of the client know of each other.
 import type { Socket } from 'socket.io-client'
-import type { ClientCode, ErrorInfo } from './errors.ts'
+import type { ErrorInfo } from './errors.ts'
 import type { Room, RoomOptions } from './types.ts'
 
 export interface Context {
@@ -21,7 +21,7 @@ export interface Subscription {
   hear (event: string, data: unknown): void
   onDisconnect (): void
   /** What was not published fails with this code. */
-  end (code: ClientCode): void
+  end (reason?: ErrorInfo): void
 }
 
 export type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }

@@ -13,10 +13,9 @@ export function createOutgoing (name: object, { ask, publishTimeoutMs }: Context
   const pending = new Set<(reason?: ErrorInfo) => void>()
   const [setRetry, stopRetry] = createTimer()
   let isOpen = false
-  let ended: ErrorInfo | undefined
 
-  function goOn (): void {
-    pending.forEach(send => send())
+  function goOn (reason?: ErrorInfo): void {
+    pending.forEach(send => send(reason))
   }
 
   return {
@@ -24,7 +23,7 @@ export function createOutgoing (name: object, { ask, publishTimeoutMs }: Context
       const deadline = setTimeout(send, publishTimeoutMs, noAnswer)
       let isUnderWay = false
 
-      function send (reason = ended): void {
+      function send (reason?: ErrorInfo): void {
         if (reason || (ephemeral && !isOpen)) return settle(reason)
         if (!isOpen || isUnderWay) return
         isUnderWay = true
@@ -51,8 +50,7 @@ export function createOutgoing (name: object, { ask, publishTimeoutMs }: Context
     /** Sends what waits, or lets it wait, or fails it for a reason. */
     gate (open: boolean, reason?: ErrorInfo) {
       isOpen = open
-      ended = reason
-      goOn()
+      goOn(reason)
     }
   }
 }

@@ -1,7 +1,7 @@
 // The place of this connection in one room, shared by all who hold the room. It subscribes again after every reconnect,
 // from where it stood, and brings every update once, in order, or the truth that some could not be recovered.
 import { createEmitter } from './emitter.ts'
-import { ClientError, clientError, gone, mayPass, type ClientCode, type ErrorInfo } from './errors.ts'
+import { ClientError, clientError, mayPass, type ErrorInfo } from './errors.ts'
 import type { Context, Mutable, Subscription } from './inner.ts'
 import { createOutgoing } from './outgoing.ts'
 import { createTimer, renewalWait } from './timers.ts'
@@ -31,6 +31,8 @@ export function createSubscription (name: { workspaceId: string, appId: string }
   let isAsking = false
   /** Why an operator ended the subscription: it does not come back by itself. */
   let barred: ErrorInfo | undefined
+  /** Why who does not hold the room cannot publish. */
+  let reason = clientError('client/left', 'The room was left.')
   /** Counts subscriptions: an answer to an earlier one is no longer of interest. */
   let turn = 0
 
@@ -49,7 +51,7 @@ export function createSubscription (name: { workspaceId: string, appId: string }
     const given = token && await takeToken(token)
     if (mine !== turn) return
     if (typeof given === 'object') return onRefused(given)
-    const { position: since } = shared
+    const since = shared.position
     // By callback, not by promise: updates can follow in the same packet.
     ask<SubscribeResult>('application', { event: 'SUBSCRIBE', payload: { ...name, since, token: given } }, (error, result) => {
       if (mine !== turn) return
@@ -87,8 +89,8 @@ export function createSubscription (name: { workspaceId: string, appId: string }
 
   function onUpdate (update: Update): void {
     const { epoch, offset, event } = update
-    const { isJoined, position } = shared
-    if (!isJoined) return
+    const { position } = shared
+    if (!shared.isJoined) return
     if (offset) {
       if (epoch === position?.epoch && offset <= position.offset) return
       shared.position = { epoch, offset }
@@ -129,12 +131,13 @@ export function createSubscription (name: { workspaceId: string, appId: string }
 
   // ── Holding ───────────────────────────────────────────────────────────────
 
-  function end (code: ClientCode): void {
+  function end (next = reason): void {
     if (socket.connected) socket.emit('application', { event: 'UNSUBSCRIBE', payload: name })
     away()
     stopRenewal()
     stopEnd()
-    outgoing.gate(false, gone(code))
+    holders.clear()
+    outgoing.gate(false, reason = next)
     onEnd()
   }
 
@@ -167,11 +170,10 @@ export function createSubscription (name: { workspaceId: string, appId: string }
         on,
         off,
         publish: (...update: Parameters<Room['publish']>) =>
-          holders.has(emit) ? outgoing.publish(...update) : Promise.reject(new ClientError(gone('client/left'))),
+          holders.has(emit) ? outgoing.publish(...update) : Promise.reject(new ClientError(reason)),
         leave () {
-          holders.delete(emit)
           room.isJoined = false
-          if (!holders.size) setEnd(() => end('client/left'), LINGER_MS)
+          if (holders.delete(emit) && !holders.size) setEnd(end, LINGER_MS)
         }
       })
       return room

@@ -7,6 +7,6 @@ export async function takeToken (source: TokenSource): Promise<string | ErrorInf
   try {
     return (await source()).trim()
   } catch (error) {
-    return clientError('client/no-token', `The token function failed: ${error}`)
+    return clientError('client/no-token', `token() failed: ${error}`)
   }
 }

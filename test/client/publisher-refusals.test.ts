@@ -65,3 +65,16 @@ test('a token is asked for once, and anew when the service does not take it any 
   const broken = publisherOf(stub.url, { publishTimeoutMs: 200, token: () => { throw new Error('the issuer is away') } })
   t.match(await failure(broken.publish(A, 'N', 7)), { code: 'client/no-answer', message: /the issuer is away/ })
 })
+
+test('an answer with too few results, and a token that never comes, are told; nothing hangs', async t => {
+  const stub = await startStub(t, (request, response) => answerWith(response, 200, { results: [] }))
+  const publisher = publisherOf(stub.url)
+  for (const error of await Promise.all([failure(publisher.publish(A, 'N', 1)), failure(publisher.publish(B, 'N', 1))])) t.match(error, { code: 'client/not-roomcast' })
+
+  let gives = false
+  const good = await startStub(t, accept)
+  const waiting = publisherOf(good.url, { publishTimeoutMs: 2000, answerTimeoutMs: 100, token: async () => await (gives ? 'token' : new Promise<string>(() => undefined)) })
+  t.match(await failure(waiting.publish(A, 'N', 1)), { code: 'client/no-answer', message: /The token function gave none within 100 ms/ })
+  gives = true
+  t.match(await waiting.publish(A, 'N', 2), { offset: 1 })
+})

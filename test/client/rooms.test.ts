@@ -141,3 +141,24 @@ test('who was put out of a room hears why, also when taking it again', async t =
   t.match(await again, { code: 'auth/unsubscribed' })
   t.notOk(second.isJoined)
 })
+
+test('a room that is left after the client was closed ends nothing of what came after', async t => {
+  const { client, asked } = await start(t)
+  const before = client.room('acme', 'board-1')
+  await heard(before, 'joined')
+  client.close()
+  client.connect()
+  const after = client.room('acme', 'board-1')
+  const joined = heard(after, 'joined')
+  before.leave()
+  await t.rejects(before.publish('N', 0), { code: 'client/closed' })
+  await joined
+  const other = client.room('acme', 'other')
+  other.leave()
+  await new Promise<void>(resolve => {
+    client.socket.onAnyOutgoing((name: string, { event }: { event: string }) => { if (event === 'UNSUBSCRIBE') resolve() })
+  })
+  t.match(await after.publish('N', 1), { offset: 1 })
+  t.equal(asked.filter(event => event === 'SUBSCRIBE').length, 2)
+  t.ok(after.isJoined)
+})

@@ -72,7 +72,7 @@ test('a service that cannot be reached is told once for each time away', async t
   await instance.kill()
   await eventually(() => attempts >= 3)
   await startInstance(t, { PORT: String(instance.port) })
-  await told(client, 'status', status => status === 'connected', 20_000)
+  await eventually(() => client.status === 'connected', 20_000)
   t.strictSame(errors.map(({ code }) => code), ['client/unreachable'])
 })
 
@@ -101,6 +101,7 @@ test('after close() nothing keeps the process: no renewal, no retry, no deadline
       if (++asked !== 2) return
       client.close()
       room.publish('N', 1).catch(({ code }) => console.log(code))
+      room.leave()
       // Rings only in a process that something else keeps alive.
       setTimeout(() => console.log('still here'), 900).unref()
     })

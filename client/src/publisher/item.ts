@@ -18,7 +18,7 @@ export interface Item {
   isMany: boolean
   /** One for each room. */
   parts: Part[]
-  /** `"event":"…","payload":…,"id":"…"`: as it was when it was given. */
+  /** `"event":"…","id":"…","payload":…`: as it was when it was given. */
   text: string
   bytes: number
   /** Which one it is of all that were given. */
@@ -30,8 +30,9 @@ export interface Item {
 
 /** @throws ClientError `request/invalid` for what is no room; TypeError for a payload that is no JSON */
 export function createItem (rooms: RoomName[], isMany: boolean, event: string, payload: unknown, { id = crypto.randomUUID(), userId, ephemeral }: PublishOptions): Item {
-  if (payload === undefined) throw new TypeError('undefined is no JSON: give a payload, for example null.')
-  const text = JSON.stringify({ event, payload, id, userId, ephemeral }).slice(1, -1)
+  const json = JSON.stringify(payload) as string | undefined
+  if (json === undefined) throw new TypeError(`${typeof payload} is no JSON: give a payload, for example null.`)
+  const text = `${JSON.stringify({ event, id, userId, ephemeral }).slice(1, -1)},"payload":${json}`
   const item: Item = { id, ephemeral: ephemeral === true, isMany, parts: [], text, bytes: new TextEncoder().encode(text).length, order: 0 }
   // A room that is named twice is one.
   item.parts.push(...new Map(rooms.map(room => [keyOf(room), partOf(item, keyOf(room))])).values())

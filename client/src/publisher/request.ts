@@ -34,7 +34,7 @@ export function createRequest (url: string, { token: given, answerTimeoutMs = 50
     for (;;) {
       const isFresh = token === undefined
       if (token === undefined) {
-        const taken = await takeToken(source)
+        const taken = await soon(takeToken(source), answerTimeoutMs)
         if (typeof taken === 'object') return failure(taken)
         if (!TOKEN.test(taken)) return failure(clientError('client/no-token', 'The token is empty, or has characters that no header can carry.', false))
         token = taken
@@ -87,7 +87,16 @@ function read (answered: Answer, address: URL): Outcome {
   }
 }
 
-function failure (error: ErrorInfo): Outcome {
+/** A function that never gives its token must not stop everything. */
+async function soon (token: Promise<string | ErrorInfo>, timeoutMs: number): Promise<string | ErrorInfo> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<ErrorInfo>(resolve => {
+    timer = setTimeout(resolve, timeoutMs, clientError('client/no-token', `The token function gave none within ${timeoutMs} ms.`))
+  })
+  return await Promise.race([token, late]).finally(() => clearTimeout(timer))
+}
+
+export function failure (error: ErrorInfo): Outcome {
   return { data: null, error, retryAfterMs: 0, isTooMuch: false }
 }
 
@@ -100,8 +109,8 @@ function stranger ({ status, headers }: Answer, { href }: URL): string {
 
 function envelope (text: string): { data: unknown, error: null } | { data: null, error: ErrorInfo } | undefined {
   try {
-    const answer = JSON.parse(text) as { status?: unknown, data: null, error: ErrorInfo } | null
-    return answer?.status === 'SUCCESS' || (answer?.status === 'ERROR' && typeof answer.error?.code === 'string') ? answer : undefined
+    const answer = JSON.parse(text) as { status?: unknown, data: never, error: ErrorInfo } | null
+    return (answer?.status === 'SUCCESS' && typeof answer.data === 'object' && answer.data !== null) || (answer?.status === 'ERROR' && typeof answer.error?.code === 'string') ? answer : undefined
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

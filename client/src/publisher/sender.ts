@@ -1,12 +1,14 @@
 // Sends what waits, one request at a time: what is published meanwhile is in the next one. A refusal that may pass is
 // tried again with the same id: of one room after a pause of its own, of a whole request after a pause of all.
-import type { ErrorInfo } from '../errors.ts'
+import { clientError, type ErrorInfo } from '../errors.ts'
 import type { Receipt } from '../wire.ts'
 import type { Item, Part } from './item.ts'
 import { backOff, createLanes } from './lanes.ts'
-import type { Outcome, Request } from './request.ts'
+import { failure, type Outcome, type Request } from './request.ts'
 import type { PublishResult } from './types.ts'
 
+/** A longer one would ring at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** A batch may have 1 MiB. */
 const MAX_BATCH_BYTES = 1_000_000
 
@@ -42,7 +44,7 @@ export function createSender (request: Request, mostParts: number, onSettled: (i
     const parts = held > 0 ? [] : lanes.next({ parts: maxParts, bytes: MAX_BATCH_BYTES })
     const wait = lanes.wait()
     if (parts.length > 0) void sendNext(parts)
-    else if (wait !== undefined) timer = setTimeout(goOn, Math.max(held, wait))
+    else if (wait !== undefined) timer = setTimeout(goOn, Math.min(LONGEST_TIMER_MS, Math.max(held, wait)))
   }
 
   async function sendNext (parts: Part[]): Promise<void> {
@@ -56,18 +58,18 @@ export function createSender (request: Request, mostParts: number, onSettled: (i
 
   async function send (parts: Part[], aborting: AbortController): Promise<Outcome> {
     const [{ item: { isMany, text } }] = parts as [Part]
-    if (isMany) return await request('api/v1/publish/many', `{"rooms":[${parts.map(({ name }) => `{${name}}`).join(',')}],${text}}`, aborting)
+    if (isMany) return severalOf(await request('api/v1/publish/many', `{"rooms":[${parts.map(({ name }) => `{${name}}`).join(',')}],${text}}`, aborting), parts.length)
     const updates = parts.map(({ name, item }) => `{${name},${item.text}}`)
     // One by itself may be as large as the service allows an update to be.
     if (updates.length === 1) return await request('api/v1/publish', updates.join(), aborting)
-    return await request('api/v1/publish/batch', `{"updates":[${updates.join(',')}]}`, aborting)
+    return severalOf(await request('api/v1/publish/batch', `{"updates":[${updates.join(',')}]}`, aborting), parts.length)
   }
 
   function onOutcome (parts: Part[], outcome: Outcome): void {
     const { error, data } = outcome
     if (error === null) {
       failures = 0
-      const results = (data as { results?: PublishResult[] }).results ?? [{ status: 'SUCCESS', data: data as Receipt, error }]
+      const { results = [{ status: 'SUCCESS', data: data as Receipt, error }] } = data as { results?: PublishResult[] }
       const refused = parts.filter((part, i) => !onResult(part, results[i] as PublishResult))
       lanes.hold(refused)
       lanes.release(parts.filter(part => !refused.includes(part)))
@@ -94,6 +96,7 @@ export function createSender (request: Request, mostParts: number, onSettled: (i
 
   function sweep (parts: Part[]): void {
     lanes.sweep(parts)
+    if (lanes.wait() === undefined) clearTimeout(timer)
     for (const item of new Set(parts.map(part => part.item))) {
       if (item.isSettled || item.parts.some(({ result }) => result === undefined)) continue
       item.isSettled = true
@@ -117,6 +120,13 @@ export function createSender (request: Request, mostParts: number, onSettled: (i
     },
     abort () { underWay?.abort() }
   }
+}
+
+function severalOf (outcome: Outcome, count: number): Outcome {
+  if (outcome.error !== null) return outcome
+  const { results } = outcome.data as { results?: unknown }
+  if (Array.isArray(results) && results.length === count) return outcome
+  return failure(clientError('client/not-roomcast', 'The answer does not have one result for each update: is it a Roomcast of this version?', false))
 }
 
 function refusal ({ id }: Item, error: ErrorInfo): PublishResult {

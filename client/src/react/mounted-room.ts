@@ -1,6 +1,6 @@
 // A room that can be made while rendering, where nothing may happen yet: it is joined when mounted and left when unmounted.
 import { ClientError, type Client, type PresenceList, type Room, type RoomBase, type RoomOptions } from '../index.ts'
-import { gone } from '../errors.ts'
+import { clientError } from '../errors.ts'
 
 /** A room of a component: it is left when the component is unmounted. */
 export interface MountedRoom<Events extends object = Record<string, unknown>> extends RoomBase<Events> {}
@@ -40,7 +40,7 @@ export function createMountedRoom (client: Client, workspaceId: string, appId: s
     async publish (...update) {
       // Effects of children come before those of the parent that holds the room.
       await firstMount
-      if (joined === undefined) throw new ClientError(gone('client/left'))
+      if (joined === undefined) throw new ClientError(clientError('client/left', 'The component is not mounted any more.'))
       return await joined.publish(...update)
     }
   }
