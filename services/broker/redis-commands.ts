@@ -5,18 +5,18 @@ import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
+import { createRedisCalls, type RedisCalls } from './redis-calls.ts'
 import { createRedisClock, type RedisClock } from './redis-clock.ts'
 import { describeRedisError, readRedisFault, toBrokerError, type RedisFault } from './redis-errors.ts'
 import { readState, type RedisIdentity } from './redis-identity.ts'
 import { createRedisPending } from './redis-pending.ts'
-import { redisScripts } from './redis-scripts.ts'
 import { TimeoutError, withTimeout } from './redis-timeout.ts'
+import { createRedisTurn, type RedisTurn } from './redis-turn.ts'
 
 /** How often the identity and the eviction policy of Redis are looked at again. */
 const INFO_INTERVAL_MS = 30_000
 
-type ScriptName = keyof typeof redisScripts
-export type ScriptedRedis = Redis & Record<ScriptName, (...args: Array<string | number>) => Promise<unknown>>
+export type ScriptedRedis = Redis & RedisCalls
 
 /**
  * Runs commands.
@@ -31,6 +31,7 @@ export type Run = <T> (
 
 export interface RedisCommands {
   readonly clock: RedisClock
+  readonly turn: RedisTurn
   isConnected (): boolean
   readonly run: Run
   /** Nothing is asked of this connection any more; it is to be given up. */
@@ -67,8 +68,8 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
   let failingSince: number | undefined
   let lastRefusal: Refusal | undefined
 
-  for (const [name, script] of Object.entries(redisScripts)) redis.defineCommand(name, script)
-  const scripted = redis as ScriptedRedis
+  const turn = createRedisTurn(redis)
+  const scripted: ScriptedRedis = Object.assign(redis, createRedisCalls(redis))
 
   redis.on('ready', () => { void onReady() })
   redis.on('close', forget)
@@ -91,7 +92,7 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
   }
 
   /** INFO goes first on a new connection, so that no script runs with the run id of another process. */
-  async function identify (): Promise<void> {
+  async function identify (isNeeded = identity === undefined): Promise<void> {
     const asked = connection
     try {
       const { runId, durable, unfit, now, evicts } = readState(await withTimeout(redis.info(), settings.PROBE_TIMEOUT_MS))
@@ -101,7 +102,7 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
       if (now !== undefined) clock.sample(now)
       if (evicts !== undefined) log.warn({ policy: evicts }, 'redis may evict history and positions: set maxmemory-policy to noeviction or volatile-ttl')
     } catch (error) {
-      if (asked === connection && identity === undefined) onUnfit(describeRedisError(error))
+      if (asked === connection && isNeeded) onUnfit(describeRedisError(error))
     }
   }
 
@@ -118,11 +119,17 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
     const reason = describeRedisError(error)
     failingSince ??= now
     if (kind === 'write') lastRefusal = { ...fault, reason }
-    if (fault.server === 'wrong' || now - failingSince >= settings.PROBE_TIMEOUT_MS) onUnfit(reason)
+    if (fault.server === 'wrong') return onUnfit(reason)
+    if (now - failingSince < settings.PROBE_TIMEOUT_MS) return
+    if (fault.server !== 'right') return onUnfit(reason)
+    // A full Redis still says who it is. One that refuses even that is left like any other.
+    failingSince = undefined
+    void identify(true)
   }
 
   return {
     clock,
+    turn,
     isConnected: () => identity !== undefined && redis.status === 'ready',
 
     async run (kind, command, timeoutMs = settings.PUBLISH_TIMEOUT_MS, bytes = 0) {
