@@ -135,15 +135,22 @@ test('thousands of kept commands do not hold up a start', async t => {
   await command(first, 'sessions/disconnect', { userId: 'nobody' })
   const client = redis.client()
   const [[, [, text = '']] = ['', []]] = await client.xrevrange(LOG, '+', '-', 'COUNT', 1) as Array<[string, string[]]>
-  const kept = JSON.parse(text) as { offset: number, publishedAt: number }
+  const kept = JSON.parse(text) as { offset: number, publishedAt: number, payload: object }
   const pipeline = client.pipeline()
   const total = 4000
   for (let offset = kept.offset + 1; offset <= total; offset++) {
-    pipeline.xadd(LOG, `${offset}-0`, 'm', JSON.stringify({ ...kept, offset, publishedAt: kept.publishedAt - 3_600_000, id: `old-${offset}` }), 'k', '')
+    const payload = offset === total ? { command: { do: 'revoke', target: { jti: 'the last' } } } : kept.payload
+    pipeline.xadd(LOG, `${offset}-0`, 'm', JSON.stringify({ ...kept, offset, payload, publishedAt: kept.publishedAt - 3_600_000, id: `old-${offset}` }), 'k', '')
   }
   pipeline.hset(META, 'offset', total)
   await pipeline.exec()
   const second = await startInstance(t, { REDIS_URL: redis.url })
+  const revoked = { token: token({ jti: 'the last' }) }
+  const verdict = await eventually(async () => {
+    const { body } = await call(second.url, 'GET', '/api/v1/workspaces/acme/apps/board-1/presence', revoked)
+    return body.error?.code !== 'broker/unavailable' && (body.error?.code ?? 'accepted')
+  })
+  t.equal(verdict, 'auth/token-revoked', 'no token is trusted before the last of them is known')
   await second.ready(5000)
   t.equal(await limitHits(second.url, 'redis-pending'), 0)
   t.equal(await metric(second.url, 'roomcast_commands_total'), total - kept.offset + 1)

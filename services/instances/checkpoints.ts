@@ -68,6 +68,8 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
     state = asking
     const receipt = await insist(() => publish({ ask: instance }, asking.question), () => state === asking)
     if (receipt === undefined || state !== asking) return
+    // Of a question that was in doubt, nobody knows for sure how many heard it.
+    if (receipt.duplicate) return await ask()
     asking.expected = receipt.instances
     // An instance that is paused, or of another version, does not answer.
     asking.timer = setTimeout(() => {
@@ -163,10 +165,16 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
       questions.delete(earlier)
       if (earlier === question) break
     }
-    hasBeenWhole = true
-    if (state.name === 'asking') clearTimeout(state.timer)
+    // There may be more to read.
     if (state.name === 'reading') state.isWhole = true
-    else if (state.name === 'asking') state = { name: 'whole', epoch: state.epoch }
+    if (state.name !== 'asking') return
+    clearTimeout(state.timer)
+    becomeWhole()
+  }
+
+  function becomeWhole (): void {
+    state = { name: 'whole', epoch: state.epoch }
+    hasBeenWhole = true
   }
 
   return {
@@ -186,7 +194,7 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
     onRead () {
       if (state.name !== 'reading') return
       for (const [question, isOwed] of questions) if (isOwed) owe(question)
-      if (state.isWhole) state = { name: 'whole', epoch: state.epoch }
+      if (state.isWhole) becomeWhole()
       else void ask()
     },
 
