@@ -41,8 +41,9 @@ export function createErrorHandlers (settings: Settings, metricsOf: () => Metric
     onClientError ({ code }: ConnectionError, socket: Socket): void {
       if (code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) return
       const known = new RoomcastError(code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request/timeout' : 'request/invalid')
-      metricsOf()?.errors.inc({ code: known.code, transport: 'http' })
-      if (known.code === 'request/timeout') metricsOf()?.limits.inc({ limit: 'request-time' })
+      const metrics = metricsOf()
+      metrics?.errors.inc({ code: known.code, transport: 'http' })
+      if (metrics !== undefined && known.code === 'request/timeout') countLimit(metrics, 'request-time')
       // A connection that never said anything has no request to answer: a pool would take the answer for that of its first one.
       if (socket.bytesRead === 0) {
         socket.destroy()
