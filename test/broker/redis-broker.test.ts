@@ -270,6 +270,23 @@ for (const [how, env] of [['1', {}], ['1 behind a prefix', { REDIS_PREFIX: 'app/
   })
 }
 
+test('publishes keep their order when Redis forgets its scripts between them', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url))
+  const { until } = await listenTo(broker)
+  await broker.publish(publication({ payload: 0 }))
+  const publishing: Array<Promise<unknown>> = []
+  for (let n = 1; n <= 200; n++) {
+    publishing.push(broker.publish(publication({ payload: n })))
+    if (n % 20 === 10) publishing.push(broker.commands.script('FLUSH'))
+    // Some while answers come in, some in one turn.
+    if (n % 20 > 12) await new Promise(resolve => setImmediate(resolve))
+  }
+  await Promise.all(publishing)
+  const messages = await until(201)
+  t.strictSame(messages.map(message => message.kind === 'update' && message.payload), Array.from({ length: 201 }, (_, n) => n))
+})
+
 test('garbage on the channel is dropped and counted; the next update arrives', async t => {
   const redis = await startRedis(t)
   const broker = await connected(redisBroker(t, redis.url))
