@@ -22,7 +22,7 @@ export default fp(async fastify => {
     fastify.decorate('broker', createRedisBroker({ instance, commands, subscriber, settings, log, metrics }))
   } else {
     log.warn('no REDIS_URL: the embedded broker serves this one instance only')
-    fastify.decorate('broker', createMemoryBroker({ instance, settings }))
+    fastify.decorate('broker', createMemoryBroker({ instance, settings, metrics }))
   }
   fastify.addHook('onClose', async () => { await fastify.broker.close() })
 }, { name: 'broker', fastify: '5.x', dependencies: ['settings', 'metrics', 'redis'] })

@@ -1,6 +1,9 @@
-// GET history and presence of a room.
+// GET history and presence of a room. Both are reads that the caller is not billed for: they have a rate a token, and
+// those that come on one connection without waiting for answers are served one by one.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { authorize } from '../services/access/capabilities.ts'
+import { createRates } from '../services/access/rate.ts'
 import { RoomcastError } from '../services/wire/errors.ts'
 import { failures, READER } from '../services/documents/failures.ts'
 import { Answer, Epoch, HistoryPage, Offset, PresenceList, RoomRef, success } from '../services/wire/protocol.ts'
@@ -11,10 +14,28 @@ import { roomKey } from '../services/wire/rooms.ts'
 const DEFAULT_LIMIT = 100
 
 const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { broker, presence, settings } = fastify
+  const { broker, presence, settings, metrics } = fastify
   const defaultLimit = Math.min(DEFAULT_LIMIT, settings.HISTORY_SIZE)
 
+  const rates = createRates(settings.READS_PER_SECOND, settings.READ_BURST)
+  /** Of each connection, when its last answer has left. */
+  const answered = new WeakMap<object, Promise<unknown>>()
+
+  async function assertRate ({ identity }: FastifyRequest): Promise<void> {
+    if (rates.take(identity.sub)) return
+    metrics.limits.inc({ limit: 'read-rate' })
+    throw new RoomcastError('limit/read-rate')
+  }
+
+  /** Whoever does not take the answers gets no more of them made. */
+  async function takeTurn ({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const before = answered.get(raw.socket)
+    answered.set(raw.socket, new Promise(resolve => reply.raw.once('close', resolve)))
+    await before
+  }
+
   fastify.get('/workspaces/:workspaceId/apps/:appId/history', {
+    preHandler: [assertRate, takeTurn],
     schema: {
       operationId: 'history',
       tags: ['rooms'],
@@ -26,14 +47,14 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
         offset: Type.Optional(Offset),
         limit: Type.Optional(Type.Integer({ minimum: 0, maximum: settings.HISTORY_SIZE, default: defaultLimit }))
       }),
-      response: { 200: Answer(HistoryPage), ...failures(...READER) }
+      response: { 200: Answer(HistoryPage), ...failures(...READER, 'limit/read-rate') }
     },
   }, async ({ identity, params, query }) => {
     authorize(identity.capabilities, 'subscribe', params)
     const { epoch, offset, limit = defaultLimit } = query
     if ((epoch === undefined) !== (offset === undefined)) throw new RoomcastError('request/invalid', 'epoch and offset belong together: send both, or neither.')
     const room = roomKey(params)
-    const kept = await broker.history(room, offset ?? 0, { maxUpdates: limit, maxBytes: settings.HISTORY_READ_BYTES })
+    const kept = await broker.history(room, offset ?? 0, { maxUpdates: limit, maxBytes: settings.HISTORY_READ_BYTES }, identity.sub)
     const recovered = epoch !== undefined && offset !== undefined && isRecoverable({ epoch, offset }, kept)
     const isWanted = epoch === undefined || recovered
     return success({
@@ -45,12 +66,13 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
   })
 
   fastify.get('/workspaces/:workspaceId/apps/:appId/presence', {
+    preHandler: [assertRate, takeTurn],
     schema: {
       operationId: 'presence',
       tags: ['rooms'],
       summary: 'Who is in the room, over all instances',
       params: RoomRef,
-      response: { 200: Answer(PresenceList), ...failures(...READER) }
+      response: { 200: Answer(PresenceList), ...failures(...READER, 'limit/read-rate') }
     }
   }, async ({ identity, params }) => {
     authorize(identity.capabilities, 'presence', params)

@@ -16,7 +16,7 @@ const RESUBSCRIBE_CHUNK = 500
 const INFO_INTERVAL_MS = 30_000
 
 type ScriptName = keyof typeof redisScripts
-type ScriptedRedis = Redis & Record<ScriptName, (...args: Array<string | number>) => Promise<unknown>>
+export type ScriptedRedis = Redis & Record<ScriptName, (...args: Array<string | number>) => Promise<unknown>>
 
 /** The Redis process at the other end of the command connection. */
 export interface RedisIdentity {

@@ -23,8 +23,9 @@ export function occupancyNames (prefix: string, instance: string): [string, stri
 
 /**
  * KEYS 1 meta, 2 log. ARGV 1 run id of this Redis, 2 whether it keeps an append-only file, 3 an epoch to use when a new
- * one is due, 4 seconds a room lives. `run` of the meta is the Redis process that wrote it last: another one without an
- * append-only file was restarted from a snapshot, or is a replica that was behind, so the room's past may be missing.
+ * one is due, 4 seconds a room lives that is made, or begins anew. `run` of the meta is the Redis process that wrote it
+ * last: another one without an append-only file was restarted from a snapshot, or is a replica that was behind, so the
+ * room's past may be missing.
  */
 const room = `
 local clock = redis.call('TIME')
@@ -109,11 +110,14 @@ local instances = redis.call('PUBLISH', ARGV[6], '{"v":${ENVELOPE_VERSION},"kind
 return { 'new', now, epoch, 0, instances }
 `
 
-/** KEYS 3 presence. ARGV 5 seconds presence lives. Keeps a room with members alive. Answers epoch and offset. */
+/**
+ * KEYS 3 presence. ARGV 4 seconds a room lives to which nothing was published yet, 5 seconds another one lives,
+ * 6 seconds presence lives. Keeps a room with members alive. Answers epoch and offset.
+ */
 const position = `${room}
 local epoch, offset = position()
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('EXPIRE', KEYS[3], ARGV[5])
+redis.call('EXPIRE', KEYS[1], offset > 0 and ARGV[5] or ARGV[4])
+redis.call('EXPIRE', KEYS[3], ARGV[6])
 return { epoch, offset }
 `
 

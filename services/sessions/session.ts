@@ -4,6 +4,7 @@ import { add, authorize, can, type Action, type Capabilities } from '../access/c
 import { RoomcastError, toRoomcastError, type ErrorCode, errorCodes } from '../wire/errors.ts'
 import type { Feed } from '../feeds/feed.ts'
 import type { Identity } from '../access/identity.ts'
+import { createLock } from '../feeds/lock.ts'
 import type { Member } from '../feeds/member.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createSendBuffer, type SendBuffer } from './send-buffer.ts'
@@ -77,6 +78,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   const sendBuffer = createSendBuffer(socket.conn, settings.MAX_BUFFERED_BYTES / 4)
   const memberships = new Map<RoomKey, Membership>()
   const roomTokens = new Map<RoomKey, RoomToken>()
+  const replayLock = createLock()
   let identity = first
   let cancelTimers = watchToken(socket, first.expiresAt, settings, {}, () => close('auth/token-expired'))
   let isOpen = true
@@ -145,6 +147,8 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   function createMember (room: RoomKey): Member {
     return {
       position: 0,
+      caller: identity.sub,
+      replayLock,
       deliver: entry => sendBuffer.send(entry.packet),
       deliverEphemeral (entry) {
         if (sendBuffer.lagging() > settings.EPHEMERAL_MAX_BUFFERED_BYTES) metrics.dropped.inc({ reason: 'lagging socket' })

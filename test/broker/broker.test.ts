@@ -81,7 +81,7 @@ async function suite (t: Test, start: Start): Promise<void> {
 
   await t.test('the history of a new room is empty, at offset 0', async t => {
     const broker = await start(t)
-    t.strictSame(await historyOf(broker), { epoch: (await historyOf(broker)).epoch, offset: 0, oldest: undefined, updates: [] })
+    t.strictSame(await historyOf(broker), { epoch: (await historyOf(broker)).epoch, offset: 0, oldest: undefined, updates: [], bytes: 0 })
   })
 
   await t.test('exactly HISTORY_SIZE updates are kept', async t => {
@@ -103,7 +103,7 @@ async function suite (t: Test, start: Start): Promise<void> {
     const broker = await start(t, { HISTORY_TTL_SECONDS: '1' })
     const { epoch } = await broker.publish(publication())
     await eventually(async () => (await historyOf(broker)).oldest === undefined)
-    t.strictSame(await historyOf(broker), { epoch, offset: 1, oldest: undefined, updates: [] })
+    t.strictSame(await historyOf(broker), { epoch, offset: 1, oldest: undefined, updates: [], bytes: 0 })
     t.match(await broker.publish(publication()), { epoch, offset: 2 })
     t.strictSame(offsets((await historyOf(broker)).updates), [2])
   })
@@ -127,7 +127,7 @@ async function suite (t: Test, start: Start): Promise<void> {
     await broker.renewEpoch('acme/board-1', epoch)
     const renewed = await historyOf(broker)
     t.not(renewed.epoch, epoch)
-    t.match(renewed, { offset: 0, oldest: undefined, updates: [] })
+    t.match(renewed, { offset: 0, oldest: undefined, updates: [], bytes: 0 })
     await broker.renewEpoch('acme/board-1', epoch)
     t.match(await broker.publish(publication()), { epoch: renewed.epoch, offset: 1 })
   })

@@ -29,7 +29,7 @@ test('keys and channels have the names of the design, and their lifetimes', asyn
   await lives(META, 2_592_000)
   await lives(LOG, 600)
   await lives('roomcast:{acme/board-1}:id:svc-a:id-1', 600)
-  await lives('roomcast:{acme/board-1}:presence', 60)
+  await lives('roomcast:{acme/board-1}:presence', 3600)
 })
 
 test('the position check renews the life of a room', async t => {
@@ -82,7 +82,7 @@ test('lost meta with a log left over: a new epoch, and the old log is gone', asy
     if (act === 'publish') t.match(await broker.publish(publication({ event: 'NEW' })), { offset: 1 })
     const found = await historyOf(broker)
     t.not(found.epoch, epoch)
-    t.match(found, act === 'publish' ? { offset: 1, updates: [{ event: 'NEW', epoch: found.epoch }] } : { offset: 0, oldest: undefined, updates: [] })
+    t.match(found, act === 'publish' ? { offset: 1, updates: [{ event: 'NEW', epoch: found.epoch }] } : { offset: 0, oldest: undefined, updates: [], bytes: 0 })
   }
 })
 
@@ -92,7 +92,7 @@ test('a lost log with meta left over: offsets go on, and history says that nothi
   const { epoch } = await broker.publish(publication())
   await broker.publish(publication())
   await redis.client().del(LOG)
-  t.strictSame(await historyOf(broker), { epoch, offset: 2, oldest: undefined, updates: [] })
+  t.strictSame(await historyOf(broker), { epoch, offset: 2, oldest: undefined, updates: [], bytes: 0 })
   t.match(await broker.publish(publication()), { epoch, offset: 3 })
   t.match(await historyOf(broker), { offset: 3, oldest: 3, updates: [{ offset: 3 }] })
 })

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { test, type Test } from 'tap'
 import { createFeed } from '../../services/feeds/feed.ts'
 import type { Member } from '../../services/feeds/member.ts'
+import { createFeedMemory } from '../../services/feeds/memory.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import type { SubscribeResult } from '../../services/wire/protocol.ts'
 import { createRedisBroker } from '../../services/broker/redis-broker.ts'
@@ -22,7 +23,7 @@ async function openFeed (t: Test, url: string, env: Record<string, string>) {
   const broker = createRedisBroker({ instance: 'test', commands, subscriber, settings, log: silent, metrics })
   t.teardown(() => broker.close())
   await eventually(() => broker.fault() === undefined)
-  const feed = createFeed({ room: ROOM, broker, settings, metrics, log: silent })
+  const feed = createFeed({ room: ROOM, broker, memory: createFeedMemory(settings, metrics), settings, metrics, log: silent })
   await feed.open()
   t.teardown(() => feed.close())
   const reads = async () => (await metrics.historyReads.get()).values[0]?.value ?? 0

@@ -3,6 +3,7 @@ import { test, type Test } from 'tap'
 import type { Broker, HistoryRead, Message } from '../../services/broker/broker.ts'
 import { createFeed, type Feed } from '../../services/feeds/feed.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
+import { createFeedMemory } from '../../services/feeds/memory.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import type { Member } from '../../services/feeds/member.ts'
 import { readSettings } from '../../services/settings.ts'
@@ -10,6 +11,7 @@ import { within } from '../helpers/index.ts'
 
 const ROOM = 'acme/board-1'
 const settings = readSettings({})
+const metrics = createMetrics()
 const silent = { debug () {}, info () {}, warn () {}, error () {} }
 const update = { room: ROOM, event: 'N', payload: 1, userId: 'ann', sub: 'ann' }
 
@@ -24,7 +26,7 @@ interface Rewound {
 }
 
 async function rewound (t: Test): Promise<Rewound> {
-  const inner = createMemoryBroker({ instance: 'one', settings })
+  const inner = createMemoryBroker({ instance: 'one', settings, metrics })
   t.teardown(() => inner.close())
   let rewoundTo: number | undefined
   let receive: (message: Message) => void = () => undefined
@@ -45,7 +47,7 @@ async function rewound (t: Test): Promise<Rewound> {
       await inner.renewEpoch(room, epoch)
     }
   }
-  const feed = createFeed({ room: ROOM, broker, settings, metrics: createMetrics(), log: silent })
+  const feed = createFeed({ room: ROOM, broker, memory: createFeedMemory(settings, metrics), settings, metrics, log: silent })
   await feed.open()
   const offsets: number[] = []
   let end: (code: string) => void = () => undefined

@@ -16,7 +16,7 @@ const silent = (): void => undefined
 export const silentLog: Log = { debug: silent, info: silent, warn: silent, error: silent }
 
 export function memoryBroker (t: Test, env: Env = {}): Broker {
-  const broker = createMemoryBroker({ instance: 'embedded', settings: readSettings(env) })
+  const broker = createMemoryBroker({ instance: 'embedded', settings: readSettings(env), metrics: createMetrics() })
   t.teardown(() => broker.close())
   return broker
 }
