@@ -1,89 +1,63 @@
 // The service as a Fastify plugin. What it registers, in this order, is the table of contents.
 import fp from 'fastify-plugin'
-import asyncapi from './plugins/asyncapi.ts'
-import auth from './plugins/auth.ts'
-import broker from './plugins/broker.ts'
 import browsers from './plugins/browsers.ts'
-import commands from './plugins/commands.ts'
-import settings, { type SettingsOptions } from './plugins/settings.ts'
-import errors, { onNotFound } from './plugins/errors.ts'
-import feeds from './plugins/feeds.ts'
-import inbox from './plugins/inbox.ts'
-import peers from './plugins/peers.ts'
-import metrics from './plugins/metrics.ts'
-import occupancy from './plugins/occupancy.ts'
-import openapi from './plugins/openapi.ts'
+import documents from './plugins/documents.ts'
+import { createErrorHandlers } from './plugins/errors.ts'
+import { openGateways } from './plugins/gateways.ts'
+import { createRoomcast } from './plugins/host.ts'
+import { followPeople } from './plugins/people.ts'
 import playground from './plugins/playground.ts'
-import presence from './plugins/presence.ts'
-import probe from './plugins/probe.ts'
-import publisher from './plugins/publisher.ts'
-import readiness from './plugins/readiness.ts'
-import redis from './plugins/redis.ts'
-import sessions from './plugins/sessions.ts'
-import sockets from './plugins/sockets.ts'
+import { carryUpdates } from './plugins/updates.ts'
 import validation from './plugins/validation.ts'
 import appRoutes from './routes/apps.ts'
 import healthRoutes from './routes/health.ts'
 import publishRoutes from './routes/publish.ts'
 import roomRoutes from './routes/rooms.ts'
 import sessionRoutes from './routes/sessions.ts'
+import { createMetrics } from './services/observe/metrics.ts'
+import { readSettings } from './services/settings.ts'
 
-export interface RoomcastOptions extends SettingsOptions {
+export type { Roomcast } from './plugins/host.ts'
+
+export interface RoomcastOptions {
+  /** Names of settings to texts; default: the environment of the process. */
+  env?: Record<string, string | undefined>
   /** Whether /openapi.json, /asyncapi.json and /docs/ are served; not where the host has its own at these addresses. Default: true. */
   documents?: boolean
   /** Outside production, serves the playground at `/`: off by default, since that path is the host's. */
   playground?: boolean
 }
 
-export default fp<RoomcastOptions>(async (fastify, options) => {
-  await fastify.register(settings, options)
-  await fastify.register(metrics)
+export default fp<RoomcastOptions>(async (host, options) => {
+  // In a context of its own: of the host nothing changes but for one decorator.
+  await host.register(async fastify => {
+    const base = { settings: readSettings(options.env ?? process.env), metrics: createMetrics(), log: fastify.log }
+    const updates = carryUpdates(fastify, base)
+    const people = followPeople(fastify, { ...base, ...updates })
+    const gateways = await openGateways(fastify, { ...base, ...updates, ...people })
+    const parts = { ...base, ...updates, ...people, ...gateways }
+    host.decorate('roomcast', createRoomcast(parts))
 
-  // What carries updates
-  await fastify.register(redis)
-  await fastify.register(broker)
-  await fastify.register(inbox)
-  await fastify.register(probe)
-  await fastify.register(peers)
-
-  // Who is where
-  await fastify.register(presence)
-  await fastify.register(occupancy)
-  await fastify.register(feeds)
-  await fastify.register(sessions)
-  await fastify.register(commands)
-
-  // The doors
-  await fastify.register(auth)
-  await fastify.register(publisher)
-  await fastify.register(readiness)
-  await fastify.register(sockets)
-
-  // In a context of their own: a host's error handler, validator and hooks stay as they are.
-  await fastify.register(async open => {
-    await open.register(errors)
-    await open.register(validation)
-    await open.register(browsers)
-    open.addHook('onSend', async (_request, reply) => {
-      if (fastify.readiness.isDraining()) reply.header('Connection', 'close')
+    const { onError, onNotFound } = createErrorHandlers(base.settings, () => base.metrics)
+    fastify.setErrorHandler(onError)
+    await fastify.register(validation)
+    await fastify.register(browsers, parts)
+    fastify.addHook('onSend', async (_request, reply) => {
+      if (parts.readiness.isDraining()) reply.header('Connection', 'close')
     })
     // Before the routes, which it is to see
-    if (options.documents !== false) {
-      await open.register(openapi)
-      await open.register(asyncapi)
-    }
-    await open.register(healthRoutes)
-    if (options.playground === true) await open.register(playground)
+    if (options.documents !== false) await fastify.register(documents, parts)
+    await fastify.register(healthRoutes, parts)
+    if (options.playground === true) await fastify.register(playground, parts)
 
-    await open.register(async api => {
+    await fastify.register(async api => {
       api.setNotFoundHandler(onNotFound)
       await api.register(async authenticated => {
-        authenticated.decorateRequest('identity')
-        authenticated.addHook('onRequest', fastify.authenticator.authenticate)
-        await authenticated.register(publishRoutes)
-        await authenticated.register(appRoutes)
-        await authenticated.register(roomRoutes)
-        await authenticated.register(sessionRoutes)
+        authenticated.addHook('onRequest', parts.authenticator.authenticate)
+        await authenticated.register(publishRoutes, parts)
+        await authenticated.register(appRoutes, parts)
+        await authenticated.register(roomRoutes, parts)
+        await authenticated.register(sessionRoutes, parts)
       })
     }, { prefix: '/api/v1' })
   })

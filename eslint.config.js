@@ -10,7 +10,7 @@ const rooms = {
   access: ['wire', 'settings', 'observe'],
   broker: ['wire', 'settings', 'observe', 'access'],
   feeds: ['wire', 'settings', 'observe', 'access', 'broker'],
-  presence: ['wire', 'settings', 'observe', 'access', 'broker'],
+  presence: ['wire', 'settings', 'observe', 'access', 'broker', 'feeds'],
   sessions: ['wire', 'settings', 'observe', 'access', 'broker', 'feeds', 'presence'],
   instances: ['wire', 'settings', 'observe', 'access', 'broker', 'feeds', 'presence', 'sessions'],
   hooks: ['wire', 'settings', 'observe', 'access', 'broker', 'feeds', 'presence', 'sessions', 'instances'],

@@ -1,16 +1,16 @@
 // The process: Fastify with its limits, the app, listen, signals.
 import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
-import errors, { createClientErrorHandler, onError, onNotFound } from './plugins/errors.ts'
+import { createErrorHandlers } from './plugins/errors.ts'
 import { demoClaims } from './services/access/demo.ts'
-import { drain } from './services/sessions/drain.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
 
 /** Ctrl-C reaches a process that npm started twice: from the terminal, and from npm. */
 const SAME_SIGNAL_MS = 500
 
-export function createServer (settings: Settings): FastifyInstance {
-  return Fastify({
+function createServer (settings: Settings): FastifyInstance {
+  const { onError, onNotFound, onClientError } = createErrorHandlers(settings, () => server.roomcast?.metrics)
+  const server = Fastify({
     logger: {
       level: settings.LOG_LEVEL,
       // Without the query: what a careless client put there may be a token.
@@ -27,8 +27,11 @@ export function createServer (settings: Settings): FastifyInstance {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: onError,
-    clientErrorHandler: createClientErrorHandler(settings.LINGER_MS)
+    clientErrorHandler: onClientError
   })
+  server.setErrorHandler(onError)
+  server.setNotFoundHandler(onNotFound)
+  return server
 }
 
 async function main (): Promise<void> {
@@ -42,17 +45,16 @@ async function main (): Promise<void> {
     await server.register(instrumentation.plugin())
     server.addHook('onClose', instrumentation.stop)
   }
-  await server.register(errors)
-  server.setNotFoundHandler(onNotFound)
   await server.register(app, { playground: true })
   limitConnections(server, settings)
   const address = await server.listen({ host: settings.HOST, port: settings.PORT })
   leaveOnSignal(server, settings)
-  if (server.authenticator.signDemo !== undefined) printDemo(address, server.authenticator.signDemo)
+  const { signDemo } = server.roomcast
+  if (signDemo !== undefined) printDemo(address, signDemo)
 }
 
 /** Of TCP, whatever becomes of them: a caller that never says anything holds memory and a file too. */
-function limitConnections ({ server, metrics }: FastifyInstance, { MAX_CONNECTIONS }: Settings): void {
+function limitConnections ({ server, roomcast: { metrics } }: FastifyInstance, { MAX_CONNECTIONS }: Settings): void {
   server.maxConnections = MAX_CONNECTIONS
   server.on('drop', () => metrics.limits.inc({ limit: 'connections' }))
   server.on('connection', (socket: Socket) => {
@@ -97,8 +99,7 @@ function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
 
 /** All of the draining comes before `close`: once a `preClose` is pending, Fastify refuses requests. */
 async function leave (server: FastifyInstance, settings: Settings, log: FastifyBaseLogger): Promise<void> {
-  const { readiness, sessions, io } = server
-  await drain({ startDraining: readiness.startDraining, sessions, countConnections: () => io.engine.clientsCount, settings, log })
+  await server.roomcast.drain()
   // A request whose caller does not read its answer would keep the process for ever.
   setTimeout(() => {
     log.warn({ afterMs: settings.CLOSE_TIMEOUT_MS }, 'requests did not finish: ending without them')

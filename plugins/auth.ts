@@ -1,10 +1,13 @@
-// fastify.authenticator: the same verification of tokens for both doors.
+// The same verification of tokens for both gateways.
 import fastifyJwt, { type FastifyJWTOptions } from '@fastify/jwt'
-import fp from 'fastify-plugin'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RoomcastError } from '../services/wire/errors.ts'
 import { MAX_TOKEN_BYTES, readIdentity, type Identity } from '../services/access/identity.ts'
 import { createIssuerKeys, randomKey, staticKeys, type IssuerKeys, type VerificationKey } from '../services/access/keys.ts'
+import type { Commands } from '../services/instances/commands.ts'
+import type { Log } from '../services/observe/log.ts'
+import type { Settings } from '../services/settings.ts'
+import { shadow } from './scope.ts'
 
 export interface Authenticator {
   /** @throws RoomcastError `auth/…` */
@@ -15,18 +18,9 @@ export interface Authenticator {
   signDemo: ((claims: object) => string) | undefined
 }
 
-declare module 'fastify' {
-  interface FastifyInstance {
-    authenticator: Authenticator
-  }
-  interface FastifyRequest {
-    /** Whose request it is; set on routes that need a token. */
-    identity: Identity
-  }
-}
-
-/** A namespace of our own: the host's @fastify/jwt, if any, stays as it is. */
 const NAMESPACE = 'roomcast'
+/** A symbol: a host may have an `identity` of its own on its requests. */
+const IDENTITY = Symbol('identity')
 
 interface Jwt {
   verify: (token: string, options?: object) => unknown
@@ -34,8 +28,9 @@ interface Jwt {
   sign: (claims: object) => string
 }
 
-export default fp(async fastify => {
-  const { settings, log } = fastify
+export async function createAuthenticator (fastify: FastifyInstance, { settings, commands, log }: { settings: Settings, commands: Commands, log: Log }): Promise<Authenticator> {
+  shadow(fastify, 'jwt')
+  fastify.decorateRequest(IDENTITY)
   const isDemo = settings.JWT_SECRET === '' && settings.JWT_PUBLIC_KEY === '' && settings.JWT_JWKS_URL === ''
   const keys = isDemo ? [randomKey()] : staticKeys(settings)
   const issuer = settings.JWT_JWKS_URL === '' ? undefined : createIssuerKeys(settings, log)
@@ -99,15 +94,20 @@ export default fp(async fastify => {
       if (token === undefined) throw new RoomcastError('auth/missing-token')
       const identity = await authenticator.verify(token)
       // Without the commands given so far, nobody knows which tokens are revoked.
-      if (!fastify.commands.isCaughtUp()) throw new RoomcastError('broker/unavailable')
-      if (fastify.commands.isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
-      request.identity = identity
+      if (!commands.isCaughtUp()) throw new RoomcastError('broker/unavailable')
+      if (commands.isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
+      request.setDecorator(IDENTITY, identity)
     },
 
     signDemo: isDemo ? claims => jwt.sign(claims) : undefined
   }
-  fastify.decorate('authenticator', authenticator)
-}, { name: 'auth', fastify: '5.x', dependencies: ['settings', 'commands'] })
+  return authenticator
+}
+
+/** Whose request it is, on a route that needs a token. */
+export function identityOf (request: FastifyRequest): Identity {
+  return request.getDecorator<Identity>(IDENTITY)
+}
 
 /** The token of an Authorization header; undefined where there is none. */
 export function bearerToken (header: string | undefined): string | undefined {

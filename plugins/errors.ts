@@ -1,48 +1,50 @@
 // Every error leaves as the answer envelope with a code of the table.
 import type { Socket } from 'node:net'
-import fp from 'fastify-plugin'
-import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { Metrics } from '../services/observe/metrics.ts'
 import { discardBody, endWith } from '../services/sessions/refusal.ts'
+import type { Settings } from '../services/settings.ts'
 import { RoomcastError, toRoomcastError } from '../services/wire/errors.ts'
 import { failure } from '../services/wire/protocol.ts'
 
-export default fp(async fastify => {
-  fastify.setErrorHandler(onError)
-}, { name: 'errors', fastify: '5.x' })
-
-/** Any error of a request as an answer; also for what fails before a route is found. */
-export function onError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  const { settings, metrics } = request.server
-  const known = translate(error)
-  metrics?.errors.inc({ code: known.code, transport: 'http' })
-  if (known.code === 'server/internal') request.log.error({ err: error }, 'request failed')
-  const answer = () => { reply.code(known.status).headers(known.headers()).send(failure(known.toBody())) }
-  if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') return answer()
-  metrics?.limits.inc({ limit: 'body-bytes' })
-  // The answer ends the connection: a caller that is still sending would see a reset instead of it.
-  void discardBody(request.raw, { maxBytes: settings.MAX_DISCARDED_BYTES, idleMs: settings.LINGER_MS }).then(answer)
-}
-
-/** What is not even a request. Node's error holds the raw bytes, a token perhaps among them: nothing of it is logged or told. */
-export function createClientErrorHandler (lingerMs: number) {
-  return function onClientError (this: FastifyInstance, { code }: ConnectionError, socket: Socket): void {
-    if (code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) return
-    const known = new RoomcastError(code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request/timeout' : 'request/invalid')
-    this.metrics?.errors.inc({ code: known.code, transport: 'http' })
-    if (known.code === 'request/timeout') this.metrics?.limits.inc({ limit: 'request-time' })
-    // A connection that never said anything has no request to answer: a pool would take the answer for that of its first one.
-    if (socket.bytesRead === 0) {
-      socket.destroy()
-      return
-    }
-    const body = JSON.stringify(failure(known.toBody()))
-    endWith(socket, `HTTP/1.1 ${known.status} Refused\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`, lingerMs)
+/** @param metricsOf undefined while a process of our own boots: its handlers stand before the app does */
+export function createErrorHandlers (settings: Settings, metricsOf: () => Metrics | undefined) {
+  /** Any error of a request as an answer; also for what fails before a route is found. */
+  function onError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+    const metrics = metricsOf()
+    const known = translate(error)
+    metrics?.errors.inc({ code: known.code, transport: 'http' })
+    if (known.code === 'server/internal') request.log.error({ err: error }, 'request failed')
+    const answer = () => { reply.code(known.status).headers(known.headers()).send(failure(known.toBody())) }
+    if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') return answer()
+    metrics?.limits.inc({ limit: 'body-bytes' })
+    // The answer ends the connection: a caller that is still sending would see a reset instead of it.
+    void discardBody(request.raw, { maxBytes: settings.MAX_DISCARDED_BYTES, idleMs: settings.LINGER_MS }).then(answer)
   }
-}
 
-/** For the root of a process of our own, and for our prefix in a host's. */
-export function onNotFound (request: FastifyRequest, reply: FastifyReply): void {
-  onError(new RoomcastError('request/not-found') as unknown as FastifyError, request, reply)
+  return {
+    onError,
+
+    /** For the root of a process of our own, and for our prefix in a host's. */
+    onNotFound (request: FastifyRequest, reply: FastifyReply): void {
+      onError(new RoomcastError('request/not-found') as unknown as FastifyError, request, reply)
+    },
+
+    /** What is not even a request. Node's error holds the raw bytes, a token perhaps among them: nothing of it is logged or told. */
+    onClientError ({ code }: ConnectionError, socket: Socket): void {
+      if (code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) return
+      const known = new RoomcastError(code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request/timeout' : 'request/invalid')
+      metricsOf()?.errors.inc({ code: known.code, transport: 'http' })
+      if (known.code === 'request/timeout') metricsOf()?.limits.inc({ limit: 'request-time' })
+      // A connection that never said anything has no request to answer: a pool would take the answer for that of its first one.
+      if (socket.bytesRead === 0) {
+        socket.destroy()
+        return
+      }
+      const body = JSON.stringify(failure(known.toBody()))
+      endWith(socket, `HTTP/1.1 ${known.status} Refused\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`, settings.LINGER_MS)
+    }
+  }
 }
 
 /** What Fastify itself refuses, in the words of the table; its own messages may quote the request. */

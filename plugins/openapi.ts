@@ -7,6 +7,7 @@ import type { FastifySchema } from 'fastify'
 import { exampleOf } from '../services/documents/examples.ts'
 import { plain, type Components } from '../services/documents/json-schema.ts'
 import { packageInfo } from '../services/documents/package-info.ts'
+import type { Settings } from '../services/settings.ts'
 
 const BEARER = 'bearer'
 /** Scripts and styles of the page come from this instance only. */
@@ -20,7 +21,7 @@ const tags = [
 ]
 
 // Registered in the service's own context: a host's @fastify/swagger has its own decorator, routes and document.
-export default fp(async fastify => {
+export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
   const components: Components = {}
 
   await fastify.register(swagger, {
@@ -52,7 +53,7 @@ export default fp(async fastify => {
   fastify.addHook('onReady', async () => { fastify.swagger() })
   fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
 
-  if (fastify.settings.NODE_ENV !== 'production') {
+  if (settings.NODE_ENV !== 'production') {
     await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: UI_POLICY })
   }
 
@@ -87,4 +88,4 @@ export default fp(async fastify => {
     const properties = Object.entries(schema.properties).map(([name, part]) => [name, { ...plain(part, components), examples: [exampleOf(part, name)] }])
     return { ...plain(schema, components), properties: Object.fromEntries(properties) }
   }
-}, { name: 'openapi', fastify: '5.x', dependencies: ['settings', 'auth'] })
+}, { name: 'openapi', fastify: '5.x' })

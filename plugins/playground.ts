@@ -7,6 +7,8 @@ import fp from 'fastify-plugin'
 import { demoClaims, demoUsers, type DemoUser } from '../services/access/demo.ts'
 import { RoomcastError } from '../services/wire/errors.ts'
 import { Answer, Failure, success } from '../services/wire/protocol.ts'
+import type { Settings } from '../services/settings.ts'
+import type { Authenticator } from './auth.ts'
 
 const types: Record<string, string> = {
   html: 'text/html; charset=utf-8',
@@ -14,8 +16,7 @@ const types: Record<string, string> = {
   js: 'text/javascript; charset=utf-8'
 }
 
-const playground: FastifyPluginAsyncTypebox = async fastify => {
-  const { settings, authenticator } = fastify
+const playground: FastifyPluginAsyncTypebox<{ settings: Settings, authenticator: Authenticator }> = async (fastify, { settings, authenticator }) => {
   if (settings.NODE_ENV === 'production') return
   const importmap = JSON.stringify({ imports: { 'socket.io-client': `${settings.SOCKET_PATH}socket.io.esm.min.js` } })
   const page = (await readFile(new URL('../playground/index.html', import.meta.url), 'utf8'))
@@ -54,7 +55,7 @@ const playground: FastifyPluginAsyncTypebox = async fastify => {
   })
 }
 
-export default fp(playground, { name: 'playground', fastify: '5.x', dependencies: ['settings', 'auth', 'browsers'] })
+export default fp(playground, { name: 'playground', fastify: '5.x', dependencies: ['browsers'] })
 
 /** Own files and sockets only; the import map is the one inline script. */
 function pageDirectives (importmap: string) {

@@ -1,20 +1,22 @@
-// fastify.redis: the connections `commands` and `subscriber`, where Redis is configured.
+// The connections to Redis: `commands` and `subscriber`.
 import fastifyRedis from '@fastify/redis'
-import fp from 'fastify-plugin'
+import type { FastifyInstance } from 'fastify'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Settings } from '../services/settings.ts'
+import { shadow } from './scope.ts'
 
-export default fp(async fastify => {
-  const { settings } = fastify
-  if (!isRedisConfigured(settings)) return
-  for (const namespace of ['commands', 'subscriber']) {
+export function openRedis (fastify: FastifyInstance, settings: Settings): { commands: Redis, subscriber: Redis } {
+  shadow(fastify, 'redis')
+  return { commands: open('commands'), subscriber: open('subscriber') }
+
+  function open (namespace: string): Redis {
     const client = connect(settings, namespace)
     // Called, not registered: @fastify/redis holds up the boot until Redis answers, and we must start without it.
     fastifyRedis.fastifyRedis(fastify, { client, namespace }, () => {})
     // For the same reason not its listeners of the start either: they would end the client at the first error reply.
-    client.removeAllListeners('end').removeAllListeners('error')
+    return client.removeAllListeners('end').removeAllListeners('error')
   }
-}, { name: 'redis', fastify: '5.x', dependencies: ['settings'] })
+}
 
 export function isRedisConfigured ({ REDIS_URL, REDIS_SENTINELS }: Settings): boolean {
   return REDIS_URL !== '' || REDIS_SENTINELS !== ''

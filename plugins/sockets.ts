@@ -1,8 +1,8 @@
-// fastify.io: Socket.IO on Fastify's server. Who may connect is decided here; what a connection may ask, in services/requests.
+// Socket.IO on Fastify's server. Who may connect is decided here; what a connection may ask, in services/requests.
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import fastifySocketIO from 'fastify-socket.io'
-import fp from 'fastify-plugin'
+import type { FastifyInstance } from 'fastify'
 import type { Server, Socket } from 'socket.io'
 import * as parser from 'socket.io-parser'
 import { WebSocketServer, type ServerOptions } from 'ws'
@@ -11,19 +11,18 @@ import type { Identity } from '../services/access/identity.ts'
 import { isAllowedOrigin, listOrigins } from '../services/access/origin.ts'
 import { terminate } from '../services/sessions/send-buffer.ts'
 import { failure } from '../services/wire/protocol.ts'
+import { RawJson } from '../services/wire/raw-json.ts'
 import { createRate } from '../services/access/rate.ts'
 import { listen } from '../services/sessions/requests/gateway.ts'
 import type { RequestContext } from '../services/sessions/requests/context.ts'
 import { createSession } from '../services/sessions/session.ts'
 import { discardBody, endWith } from '../services/sessions/refusal.ts'
 import { guardUpgrades, ignoreOtherUpgrades } from '../services/sessions/upgrades.ts'
-import { bearerToken } from './auth.ts'
-
-declare module 'fastify' {
-  interface FastifyInstance {
-    io: Server
-  }
-}
+import type { Publisher } from '../services/broker/publisher.ts'
+import type { Readiness } from '../services/instances/readiness.ts'
+import { bearerToken, type Authenticator } from './auth.ts'
+import type { People } from './people.ts'
+import type { Base, Updates } from './updates.ts'
 
 const CONNECT = String(parser.PacketType.CONNECT)
 /** A connection that was asked to close is cut off after this long: promised is 1 s. */
@@ -52,13 +51,29 @@ class PromptWebSocketServer extends WebSocketServer {
   }
 }
 
+/** Writes what is JSON already as it is. */
+class RawEncoder extends parser.Encoder {
+  override encode (packet: parser.Packet): unknown[] {
+    const data: unknown = packet.data
+    if (!Array.isArray(data) || !data.some(part => part instanceof RawJson)) return super.encode(packet)
+    return [`${packet.type}${packet.id ?? ''}[${data.map(part => part instanceof RawJson ? part.text : JSON.stringify(part)).join(',')}]`]
+  }
+}
+
 interface Handshake {
   identity: Identity
   startedAt: number
 }
 
-export default fp(async fastify => {
-  const { settings, metrics, log, authenticator, commands, sessions, presence, feeds, publisher, readiness } = fastify
+export interface SocketParts extends Base, Updates, People {
+  authenticator: Authenticator
+  publisher: Publisher
+  readiness: Readiness
+}
+
+export async function openSockets (fastify: FastifyInstance, {
+  settings, metrics, log, broker, authenticator, commands, sessions, presence, feeds, publisher, readiness
+}: SocketParts): Promise<Server> {
   const origins = listOrigins(settings.CORS_ORIGINS)
   const connectionRate = createRate(settings.CONNECTIONS_PER_SECOND, settings.CONNECTION_BURST)
   const handshakes = new WeakMap<Socket, Handshake>()
@@ -85,19 +100,20 @@ export default fp(async fastify => {
     // What is not for sockets is answered as if it had offered no upgrade.
     destroyUpgrade: false,
     httpCompression: false,
-    parser: { ...parser, Decoder: StrictDecoder },
+    parser: { ...parser, Encoder: RawEncoder, Decoder: StrictDecoder },
     preClose: closeConnections
   } as never)
-  const { io } = fastify
+  const { io } = fastify as unknown as { io: Server }
   guardUpgrades(fastify.server)
   ignoreOtherUpgrades(fastify.server, settings.SOCKET_PATH)
   // The name of the instance comes first, so that nginx can keep long polling on it.
-  io.engine.generateId = () => `${settings.INSTANCE_NAME || fastify.broker.instance}.${randomBytes(15).toString('base64url')}`
+  io.engine.generateId = () => `${settings.INSTANCE_NAME || broker.instance}.${randomBytes(15).toString('base64url')}`
   io.engine.use(onEngineRequest)
   io.engine.on('connection_error', ({ code }: { code: number }) => metrics.connections.inc({ outcome: `engine/${code}` }))
   io.engine.on('connection', watchNew)
   io.use((socket, next) => { void onHandshake(socket, next) })
   io.on('connection', onConnection)
+  return io
 
   // ── Before a session exists ───────────────────────────────────────────────
 
@@ -231,7 +247,7 @@ export default fp(async fastify => {
     timer.unref()
     poll.unref()
   }
-}, { name: 'sockets', fastify: '5.x', dependencies: ['auth', 'sessions', 'publisher', 'presence', 'feeds', 'readiness'] })
+}
 
 function connectionsOf (io: Server): Record<string, Socket['conn']> {
   return (io.engine as unknown as { clients: Record<string, Socket['conn']> }).clients

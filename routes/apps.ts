@@ -1,10 +1,12 @@
 // PUT /api/v1/apps/: an app of a workspace changed; its room hears UPDATE_APP.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { identityOf } from '../plugins/auth.ts'
+import type { Publisher } from '../services/broker/publisher.ts'
 import { failures, WRITER } from '../services/documents/failures.ts'
 import { Answer, AppChange, success, UpdateId } from '../services/wire/protocol.ts'
 import { updateId } from './publish.ts'
 
-const appRoutes: FastifyPluginAsyncTypebox = async fastify => {
+const appRoutes: FastifyPluginAsyncTypebox<{ publisher: Publisher }> = async (fastify, { publisher }) => {
   for (const url of ['/apps/', '/apps']) {
     fastify.put(url, {
       schema: {
@@ -19,7 +21,7 @@ const appRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     }, async request => {
       const { workspaceId, appId, displayName } = request.body
-      await fastify.publisher.publish(request.identity, {
+      await publisher.publish(identityOf(request), {
         workspaceId, appId, event: 'UPDATE_APP', payload: { id: appId, displayName, workspaceID: workspaceId }, id: updateId(request)
       })
       return success({ displayName, workspaceId, appId })

@@ -1,15 +1,15 @@
 // Health for callers of the API, for the process's supervisor, and for the load balancer.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ANY_CALLER, failures } from '../services/documents/failures.ts'
+import type { Readiness } from '../services/instances/readiness.ts'
+import type { Metrics } from '../services/observe/metrics.ts'
 import { Answer, success } from '../services/wire/protocol.ts'
 
 const Health = Answer(Type.Object({ health: Type.Literal('ok') }))
 const Live = Type.Object({ live: Type.Literal(true) })
 const Ready = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) })
 
-const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { readiness, metrics } = fastify
-
+const healthRoutes: FastifyPluginAsyncTypebox<{ readiness: Readiness, metrics: Metrics }> = async (fastify, { readiness, metrics }) => {
   for (const url of ['/api/v1/health/', '/api/v1/health']) {
     fastify.get(url, {
       schema: {

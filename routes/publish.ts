@@ -1,10 +1,14 @@
 // POST /api/v1/publish and /publish/batch: internal services publish here, and learn whether it worked.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
+import { identityOf } from '../plugins/auth.ts'
+import type { Publisher } from '../services/broker/publisher.ts'
 import { RoomcastError, toRoomcastError } from '../services/wire/errors.ts'
 import { failureOf, failures, TOKEN_BEARER, WRITER } from '../services/documents/failures.ts'
 import { Answer, failure, HttpPublish, Receipt, success, UpdateId, type Result } from '../services/wire/protocol.ts'
 import { parse } from '../services/wire/validation.ts'
+import type { Metrics } from '../services/observe/metrics.ts'
+import type { Settings } from '../services/settings.ts'
 
 /** A payload may come with every byte escaped, as \u00XX; the rest of an update is small. */
 const ESCAPED_BYTES = 6
@@ -14,8 +18,7 @@ const Batch = Type.Object({ updates: Type.Array(Type.Unknown(), { minItems: 1 })
 
 const PUBLISH_CODES = [...WRITER, 'limit/publish-rate'] as const
 
-const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { settings, metrics, publisher } = fastify
+const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Metrics, publisher: Publisher }> = async (fastify, { settings, metrics, publisher }) => {
   const bodyLimit = settings.MAX_PAYLOAD_BYTES * ESCAPED_BYTES + REST_BYTES
 
   fastify.post('/publish', {
@@ -29,7 +32,7 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
       body: HttpPublish,
       response: { 200: Answer(Receipt), ...failures(...PUBLISH_CODES) }
     }
-  }, async request => success(await publisher.publish(request.identity, { ...request.body, id: updateId(request, request.body.id) })))
+  }, async request => success(await publisher.publish(identityOf(request), { ...request.body, id: updateId(request, request.body.id) })))
 
   fastify.post('/publish/batch', {
     bodyLimit: BATCH_BYTES,
@@ -46,7 +49,9 @@ const publishRoutes: FastifyPluginAsyncTypebox = async fastify => {
     },
     // Each update is checked by itself, so that a bad one fails alone.
     validatorCompiler: () => value => ({ value })
-  }, async ({ body, identity, headers }) => {
+  }, async request => {
+    const { body, headers } = request
+    const identity = identityOf(request)
     const key = headers['idempotency-key']
     // One that our nginx made names the request alone.
     if (key !== undefined && key !== headers['x-request-id']) throw new RoomcastError('request/invalid', 'Idempotency-Key names one update, not a batch: give each update an id of its own.')

@@ -2,6 +2,7 @@
 // those that come on one connection without waiting for answers are served one by one.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { identityOf } from '../plugins/auth.ts'
 import { authorize } from '../services/access/capabilities.ts'
 import { createRates } from '../services/access/rate.ts'
 import { RoomcastError } from '../services/wire/errors.ts'
@@ -10,19 +11,22 @@ import { Answer, Epoch, HistoryPage, Offset, PresenceList, RoomRef, success } fr
 import { isRecoverable } from '../services/feeds/recovery.ts'
 import { publicUpdate } from '../services/feeds/packet.ts'
 import { roomKey } from '../services/wire/rooms.ts'
+import type { Broker } from '../services/broker/broker.ts'
+import type { Presence } from '../services/presence/presence.ts'
+import type { Metrics } from '../services/observe/metrics.ts'
+import type { Settings } from '../services/settings.ts'
 
 const DEFAULT_LIMIT = 100
 
-const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { broker, presence, settings, metrics } = fastify
+const roomRoutes: FastifyPluginAsyncTypebox<{ broker: Broker, presence: Presence, settings: Settings, metrics: Metrics }> = async (fastify, { broker, presence, settings, metrics }) => {
   const defaultLimit = Math.min(DEFAULT_LIMIT, settings.HISTORY_SIZE)
 
   const rates = createRates(settings.READS_PER_SECOND, settings.READ_BURST)
   /** Of each connection, when its last answer has left. */
   const answered = new WeakMap<object, Promise<unknown>>()
 
-  async function assertRate ({ identity }: FastifyRequest): Promise<void> {
-    if (rates.take(identity.sub)) return
+  async function assertRate (request: FastifyRequest): Promise<void> {
+    if (rates.take(identityOf(request).sub)) return
     metrics.limits.inc({ limit: 'read-rate' })
     throw new RoomcastError('limit/read-rate')
   }
@@ -49,12 +53,14 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }),
       response: { 200: Answer(HistoryPage), ...failures(...READER, 'limit/read-rate') }
     },
-  }, async ({ identity, params, query }) => {
-    authorize(identity.capabilities, 'subscribe', params)
+  }, async request => {
+    const { params, query } = request
+    const { sub, capabilities } = identityOf(request)
+    authorize(capabilities, 'subscribe', params)
     const { epoch, offset, limit = defaultLimit } = query
     if ((epoch === undefined) !== (offset === undefined)) throw new RoomcastError('request/invalid', 'epoch and offset belong together: send both, or neither.')
     const room = roomKey(params)
-    const kept = await broker.history(room, offset ?? 0, { maxUpdates: limit, maxBytes: settings.HISTORY_READ_BYTES }, identity.sub)
+    const kept = await broker.history(room, offset ?? 0, { maxUpdates: limit, maxBytes: settings.HISTORY_READ_BYTES }, sub)
     const recovered = epoch !== undefined && offset !== undefined && isRecoverable({ epoch, offset }, kept)
     const isWanted = epoch === undefined || recovered
     return success({
@@ -74,9 +80,9 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       params: RoomRef,
       response: { 200: Answer(PresenceList), ...failures(...READER, 'limit/read-rate') }
     }
-  }, async ({ identity, params }) => {
-    authorize(identity.capabilities, 'presence', params)
-    return success(await presence.list(roomKey(params)))
+  }, async request => {
+    authorize(identityOf(request).capabilities, 'presence', request.params)
+    return success(await presence.list(roomKey(request.params)))
   })
 }
 

@@ -1,5 +1,7 @@
-// Refuses dependencies older than the first release without their known vulnerabilities, in every copy of the tree.
+// Refuses dependencies older than the first release without their known vulnerabilities, in every copy of the tree,
+// and such as do not run on a Node.js version that package.json allows.
 import { readFileSync } from 'node:fs'
+import semver from 'semver'
 
 const lowest = {
   'engine.io': '6.6.10',
@@ -12,22 +14,26 @@ const lowest = {
 }
 
 const lockFile = new URL('../package-lock.json', import.meta.url)
-const copies = Object.entries(JSON.parse(readFileSync(lockFile, 'utf8')).packages)
-const problems = Object.entries(lowest).flatMap(([name, minimum]) => problemsOf(name, minimum))
+const { '': own, ...packages } = JSON.parse(readFileSync(lockFile, 'utf8')).packages
+const copies = Object.entries(packages)
+const problems = [
+  ...Object.entries(lowest).flatMap(([name, minimum]) => vulnerable(name, minimum)),
+  ...copies.filter(([, { engines }]) => !isAllowed(engines?.node)).map(([path, { version, engines }]) => (
+    `${path} ${version} needs Node.js ${engines.node}: package.json allows ${own.engines.node}`
+  ))
+]
 
 for (const problem of problems) console.error(problem)
 process.exitCode = problems.length > 0 ? 1 : 0
 
-function problemsOf (name, minimum) {
+function vulnerable (name, minimum) {
   const installed = copies.filter(([path]) => path.endsWith(`node_modules/${name}`))
   if (installed.length === 0) return [`${name} is not in package-lock.json`]
   return installed
-    .filter(([, { version }]) => isOlder(version, minimum))
+    .filter(([, { version }]) => semver.lt(version, minimum))
     .map(([path, { version }]) => `${path} is ${version}, at least ${minimum} is needed`)
 }
 
-function isOlder (version, minimum) {
-  const [a, b] = [version, minimum].map(text => text.split(/[.+-]/, 3).map(Number))
-  const part = a.findIndex((number, i) => number !== b[i])
-  return part !== -1 && a[part] < b[part]
+function isAllowed (theirs = '*') {
+  return semver.subset(own.engines.node, theirs)
 }

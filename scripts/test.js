@@ -1,42 +1,45 @@
-// `npm test`: tools, versions, lint, types, build and all tests; the last line counts the assertions.
-import { spawn, spawnSync } from 'node:child_process'
+// `npm test [-- FILE…]`: tools, versions, lint, build, all tests or those named. The last line counts the assertions.
+// `npm run test:quick`: the tests of the services, and one round through two instances.
+// `npm run test:one -- FILE…`: builds what has changed, and shows the output of these files as it comes.
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { Parser } from 'tap-parser'
+import { readdirSync } from 'node:fs'
+import { runFiles } from './test-files.js'
 
-const only = process.argv.slice(2)
+const names = process.argv.slice(2).filter(name => !name.startsWith('--'))
+const isQuick = process.argv.includes('--quick')
+const isOne = process.argv.includes('--one')
 
-const isPrepared = [
-  ['node', 'scripts/system-tools.js'],
-  ['node', 'scripts/check-versions.js'],
-  ['npm', 'run', 'lint'],
-  ['npm', 'run', 'check'],
-  ['npm', 'run', 'build']
-].every(run)
+/** Most of a test's time is waiting, for leases, deadlines and failovers. More files would compete for the two cores. */
+const JOBS = 3
 
-const { passed, failed, skipped } = isPrepared ? await runTests() : { passed: 0, failed: 1, skipped: 0 }
+/** The folders that mirror services/, and scripts; neither faults nor attacks, nor what needs a browser. */
+const QUICK = /^test\/(?!faults|security|client)[^/]+\/|^test\/(round|settings)\.test\.ts$/
+
+const tools = ['node', 'scripts/system-tools.js']
+const versions = ['node', 'scripts/check-versions.js']
+const lint = ['npm', 'run', '--silent', 'lint']
+// Checks the types too.
+const build = ['node', 'scripts/build.js', '--tests']
+
+const isPrepared = isOne
+  ? await run(build)
+  : await run(tools) && await run(versions) && (await Promise.all([run(lint), run(build)])).every(Boolean)
+
+const { passed, failed, skipped } = isPrepared
+  ? await runFiles(filesToRun(), { jobs: isOne ? 1 : JOBS, isVerbose: isOne })
+  : { passed: 0, failed: 1, skipped: 0 }
 console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
 process.exitCode = failed > 0 || skipped > 0 ? 1 : 0
 
-function run ([command, ...args]) {
-  console.log(`\n> ${command} ${args.join(' ')}`)
-  return spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] }).status === 0
+async function run ([command, ...args]) {
+  console.log(`> ${command} ${args.join(' ')}`)
+  const [code] = await once(spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'] }), 'close')
+  return code === 0
 }
 
-async function runTests () {
-  const counts = { passed: 0, failed: 0, skipped: 0 }
-  const parser = new Parser()
-  parser.on('result', ({ ok, skip, todo, diag }) => {
-    // With fail-skip and fail-todo, tap reports those as failures, with the reason in the diagnostics.
-    const isSkipped = skip || todo || diag?.failedSkip || diag?.failedTodo
-    counts[isSkipped ? 'skipped' : ok ? 'passed' : 'failed']++
-  })
-
-  const tap = spawn('npx', ['tap', '--reporter=tap', ...only], { stdio: ['ignore', 'pipe', 'inherit'] })
-  tap.stdout.pipe(parser)
-  tap.stdout.pipe(process.stdout)
-  const [exitCode] = await once(tap, 'close')
-
-  // A run that tap calls failed is never reported as clean, whatever the counts say; and no tests are no success.
-  if (counts.failed + counts.skipped === 0 && (exitCode !== 0 || counts.passed === 0)) counts.failed = 1
-  return counts
+function filesToRun () {
+  if (names.length > 0) return names
+  const all = readdirSync('test', { recursive: true }).map(name => `test/${name}`).filter(name => name.endsWith('.test.ts')).sort()
+  return isQuick ? all.filter(name => QUICK.test(name)) : all
 }

@@ -119,6 +119,8 @@ export const Settings = Type.Object({
   PRESENCE_SHARE_EMAIL: flag(false, 'Whether collaborators see the email of each other.'),
   PRESENCE_LINGER_MS: whole(5000, 'A collaborator whose connection ended, though not by the server for good, stays for this long: a reconnect makes no leave and join.', 0, LONGEST_TIMER_MS),
   PRESENCE_BATCH_MS: whole(100, 'Joins and leaves of a room are told together at this pace.', 0, LONGEST_TIMER_MS),
+  PRESENCE_COUNT_MS: whole(1000, 'Pace at which the count of a room above PRESENCE_MAX is told: it goes to very many.', 0, LONGEST_TIMER_MS),
+  PRESENCE_STATE_BYTES: whole(1024, 'Most bytes, as JSON, of what a session says that it does: it travels to everyone in the room.', 2),
   PRESENCE_TTL_SECONDS: whole(3600, 'How long Redis keeps the presence of a room that no instance has members of any more; it is renewed each third of that.', 10),
   HEARTBEAT_MS: whole(3000, 'How often an instance says that it lives.', 1, LONGEST_TIMER_MS),
   LEASE_MS: whole(10_000, 'An instance that is silent for this long is gone, and its collaborators with it; within 15 s, the pace of the check included.', 1, LONGEST_TIMER_MS),

@@ -1,12 +1,11 @@
 // `npm run demo` as a newcomer sees it: an address, a token, an update on another instance, and nothing left behind.
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { test } from 'tap'
 import { startChild } from './helpers/child.ts'
-import { connect, eventually, follow, freePort, HOST, publish, within } from './helpers/index.ts'
+import { connect, eventually, follow, freePort, HOST, pathOf, publish, within } from './helpers/index.ts'
 
-const demo = fileURLToPath(new URL('../scripts/demo.js', import.meta.url))
+const demo = pathOf('scripts/demo.js')
 
 test('the demo starts, carries an update through nginx, and ends cleanly with Ctrl-C', async t => {
   const [port, internalPort] = [await freePort(), await freePort()]

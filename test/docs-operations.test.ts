@@ -1,15 +1,14 @@
 // docs/operations.md and the files for Grafana and Prometheus name what exists, and operations.md names all of it.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { parse } from 'yaml'
 import { createMetrics } from '../services/observe/metrics.ts'
 import { Settings } from '../services/settings.ts'
+import { pathOf } from './helpers/paths.ts'
 
 const run = promisify(execFile)
-const pathOf = (file: string) => fileURLToPath(new URL(`../${file}`, import.meta.url))
 const read = (file: string) => readFile(pathOf(file), 'utf8')
 
 const registered = createMetrics().registry.getMetricsAsArray().map(({ name, type }) => ({ name, isHistogram: String(type) === 'histogram' }))

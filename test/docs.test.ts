@@ -6,7 +6,7 @@ import type { Socket } from 'socket.io-client'
 import { test } from 'tap'
 import { errorCodes } from '../services/wire/errors.ts'
 import type { StreamPosition, Update } from '../services/wire/protocol.ts'
-import { eventually, publish, startInstance, token, within } from './helpers/index.ts'
+import { eventually, pathOf, publish, startInstance, token, within } from './helpers/index.ts'
 import { startChild } from './helpers/child.ts'
 
 type Follow = (
@@ -14,7 +14,7 @@ type Follow = (
 ) => Socket
 
 function page (path: string): string {
-  return readFileSync(new URL(`../docs/${path}`, import.meta.url), 'utf8')
+  return readFileSync(pathOf(`docs/${path}`), 'utf8')
 }
 
 test('the generated tables are those of this build', async t => {

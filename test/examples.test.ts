@@ -1,13 +1,12 @@
 // The examples, each run as a reader would run it.
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { test, type Test } from 'tap'
 import type { Receipt, Result, Update } from '../services/wire/protocol.ts'
-import { connect, eventually, freePort, nextEvent, roomEvent, startInstance, startProxy, subscribe, TEST_SECRET, token, within, type Instance } from './helpers/index.ts'
+import { connect, eventually, freePort, nextEvent, pathOf, roomEvent, startInstance, startProxy, subscribe, TEST_SECRET, token, within, type Instance } from './helpers/index.ts'
 import { openBrowser, openPage } from './helpers/browser.ts'
 import { startChild } from './helpers/child.ts'
 
-const example = (name: string) => fileURLToPath(new URL(`../examples/${name}`, import.meta.url))
+const example = (name: string) => pathOf(`examples/${name}`)
 
 async function member (t: Test, instance: Instance) {
   await instance.ready()

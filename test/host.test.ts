@@ -18,7 +18,7 @@ async function host (t: Test) {
   server.get<{ Querystring: { n: number } }>('/checked', { schema: { querystring: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] } } }, async ({ query }) => ({ n: query.n }))
   server.get('/filtered', { schema: { response: { 200: { type: 'object', properties: { shown: { type: 'string' } } } } } }, async () => ({ shown: 'yes', hidden: 'no' }))
   const url = await server.listen({ host: HOST, port: 0 })
-  await eventually(() => server.commands.isCaughtUp())
+  await eventually(() => server.roomcast.commands.isCaughtUp())
   return { server, url }
 }
 
@@ -70,8 +70,9 @@ test('a long-polling client that does not poll any more keeps nothing open', asy
   const { sid } = JSON.parse((await call(endpoint, 'GET', '')).text.slice(1)) as { sid: string }
   const post = await fetch(`${endpoint}&sid=${sid}`, { method: 'POST', body: `40${JSON.stringify({ token: token() })}` })
   t.equal(post.status, 200)
-  await eventually(() => server.sessions.size === 1)
-  await server.commands.execute({ do: 'disconnect', target: { userId: 'ann' } })
-  t.equal(server.sessions.size, 0)
-  await eventually(() => server.io.engine.clientsCount === 0, 2500)
+  await eventually(() => server.roomcast.sessions.size === 1)
+  const [session] = server.roomcast.sessions.all()
+  await server.roomcast.commands.execute({ do: 'disconnect', target: { userId: 'ann' } })
+  t.equal(server.roomcast.sessions.size, 0)
+  await eventually(() => session?.socket.conn.readyState === 'closed', 2500)
 })

@@ -177,8 +177,8 @@ test('without Redis: 503 with Retry-After and nothing about the inside, and not 
 
 test('an unexpected error answers server/internal, and says nothing about the inside', async t => {
   const server = await buildReady(t)
-  server.broker.history = async () => { throw new Error('password of 10.0.0.1 in /srv/roomcast') }
-  const answer = await ask(server, 'GET', HISTORY)
+  server.roomcast.metrics.registry.metrics = async () => { throw new Error('password of 10.0.0.1 in /srv/roomcast') }
+  const answer = await ask(server, 'GET', '/metrics')
   t.equal(answer.status, 500)
   t.strictSame(answer.body, {
     status: 'ERROR',

@@ -8,7 +8,7 @@ import { errorCodes } from '../services/wire/errors.ts'
 import { readSettings } from '../services/settings.ts'
 import type { Update } from '../services/wire/protocol.ts'
 import {
-  call, connect, eventually, follow, noEvent, publish, roomEvent, startInstance, startNginx, startProxy, startRedis, subscribe, token, within, type Instance, type Proxy
+  call, connect, eventually, follow, noEvent, pathOf, publish, roomEvent, startInstance, startNginx, startProxy, startRedis, subscribe, token, within, type Instance, type Proxy
 } from './helpers/index.ts'
 
 const NAMES = ['a', 'b', 'c'] as const
@@ -249,7 +249,7 @@ test('a publish whose answer is lost goes to another instance, and is one update
 })
 
 test('the time-outs and sizes of nginx.conf fit the settings, and its answers the error table', async t => {
-  const text = await readFile(new URL('../deploy/nginx.conf', import.meta.url), 'utf8')
+  const text = await readFile(pathOf('deploy/nginx.conf'), 'utf8')
   const settings = readSettings({})
   const [, sockets = ''] = text.split('location /socket.io/')
   const heartbeatMs = settings.PING_INTERVAL_MS + settings.PING_TIMEOUT_MS

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'tap'
 import type { Update } from '../services/wire/protocol.ts'
 import { startChild } from './helpers/child.ts'
-import { connect, nextEvent, noEvent, roomEvent, startInstance, subscribe, token, within } from './helpers/index.ts'
+import { connect, nextEvent, noEvent, pathOf, roomEvent, startInstance, subscribe, token, within } from './helpers/index.ts'
 
 interface Item {
   name: string
@@ -25,7 +25,7 @@ interface Collection {
   item: Array<{ name: string, item: Item[] }>
 }
 
-const collection = JSON.parse(readFileSync(new URL('../docs/postman/roomcast.postman_collection.json', import.meta.url), 'utf8')) as Collection
+const collection = JSON.parse(readFileSync(pathOf('docs/postman/roomcast.postman_collection.json'), 'utf8')) as Collection
 const items = collection.item.flatMap(({ item }) => item)
 
 /** What Postman does with a request of the collection: variables, the collection's authorization, enabled headers. */

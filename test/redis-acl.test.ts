@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'tap'
 import type { Redis } from 'ioredis'
 import { redisScripts } from '../services/broker/redis-scripts.ts'
-import { call, cluster, connect, eventually, follow, HOST, nextEvent, noEvent, publish, roomEvent, startRedis, subscribe, token } from './helpers/index.ts'
+import { call, cluster, connect, eventually, follow, HOST, nextEvent, noEvent, pathOf, publish, roomEvent, startRedis, subscribe, token } from './helpers/index.ts'
 
 const PASSWORD = 'for-this-test-only'
 
 async function aclLine (): Promise<string[]> {
-  const text = await readFile(new URL('../docs/operations.md', import.meta.url), 'utf8')
+  const text = await readFile(pathOf('docs/operations.md'), 'utf8')
   const [line = ''] = /^ACL SETUSER .+$/m.exec(text) ?? []
   return line.replace('PASSWORD', PASSWORD).split(' ')
 }

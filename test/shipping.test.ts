@@ -1,15 +1,13 @@
 // Container, compose, systemd and Kubernetes files fit the service: settings, routes, ports and times, without an engine to run them.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
 import { readSettings, Settings } from '../services/settings.ts'
-import { startInstance } from './helpers/index.ts'
+import { pathOf, startInstance } from './helpers/index.ts'
 
 const run = promisify(execFile)
-const pathOf = (file: string) => fileURLToPath(new URL(`../${file}`, import.meta.url))
 const read = (file: string) => readFile(pathOf(file), 'utf8')
 const defaults = readSettings({})
 const drainSeconds = defaults.DRAIN_DELAY_SECONDS + defaults.DRAIN_SECONDS + defaults.CLOSE_TIMEOUT_MS / 1000

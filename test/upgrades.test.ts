@@ -79,7 +79,7 @@ test("a WebSocket of the host's own stays the host's", async t => {
   t.equal(answers(nobodys.received()).length, 1)
   own.ping()
   await once(own, 'pong')
-  await eventually(() => server.commands.isCaughtUp())
+  await eventually(() => server.roomcast.commands.isCaughtUp())
   t.equal((await subscribe(await connect(t, url, { token: token() }), 'acme', 'board-1')).status, 'SUCCESS')
 })
 

@@ -58,6 +58,8 @@ export interface PresenceDelta {
 export interface PresenceEntry {
   socketId: string
   person: Omit<Collaborator, 'sessions'>
+  /** What the session says that it does; absent where it says nothing. */
+  state?: unknown
 }
 
 export type Message = StoredUpdate | EphemeralUpdate | PresenceDelta

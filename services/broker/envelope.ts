@@ -14,7 +14,7 @@ const Head = { v: Type.Literal(ENVELOPE_VERSION) }
 const Body = { epoch: Epoch, publishedAt: Time, id: UpdateId, event: EventName, payload: Type.Unknown(), userId: UserId, trace: Type.Optional(Type.Unknown()) }
 const UpdateEnvelope = Type.Object({ ...Head, kind: Type.Literal('update'), offset: Offset, ...Body })
 const EphemeralEnvelope = Type.Object({ ...Head, kind: Type.Literal('ephemeral'), ...Body })
-const PresenceEntry = Type.Object({ socketId: Type.String(), person: Type.Omit(Collaborator, ['sessions']) })
+const PresenceEntry = Type.Object({ socketId: Type.String(), person: Type.Omit(Collaborator, ['sessions']), state: Type.Optional(Type.Unknown()) })
 const PresenceEnvelope = Type.Object({
   ...Head,
   kind: Type.Literal('presence'),

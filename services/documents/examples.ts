@@ -20,7 +20,8 @@ const words: Record<string, unknown> = {
   photoURL: 'https://example.com/ann.png',
   email: 'ann@example.com',
   color: '#3f88c5',
-  sessions: ['x1Zk8QmT0aBcDeFgAAAB'],
+  sessions: [{ id: 'x1Zk8QmT0aBcDeFgAAAB', state: { selected: 'card-7' } }],
+  state: { selected: 'card-7' },
   token: 'a.fresh.token',
   jti: 'token-1',
   count: 1,
@@ -36,6 +37,7 @@ const words: Record<string, unknown> = {
   limit: 100,
   ready: true,
   left: [],
+  changed: [],
   reasons: []
 }
 

@@ -60,10 +60,10 @@ export const clientEvents: readonly ClientEvent[] = [
   {
     request: 'PRESENCE',
     event: 'presence',
-    summary: 'Ask who is in a room, over all instances. Needs `presence` on the room.',
+    summary: 'Ask who is in a room, over all instances; with `state`, first say what this session does there. Needs `presence` on the room.',
     data: PresenceRequest,
     answer: PresenceList,
-    codes: [...ANY, 'auth/forbidden', 'broker/unavailable']
+    codes: [...ANY, 'auth/forbidden', 'presence/state-too-large', 'broker/unavailable']
   },
   {
     request: 'AUTHENTICATE',
@@ -90,7 +90,7 @@ export const serverEvents: readonly ServerEvent[] = [
   {
     name: 'presenceChange',
     event: 'presence',
-    summary: 'Who came and went in a room. Sent to members with `presence` on it.',
+    summary: 'Who came, went or changed in a room, in batches. Above PRESENCE_MAX only the count is told. Sent to members with `presence` on it.',
     data: PresenceChange
   },
   {

@@ -3,6 +3,7 @@ import { Encoder, PacketType } from 'socket.io-parser'
 import * as ws from 'ws'
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import type { Update } from '../wire/protocol.ts'
+import { RawJson } from '../wire/raw-json.ts'
 import { roomEvent, roomName, type RoomKey } from '../wire/rooms.ts'
 
 /** A packet as engine.io takes it, with the WebSocket frame made ahead as Socket.IO's own adapter does. */
@@ -25,7 +26,9 @@ const ENGINE_MESSAGE = '4'
 const encoder = new Encoder()
 
 export function encodePacket (event: string, data: unknown): Packet {
-  const text = encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string
+  const text = data instanceof RawJson
+    ? `${PacketType.EVENT}[${JSON.stringify(event)},${data.text}]`
+    : encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string
   // One buffer: header and body apart would cost each member a vectored write.
   const frame = Buffer.concat(Sender.frame(Buffer.from(ENGINE_MESSAGE + text), TEXT_FRAME))
   return { text, options: { compress: false, wsPreEncodedFrame: [frame] }, bytes: frame.length }

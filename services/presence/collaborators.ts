@@ -1,23 +1,16 @@
 // Collaborators: users as the others in a room see them, from the sessions they have there.
 import { createHash } from 'node:crypto'
-import type { PresenceEntry } from '../broker/broker.ts'
 import type { Identity } from '../access/identity.ts'
+import type { PresenceEntry } from '../broker/broker.ts'
 import type { Collaborator } from '../wire/protocol.ts'
 
 /** By socket id. */
 export type PresenceSessions = Map<string, PresenceEntry>
 
-/** PresenceSessions as people: one user with three tabs is one collaborator. */
-export function collaborators (all: Iterable<PresenceSessions>): Map<string, Collaborator> {
-  const people = new Map<string, Collaborator>()
-  for (const sessions of all) {
-    for (const { socketId, person } of sessions.values()) {
-      const known = people.get(person.userId)
-      if (known === undefined) people.set(person.userId, { ...person, sessions: [socketId] })
-      else known.sessions.push(socketId)
-    }
-  }
-  return people
+/** The sessions of one user as a person: three tabs are one collaborator, described as by the newest of them. */
+export function collaborator (entries: PresenceEntry[]): Collaborator {
+  const { person } = entries.at(-1) as PresenceEntry
+  return { ...person, sessions: entries.map(({ socketId, state = null }) => ({ id: socketId, state })) }
 }
 
 /** What others see of a user. */

@@ -8,6 +8,7 @@ import { createLock } from '../feeds/lock.ts'
 import type { Member } from '../feeds/member.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createSendBuffer, type SendBuffer } from './send-buffer.ts'
+import type { Watcher } from '../presence/announcer.ts'
 import type { Presence } from '../presence/presence.ts'
 import type { Closing, SubscribeResult, StreamPosition, Unsubscribed } from '../wire/protocol.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
@@ -79,6 +80,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   const memberships = new Map<RoomKey, Membership>()
   const roomTokens = new Map<RoomKey, RoomToken>()
   const replayLock = createLock()
+  const watcher: Watcher = { id: socket.id, send: sendBuffer.send, waiting: sendBuffer.waiting, whenDrained: sendBuffer.whenDrained }
   let identity = first
   let cancelTimers = watchToken(socket, first.expiresAt, settings, {}, () => close('auth/token-expired'))
   let isOpen = true
@@ -86,9 +88,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   socket.once('disconnect', reason => {
     isOpen = false
     cancelTimers()
-    // Whom the server put out does not come back by itself.
-    const isPutOut = reason === 'server namespace disconnect'
-    for (const room of [...memberships.keys()]) forget(room, isPutOut ? 'left' : 'disconnect')
+    for (const room of [...memberships.keys()]) forget(room, isFinal(reason, socket) ? 'left' : 'disconnect')
     for (const { cancel } of roomTokens.values()) cancel()
     roomTokens.clear()
   })
@@ -110,7 +110,7 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
   }
 
   function showPresence (room: RoomName): void {
-    if (allows('presence', room)) presence.join(roomKey(room), socket, identity)
+    if (allows('presence', room)) presence.join(roomKey(room), watcher, identity)
     else presence.leave(roomKey(room), socket.id, 'left')
   }
 
@@ -255,4 +255,15 @@ export function createSession ({ socket, identity: first, startedAt, presence, s
       sendBuffer.terminate()
     }
   }
+}
+
+/** The code with which a browser closes the WebSockets of a page that goes away (RFC 6455, 7.4.1). */
+const GOING_AWAY = 1001
+
+/** Whether a client left on purpose, or was put out, and does not come back by itself. */
+function isFinal (reason: string, { conn }: Socket): boolean {
+  if (reason === 'server namespace disconnect' || reason === 'client namespace disconnect') return true
+  // ws tells the code only to listeners, of which engine.io's comes first.
+  const { socket } = conn.transport as unknown as { socket?: { _closeCode?: number } }
+  return reason === 'transport close' && socket?._closeCode === GOING_AWAY
 }

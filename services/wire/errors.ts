@@ -23,6 +23,7 @@ const codes = {
   'request/not-found': { status: 404, retryable: false, message: 'There is no such route: see the API description.' },
   'request/timeout': { status: 408, retryable: true, message: 'The request did not arrive in time: send it again.' },
   'publish/payload-too-large': { status: 413, retryable: false, message: 'The payload is over MAX_PAYLOAD_BYTES: send less, or a reference to the data.' },
+  'presence/state-too-large': { status: 413, retryable: false, message: 'The presence state is over PRESENCE_STATE_BYTES: send less.' },
   'limit/event-rate': { status: 429, retryable: true, message: 'Too many events from this socket: send fewer per second.' },
   'limit/publish-rate': { status: 429, retryable: true, message: 'Too many publishes with this token: send fewer per second.' },
   'limit/read-rate': { status: 429, retryable: true, message: 'Too many requests for history or presence with this token: send fewer per second.' },

@@ -34,13 +34,18 @@ export const Update = Type.Object({
 }, { $id: 'Update', description: 'an update as members receive it; an ephemeral one has no offset' })
 export type Update = Static<typeof Update>
 
+export const PresenceSession = Type.Object({
+  id: Type.String({ description: 'socket id' }),
+  state: Type.Unknown({ description: 'what this session says that it does: any JSON up to PRESENCE_STATE_BYTES; null where it says nothing' })
+})
+
 export const Collaborator = Type.Object({
   userId: UserId,
   displayName: Type.String(),
   email: Type.Optional(Type.String()),
   photoURL: nullable(Type.String()),
   color: Type.String({ pattern: '^#[0-9a-f]{6}$', description: 'from a hash of the user id' }),
-  sessions: Type.Array(Type.String(), { description: 'socket ids' })
+  sessions: Type.Array(PresenceSession)
 }, { $id: 'Collaborator' })
 export type Collaborator = Static<typeof Collaborator>
 
@@ -54,6 +59,7 @@ export const PresenceChange = Type.Object({
   ...RoomRef.properties,
   joined: Type.Array(Collaborator),
   left: Type.Array(Collaborator),
+  changed: Type.Array(Collaborator, { description: 'whose sessions, or what they say, changed' }),
   count: Type.Integer({ minimum: 0 })
 })
 export type PresenceChange = Static<typeof PresenceChange>
@@ -88,7 +94,11 @@ export const HttpPublish = Type.Object({
 })
 export type HttpPublish = Static<typeof HttpPublish>
 
-export const PresenceRequest = RoomRef
+export const PresenceRequest = Type.Object({
+  ...RoomRef.properties,
+  state: Type.Optional(Type.Unknown({ description: "sets this session's state first; null clears it" }))
+})
+export type PresenceRequest = Static<typeof PresenceRequest>
 export const AuthenticateRequest = Type.Object({ token: TokenText })
 
 export const AppChange = Type.Object({

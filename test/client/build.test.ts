@@ -2,18 +2,17 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { test, type Test } from 'tap'
 import ts from 'typescript'
+import { pathOf } from '../helpers/paths.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
 const MAX_BYTES = 3000
 
 test('under 3 kB gzipped without socket.io-client, and nothing of the server in it', async t => {
   const { outputFiles, metafile } = await build({
-    entryPoints: [join(root, 'client/index.ts')],
+    entryPoints: [pathOf('client/index.ts')],
     bundle: true,
     minify: true,
     format: 'esm',
@@ -87,7 +86,7 @@ ${snippet}
     module: ts.ModuleKind.ESNext,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
     types: [],
-    paths: { 'roomcast/client': [join(root, 'dist/client/index.d.ts')] }
+    paths: { 'roomcast/client': [pathOf('dist/client/index.d.ts')] }
   })
   return files.map(file => {
     const source = program.getSourceFile(file)

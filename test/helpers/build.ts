@@ -2,15 +2,17 @@
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import type { Test } from 'tap'
 import app from '../../app.ts'
-import errors, { onError, onNotFound } from '../../plugins/errors.ts'
+import { createErrorHandlers } from '../../plugins/errors.ts'
+import { readSettings } from '../../services/settings.ts'
 import { eventually } from './eventually.ts'
 import type { Answer } from './http.ts'
 import { TEST_SECRET, token } from './token.ts'
 
 export async function build (t: Test, env: Record<string, string> = {}): Promise<FastifyInstance> {
-  const server = Fastify({ return503OnClosing: false, forceCloseConnections: true, frameworkErrors: onError })
+  const { onError, onNotFound } = createErrorHandlers(readSettings({}), () => server.roomcast?.metrics)
+  const server: FastifyInstance = Fastify({ return503OnClosing: false, forceCloseConnections: true, frameworkErrors: onError })
   t.teardown(() => server.close())
-  await server.register(errors)
+  server.setErrorHandler(onError)
   server.setNotFoundHandler(onNotFound)
   await server.register(app, { env: { JWT_SECRET: TEST_SECRET, ...env } })
   await server.ready()
@@ -20,7 +22,7 @@ export async function build (t: Test, env: Record<string, string> = {}): Promise
 /** Also waits until tokens are trusted: the commands given so far are known. */
 export async function buildReady (t: Test, env: Record<string, string> = {}): Promise<FastifyInstance> {
   const server = await build(t, env)
-  await eventually(() => server.commands.isCaughtUp())
+  await eventually(() => server.roomcast.commands.isCaughtUp())
   return server
 }
 

@@ -1,14 +1,13 @@
 // Instances of the built service as child processes, to be loaded, stopped and killed.
 import type { ChildProcess } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import type { Scope } from './scope.ts'
 import { startChild, untilReady, type Exit } from './child.ts'
 import { eventually } from './eventually.ts'
+import { pathOf } from './paths.ts'
 import { freePort, HOST } from './ports.ts'
 import { TEST_SECRET } from './token.ts'
 
-// By the package's own name: the chaos harness runs these helpers from dist.
-const server = fileURLToPath(new URL('server.js', import.meta.resolve('roomcast')))
+const server = pathOf('dist/server.js')
 
 export interface Instance {
   url: string

@@ -6,10 +6,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { nginxArgs, renderNginx } from '../../scripts/render-nginx.ts'
 import { startChild, untilReady } from './child.ts'
+import { pathOf } from './paths.ts'
 import { freePort, HOST } from './ports.ts'
 import type { Scope } from './scope.ts'
-
-const configuration = new URL('../../deploy/nginx.conf', import.meta.url)
 
 export interface Nginx {
   /** The door for browsers. */
@@ -29,7 +28,7 @@ export async function startNginx (t: Scope, [a, b, c]: [number, number, number])
   // The workers are of another user.
   await chmod(dir, 0o755)
   const [port, internalPort] = [await freePort(), await freePort()]
-  await writeFile(join(dir, 'nginx.conf'), renderNginx(await readFile(configuration, 'utf8'), {
+  await writeFile(join(dir, 'nginx.conf'), renderNginx(await readFile(pathOf('deploy/nginx.conf'), 'utf8'), {
     instances: [`${HOST}:${a}`, `${HOST}:${b}`, `${HOST}:${c}`],
     listen: `${HOST}:${port}`,
     listenInternal: `${HOST}:${internalPort}`,

@@ -12,7 +12,7 @@ import { token, type Claims } from './token.ts'
 export const room = { workspaceId: 'acme', appId: 'board-1' }
 export const ROUTE = '/api/v1/workspaces/acme/apps/board-1/presence'
 
-/** Everything that a socket is told of who comes and goes, as `+ann` and `-ann`. */
+/** Everything that a socket is told of who comes and goes, as `+ann` and `-ann`; `changes` holds what changed besides. */
 export function watch (socket: Socket): { log: string[], changes: PresenceChange[], count: () => number | undefined } {
   const log: string[] = []
   const changes: PresenceChange[] = []

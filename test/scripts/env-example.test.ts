@@ -2,14 +2,13 @@
 import { execFile } from 'node:child_process'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { readSettings, Settings } from '../../services/settings.ts'
+import { pathOf } from '../helpers/paths.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
 const run = promisify(execFile)
-const check = async (...folder: string[]) => await run(process.execPath, [join(root, 'scripts/env-example.js'), '--check', ...folder])
+const check = async (...folder: string[]) => await run(process.execPath, [pathOf('scripts/env-example.js'), '--check', ...folder])
 
 test('both files are as the schema has it', async t => {
   await t.resolves(check(), 'else: npm run build && npm run settings')
@@ -18,14 +17,14 @@ test('both files are as the schema has it', async t => {
 test('a file that differs is named', async t => {
   const folder = t.testdir({})
   await mkdir(join(folder, 'docs'))
-  await copyFile(join(root, 'docs/settings.md'), join(folder, 'docs/settings.md'))
-  const example = await readFile(join(root, '.env.example'), 'utf8')
+  await copyFile(pathOf('docs/settings.md'), join(folder, 'docs/settings.md'))
+  const example = await readFile(pathOf('.env.example'), 'utf8')
   await writeFile(join(folder, '.env.example'), example.replace('PORT=3000', 'PORT=3001'))
   await t.rejects(check(folder), { code: 1, stderr: /^\.env\.example differs[^\n]+\n$/ })
 })
 
 test('.env.example read as an environment gives every default', async t => {
-  const lines = (await readFile(join(root, '.env.example'), 'utf8')).matchAll(/^([A-Z][A-Z0-9_]*)=(.*)$/gm)
+  const lines = (await readFile(pathOf('.env.example'), 'utf8')).matchAll(/^([A-Z][A-Z0-9_]*)=(.*)$/gm)
   const env: Record<string, string> = Object.fromEntries([...lines].map(([, name, value]) => [name, value]))
   t.strictSame(Object.keys(env).sort(), Object.keys(Settings.properties).sort())
   t.strictSame(readSettings(env), readSettings({}))

@@ -1,12 +1,11 @@
 // `npm run token`: a token that the service accepts, or what is wrong with the request for one.
 import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createVerifier } from 'fast-jwt'
 import { test } from 'tap'
-import { ask, buildReady, TEST_SECRET } from '../helpers/index.ts'
+import { ask, buildReady, pathOf, TEST_SECRET } from '../helpers/index.ts'
 
-const script = fileURLToPath(new URL('../../scripts/token.js', import.meta.url))
+const script = pathOf('scripts/token.js')
 const run = promisify(execFile)
 
 async function make (args: string[], env: Record<string, string> = { JWT_SECRET: TEST_SECRET }): Promise<string> {

@@ -93,7 +93,7 @@ test('the raw token is not kept on the socket after authentication, whichever wa
   await connect(t, url, { token: bearer })
   await connect(t, url, { token: bearer, transports: ['websocket'] })
   await connect(t, url, { extraHeaders: { authorization: `Bearer ${bearer}` } })
-  const sockets = [...server.io.sockets.sockets.values()]
+  const sockets = [...server.roomcast.sessions.all()].map(session => session.socket)
   t.equal(sockets.length, 3)
   for (const socket of sockets) {
     const { handshake, request: { headers, rawHeaders }, data } = socket

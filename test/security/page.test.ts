@@ -1,15 +1,17 @@
 // docs/security.md: every test that it names exists, and every file of these tests is named.
 import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'tap'
+import { pathOf } from '../helpers/paths.ts'
 
-const folder = new URL('./', import.meta.url)
-const page = await readFile(new URL('../../docs/security.md', folder), 'utf8')
+const folder = pathOf('test/security/')
+const page = await readFile(pathOf('docs/security.md'), 'utf8')
 const named = [...page.matchAll(/`([\w-]+\.test\.ts)` “([^”]+)”/g)].map(([, file = '', title = '']) => ({ file, title }))
 
 test('every test that docs/security.md names exists', async t => {
   t.ok(named.length > 40)
   for (const { file, title } of named) {
-    const source = await readFile(new URL(file, folder), 'utf8')
+    const source = await readFile(join(folder, file), 'utf8')
     const titles = [...source.matchAll(/test\((?:'([^'\n]+)'|"([^"\n]+)"|`([^`\n]+)`), async/g)].map(([, ...groups]) => groups.find(Boolean) ?? '')
     t.ok(titles.some(found => found.endsWith(title)), `${file}: ${title}`)
   }
@@ -22,7 +24,7 @@ test('every mention of a test file comes with a title, and no file of these test
 })
 
 test('the page and the check of versions name the same ones', async t => {
-  const script = await readFile(new URL('../../scripts/check-versions.js', folder), 'utf8')
+  const script = await readFile(pathOf('scripts/check-versions.js'), 'utf8')
   const versions = [...script.matchAll(/^ {2}'?([\w@/.-]+?)'?: '([\d.]+)'/gm)]
   t.ok(versions.length >= 7)
   for (const [, name, version] of versions) t.ok(page.includes(`${name} ${version}`), `${name} ${version}`)

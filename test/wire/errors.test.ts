@@ -3,9 +3,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { test } from 'tap'
 import { errorCodes, RoomcastError, toRoomcastError, type ErrorCode } from '../../services/wire/errors.ts'
 import { Settings } from '../../services/settings.ts'
+import { pathOf } from '../helpers/paths.ts'
 
 const codes = Object.keys(errorCodes) as ErrorCode[]
-const root = new URL('../../', import.meta.url)
 
 test('every code has the form component/what, a status of an error, and a message that says what to do', async t => {
   for (const code of codes) {
@@ -43,8 +43,8 @@ test('every error code and every setting is documented', async t => {
 })
 
 async function documents (): Promise<string> {
-  const names = await readdir(root)
-  const docs = names.includes('docs') ? (await readdir(new URL('docs/', root))).map(name => `docs/${name}`) : []
+  const names = await readdir(pathOf())
+  const docs = names.includes('docs') ? (await readdir(pathOf('docs'))).map(name => `docs/${name}`) : []
   const files = [...names.filter(name => name === 'README.md'), ...docs.filter(name => name.endsWith('.md'))]
-  return (await Promise.all(files.map(file => readFile(new URL(file, root), 'utf8')))).join('\n')
+  return (await Promise.all(files.map(file => readFile(pathOf(file), 'utf8')))).join('\n')
 }

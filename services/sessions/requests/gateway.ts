@@ -6,6 +6,7 @@ import {
 } from '../../wire/protocol.ts'
 import { createRate } from '../../access/rate.ts'
 import type { Session } from '../session.ts'
+import { RawJson } from '../../wire/raw-json.ts'
 import { checker, parse } from '../../wire/validation.ts'
 import { onAuthenticate } from './authenticate.ts'
 import type { Handler, RequestContext } from './context.ts'
@@ -60,7 +61,7 @@ export function listen (session: Session, context: RequestContext): void {
     const answer = (result: Result<unknown>): void => {
       const response: ApplicationResponse = { event: isApplication ? applicationEvent(data) : name, payload: room, ...result }
       if (isApplication) callback?.(response)
-      else callback?.(result)
+      else callback?.(result.data instanceof RawJson ? new RawJson(`{"status":"SUCCESS","data":${result.data.text},"error":null}`) : result)
       if (isApplication || (callback === undefined && result.status === 'ERROR')) socket.emit('application_response', response)
     }
     const fail = (error: unknown): void => {

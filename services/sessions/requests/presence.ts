@@ -1,9 +1,25 @@
-// Who is in a room.
+// Who is in a room, and what this session says that it does there.
 import { authorize } from '../../access/capabilities.ts'
-import { roomKey, type RoomName } from '../../wire/rooms.ts'
+import { RoomcastError } from '../../wire/errors.ts'
+import type { PresenceRequest } from '../../wire/protocol.ts'
+import { roomKey } from '../../wire/rooms.ts'
+import { isDeeperThan } from '../../wire/validation.ts'
 import type { Handler } from './context.ts'
 
-export const onPresence: Handler<RoomName> = async (session, room, answer, { presence }) => {
+export const onPresence: Handler<PresenceRequest> = async (session, request, answer, { presence, settings }) => {
+  const room = { workspaceId: request.workspaceId, appId: request.appId }
   authorize(session.capabilities(room), 'presence', room)
-  answer(await presence.list(roomKey(room)))
+  if (request.state !== undefined) {
+    if (isDeeperThan(request.state, settings.MAX_PAYLOAD_DEPTH)) {
+      throw new RoomcastError('request/invalid', `state: nested deeper than ${settings.MAX_PAYLOAD_DEPTH} levels (MAX_PAYLOAD_DEPTH).`)
+    }
+    presence.setState(roomKey(room), session.id, request.state)
+  }
+  // Lists are large. One who does not read gets the next when it has read, and only the newest.
+  for (;;) {
+    const list = await presence.listText(roomKey(room))
+    if (session.sendBuffer.waiting() <= settings.MAX_BUFFERED_BYTES / 4) return answer(list)
+    await new Promise<void>(resolve => { session.sendBuffer.whenDrained(resolve) })
+    if (!session.isOpen()) return
+  }
 }

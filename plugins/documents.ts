@@ -1,15 +1,19 @@
-// /asyncapi.json: the socket side as AsyncAPI 3.0; outside production also as a page at /docs/socket/.
+// /openapi.json, and /asyncapi.json: the socket side as AsyncAPI 3.0; outside production also as pages under /docs/.
 import fp from 'fastify-plugin'
 import { createAsyncApi } from '../services/documents/asyncapi.ts'
 import { renderAsyncApi } from '../services/documents/asyncapi-page.ts'
+import type { Settings } from '../services/settings.ts'
+import openapi from './openapi.ts'
 
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
-export default fp(async fastify => {
-  const document = createAsyncApi(fastify.settings)
+export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
+  await fastify.register(openapi, { settings })
+
+  const document = createAsyncApi(settings)
   fastify.get('/asyncapi.json', { schema: { hide: true } }, async () => document)
 
-  if (fastify.settings.NODE_ENV === 'production') return
+  if (settings.NODE_ENV === 'production') return
   const page = renderAsyncApi(document)
   for (const path of ['/docs/socket', '/docs/socket/']) {
     fastify.get(path, { schema: { hide: true } }, async (_request, reply) => {
@@ -17,4 +21,4 @@ export default fp(async fastify => {
       return page
     })
   }
-}, { name: 'asyncapi', fastify: '5.x', dependencies: ['settings'] })
+}, { name: 'documents', fastify: '5.x' })

@@ -1,0 +1,28 @@
+// The gateways: who may come in, what is published through them, whether they are open, and the sockets.
+import type { FastifyInstance } from 'fastify'
+import type { Server } from 'socket.io'
+import { createPublisher, type Publisher } from '../services/broker/publisher.ts'
+import { createReadiness, type Readiness } from '../services/instances/readiness.ts'
+import { createAuthenticator, type Authenticator } from './auth.ts'
+import type { People } from './people.ts'
+import { openSockets } from './sockets.ts'
+import type { Base, Updates } from './updates.ts'
+
+export interface Gateways {
+  authenticator: Authenticator
+  /** The one way in for updates. */
+  publisher: Publisher
+  /** Whether this instance should get traffic. */
+  readiness: Readiness
+  io: Server
+}
+
+export async function openGateways (fastify: FastifyInstance, parts: Base & Updates & People): Promise<Gateways> {
+  const authenticator = await createAuthenticator(fastify, parts)
+  const publisher = createPublisher(parts)
+  const readiness = createReadiness(parts)
+  fastify.addHook('onReady', async () => { readiness.start() })
+  fastify.addHook('onClose', async () => { readiness.close() })
+  const io = await openSockets(fastify, { ...parts, authenticator, publisher, readiness })
+  return { authenticator, publisher, readiness, io }
+}

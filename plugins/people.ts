@@ -1,0 +1,53 @@
+// Who is where: presence, the rooms that this instance follows, its sessions, and the commands that end them.
+import type { FastifyInstance } from 'fastify'
+import { createFeeds, type Feeds } from '../services/feeds/feeds.ts'
+import { createOccupancy, type Occupancy } from '../services/hooks/occupancy.ts'
+import { createWebhook } from '../services/hooks/webhook.ts'
+import { createCommands, type Commands } from '../services/instances/commands.ts'
+import { createPresence, type Presence } from '../services/presence/presence.ts'
+import { createSessions, type Sessions } from '../services/sessions/sessions.ts'
+import type { Base, Updates } from './updates.ts'
+
+export interface People {
+  presence: Presence
+  feeds: Feeds
+  /** The authenticated connections of this instance. */
+  sessions: Sessions
+  /** What operators tell all instances, and which tokens are revoked. */
+  commands: Commands
+}
+
+export function followPeople (fastify: FastifyInstance, parts: Base & Updates): People {
+  const { peers } = parts
+  const presence = createPresence({ ...parts, isAlive: peers.isAlive })
+  peers.onBeat(presence.onBeat)
+  fastify.addHook('onReady', async () => { presence.start() })
+  fastify.addHook('onClose', async () => { await presence.close() })
+
+  const occupancy = parts.settings.WEBHOOK_URL === '' ? undefined : tellBackend(fastify, parts)
+  const feeds = createFeeds({ ...parts, onPresence: presence.onDelta, onReset: presence.onReset, onOccupancy: occupancy?.change })
+  const sessions = createSessions(parts)
+  const commands = createCommands({ ...parts, feeds, sessions })
+  fastify.addHook('onReady', async () => {
+    feeds.start()
+    commands.start()
+  })
+  fastify.addHook('onClose', async () => {
+    commands.close()
+    sessions.close()
+    await feeds.close()
+  })
+  return { presence, feeds, sessions, commands }
+}
+
+/** The webhook hears which rooms come and go. */
+function tellBackend (fastify: FastifyInstance, parts: Base & Updates): Occupancy {
+  const webhook = createWebhook(parts)
+  const occupancy = createOccupancy({ ...parts, onChange: webhook.add })
+  parts.peers.onBeat(occupancy.onBeat)
+  fastify.addHook('onClose', async () => {
+    await occupancy.close()
+    await webhook.close()
+  })
+  return occupancy
+}

@@ -1,0 +1,53 @@
+// Carrying updates: Redis where it is configured, else the embedded broker, and what shows that updates come through.
+import { randomBytes } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import type { Broker } from '../services/broker/broker.ts'
+import { createMemoryBroker } from '../services/broker/memory-broker.ts'
+import { createRedisBroker } from '../services/broker/redis-broker.ts'
+import { createInbox, type Inbox } from '../services/instances/inbox.ts'
+import { createPeers, type Peers } from '../services/instances/peers.ts'
+import { createProbe, type Probe } from '../services/instances/probe.ts'
+import type { Log } from '../services/observe/log.ts'
+import type { Metrics } from '../services/observe/metrics.ts'
+import type { Settings } from '../services/settings.ts'
+import { isRedisConfigured, openRedis } from './redis.ts'
+
+/** What every chapter stands on. */
+export interface Base {
+  settings: Settings
+  metrics: Metrics
+  log: Log
+}
+
+export interface Updates {
+  broker: Broker
+  /** The internal room of this instance. */
+  inbox: Inbox
+  probe: Probe
+  /** Which instances live. */
+  peers: Peers
+}
+
+export function carryUpdates (fastify: FastifyInstance, base: Base): Updates {
+  const { settings, log } = base
+  // New at every start: what a killed process left behind is not its successor's.
+  const instance = `${settings.INSTANCE_NAME}${settings.INSTANCE_NAME === '' ? '' : '-'}${randomBytes(4).toString('hex')}`
+  if (!isRedisConfigured(settings)) log.warn({ instance }, 'no REDIS_URL: the embedded broker serves this one instance only')
+  const broker = isRedisConfigured(settings)
+    ? createRedisBroker({ instance, ...openRedis(fastify, settings), ...base })
+    : createMemoryBroker({ instance, ...base })
+  const inbox = createInbox({ broker, log })
+  const probe = createProbe({ broker, inbox, ...base })
+  const peers = createPeers({ broker, ...base })
+
+  fastify.addHook('onReady', async () => {
+    probe.start()
+    peers.start()
+  })
+  fastify.addHook('onClose', async () => {
+    peers.close()
+    probe.close()
+    await broker.close()
+  })
+  return { broker, inbox, probe, peers }
+}

@@ -1,0 +1,13 @@
+// What is read at run time and not compiled: it goes to dist/ as it is.
+import { cpSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+export const assets = ['playground']
+
+export function copyAssets () {
+  for (const asset of assets) cpSync(pathOf(asset), pathOf(`dist/${asset}`), { recursive: true })
+}
+
+function pathOf (name) {
+  return fileURLToPath(new URL(`../${name}`, import.meta.url))
+}

@@ -1,0 +1,49 @@
+// `npm run dev`: the service with a readable log. After a change it is built again, what has changed of it, and restarted.
+// Settings come from the environment, and from `.env` where there is one.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import pretty from 'pino-pretty'
+import { assets, copyAssets } from './assets.js'
+
+// Nothing has to be drained: whoever changes code does not wait for it.
+const defaults = { DRAIN_DELAY_SECONDS: '0', DRAIN_SECONDS: '0', CLOSE_TIMEOUT_MS: '1000' }
+
+// CommonJS, of which import() would take seconds to find the names.
+const ts = createRequire(import.meta.url)('typescript')
+const log = pretty({ sync: true })
+if (existsSync('.env')) process.loadEnvFile('.env')
+
+let service
+let restarting = Promise.resolve()
+
+ts.createWatchProgram(ts.createWatchCompilerHost(
+  'tsconfig.test.json', undefined, ts.sys, ts.createEmitAndSemanticDiagnosticsBuilderProgram, undefined, onBuilt
+))
+for (const asset of assets) ts.sys.watchDirectory(asset, restart, true)
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { restarting = restarting.then(stop).then(() => process.exit(0)) })
+process.once('exit', () => service?.kill())
+
+/** The compiler tells that it begins, without a number of errors, and that it has ended. */
+function onBuilt (diagnostic, newLine, options, errors) {
+  console.log(ts.flattenDiagnosticMessageText(diagnostic.messageText, newLine))
+  if (errors === 0) restart()
+}
+
+function restart () {
+  restarting = restarting.then(async () => {
+    await stop()
+    copyAssets()
+    service = spawn(process.execPath, ['--enable-source-maps', 'dist/server.js'], {
+      env: { ...defaults, ...process.env }, stdio: ['ignore', 'pipe', 'inherit']
+    })
+    service.stdout.pipe(log, { end: false })
+  })
+}
+
+async function stop () {
+  if (service === undefined || service.exitCode !== null || service.signalCode !== null) return
+  service.kill('SIGTERM')
+  await once(service, 'exit')
+}

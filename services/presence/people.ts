@@ -1,0 +1,94 @@
+// The people of one room over all instances. Whatever happens costs as much as it changes, not as much as the room holds.
+import type { PresenceEntry } from '../broker/broker.ts'
+import { collaborator, type PresenceSessions } from './collaborators.ts'
+
+export interface People {
+  /** How many collaborators there are. */
+  readonly size: number
+  /** Whose sessions changed since `takeDirty` was last called. */
+  readonly hasChanged: boolean
+  /** All sessions, by instance; only to be read. */
+  instances (): Iterable<[instance: string, sessions: PresenceSessions]>
+  sessionsOf (instance: string): PresenceSessions
+  set (instance: string, entry: PresenceEntry): void
+  delete (instance: string, socketId: string): void
+  /** The collaborator as JSON, encoded once a change; undefined for one who is not here. */
+  textOf (userId: string): string | undefined
+  userIds (): Iterable<string>
+  /** The answer of a request for presence, encoded once a change. @param max above this many, only the count */
+  listText (max: number): string
+  takeDirty (): Set<string>
+}
+
+const NOBODY: PresenceSessions = new Map()
+
+export function createPeople (): People {
+  const byInstance = new Map<string, PresenceSessions>()
+  /** By user, then by instance and socket, in the order of their coming. */
+  const byUser = new Map<string, Map<string, PresenceEntry>>()
+  const texts = new Map<string, string>()
+  let dirty = new Set<string>()
+  let list: string | undefined
+
+  function touch (userId: string): void {
+    texts.delete(userId)
+    dirty.add(userId)
+    list = undefined
+  }
+
+  function remove (instance: string, socketId: string): void {
+    const sessions = byInstance.get(instance)
+    const userId = sessions?.get(socketId)?.person.userId
+    if (sessions === undefined || userId === undefined) return
+    sessions.delete(socketId)
+    if (sessions.size === 0) byInstance.delete(instance)
+    const entries = byUser.get(userId)
+    entries?.delete(`${instance}/${socketId}`)
+    if (entries?.size === 0) byUser.delete(userId)
+    touch(userId)
+  }
+
+  function textOf (userId: string): string | undefined {
+    const entries = byUser.get(userId)
+    if (entries === undefined) return undefined
+    let text = texts.get(userId)
+    if (text === undefined) {
+      text = JSON.stringify(collaborator([...entries.values()]))
+      texts.set(userId, text)
+    }
+    return text
+  }
+
+  return {
+    get size () { return byUser.size },
+    get hasChanged () { return dirty.size > 0 },
+    instances: () => byInstance,
+    sessionsOf: instance => byInstance.get(instance) ?? NOBODY,
+
+    set (instance, entry) {
+      const { socketId, person: { userId } } = entry
+      const known = byInstance.get(instance)?.get(socketId)
+      if (known !== undefined && known.person.userId !== userId) remove(instance, socketId)
+      const sessions: PresenceSessions = byInstance.get(instance) ?? new Map()
+      byInstance.set(instance, sessions.set(socketId, entry))
+      const entries = byUser.get(userId) ?? new Map<string, PresenceEntry>()
+      byUser.set(userId, entries.set(`${instance}/${socketId}`, entry))
+      touch(userId)
+    },
+
+    delete: remove,
+    textOf,
+    userIds: () => byUser.keys(),
+
+    listText (max) {
+      list ??= `{"collaborators":[${byUser.size > max ? '' : [...byUser.keys()].map(textOf).join(',')}],"count":${byUser.size}}`
+      return list
+    },
+
+    takeDirty () {
+      const taken = dirty
+      dirty = new Set()
+      return taken
+    }
+  }
+}
