@@ -27,45 +27,43 @@ export interface Cursor {
 }
 
 export function createCursor (): Cursor {
-  let epoch = ''
-  let offset = 0
-  let lastId: string | undefined
-  let ahead = 0
   let foreign: StreamPosition | undefined
+  // Plain fields, not getters: there is one cursor a room, and getters would make it several times as large.
+  const cursor = {
+    epoch: '',
+    offset: 0,
+    lastId: undefined as string | undefined,
+    ahead: 0,
 
-  return {
-    get epoch () { return epoch },
-    get offset () { return offset },
-    get lastId () { return lastId },
-    get ahead () { return ahead },
-    position: () => ({ epoch, offset }),
-    isBehind: () => ahead > offset,
-    isAt: position => position.epoch === epoch && position.offset === offset && ahead <= offset,
+    position: () => ({ epoch: cursor.epoch, offset: cursor.offset }),
+    isBehind: () => cursor.ahead > cursor.offset,
+    isAt: ({ epoch, offset }: StreamPosition) => epoch === cursor.epoch && offset === cursor.offset && !cursor.isBehind(),
 
-    advance (update) {
-      offset = update.offset
-      lastId = update.id
+    advance ({ offset, id }: Pick<StoredUpdate, 'offset' | 'id'>) {
+      cursor.offset = offset
+      cursor.lastId = id
     },
 
-    sawAhead (seen) {
-      ahead = Math.max(ahead, seen)
+    sawAhead (offset: number) {
+      cursor.ahead = Math.max(cursor.ahead, offset)
     },
 
     forgetAhead () {
-      ahead = offset
+      cursor.ahead = cursor.offset
     },
 
-    sawForeignEpoch (seen) {
-      const known = foreign?.epoch === seen.epoch ? foreign.offset : 0
-      foreign = { epoch: seen.epoch, offset: Math.max(known, seen.offset) }
+    sawForeignEpoch ({ epoch, offset }: StreamPosition) {
+      const known = foreign?.epoch === epoch ? foreign.offset : 0
+      foreign = { epoch, offset: Math.max(known, offset) }
     },
 
-    beginAt (found) {
-      ahead = foreign?.epoch === found.epoch ? Math.max(foreign.offset, found.offset) : found.offset
-      epoch = found.epoch
-      offset = found.offset
-      lastId = undefined
+    beginAt ({ epoch, offset }: StreamPosition) {
+      cursor.ahead = foreign?.epoch === epoch ? Math.max(foreign.offset, offset) : offset
+      cursor.epoch = epoch
+      cursor.offset = offset
+      cursor.lastId = undefined
       foreign = undefined
     }
   }
+  return cursor
 }

@@ -41,7 +41,8 @@ export interface FeedOptions {
 export interface Feed {
   readonly room: RoomKey
   readonly retention: Retention | undefined
-  readonly size: number
+  /** Members, those on their way in included. */
+  size (): number
   /** Subscribes to the channel, then takes the room's position. */
   open (): Promise<void>
   position (): StreamPosition
@@ -226,13 +227,13 @@ export function createFeed (options: FeedOptions): Feed {
   }
 
   function size (): number {
-    return live.size + replay.size + joining
+    return live.size + replay.size() + joining
   }
 
   const feed: Feed = {
     room,
     retention,
-    get size () { return size() },
+    size,
 
     async open () {
       await broker.subscribe(room, onMessage)

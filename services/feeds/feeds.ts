@@ -6,10 +6,14 @@ import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createFeed, type Feed } from './feed.ts'
 import { createLinger } from './linger.ts'
+import { createLock } from './lock.ts'
 import { createFeedMemory } from './memory.ts'
 import { createPositionCheck } from './position-check.ts'
 import { COMMANDS_ROOM, type RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
+
+/** Rooms that are opened at the same time: a crowd comes with far more, and would fill the link to Redis. */
+const OPENS_AT_ONCE = 500
 
 export interface Feeds {
   /**
@@ -35,10 +39,11 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
 }): Feeds {
   const feeds = new Map<RoomKey, Feed>()
   const opening = new Map<RoomKey, Promise<Feed>>()
+  const openingPlaces = createLock(OPENS_AT_ONCE)
   const memory = createFeedMemory(settings, metrics)
   const positions = createPositionCheck({ feeds, broker, settings, metrics, log })
   /** Rooms that nobody is in. */
-  const lingering = createLinger<Feed>(settings.ROOM_LINGER_MS, feed => { if (feed.size === 0) void close(feed) })
+  const lingering = createLinger<Feed>(settings.ROOM_LINGER_MS, feed => { if (feed.size() === 0) void close(feed) })
   /** Who waits for the links to the broker. */
   const waiting = new Set<() => void>()
 
@@ -61,7 +66,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
   function longestEmpty (): Feed | undefined {
     let feed = lingering.next()
     // Somebody is on the way in: it lingers again if that fails.
-    while (feed !== undefined && feed.size > 0) {
+    while (feed !== undefined && feed.size() > 0) {
       lingering.delete(feed)
       feed = lingering.next()
     }
@@ -83,7 +88,12 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
       onReset: () => onReset?.(room)
     })
     const deadline = performance.now() + settings.SUBSCRIBE_TIMEOUT_MS
-    while (!await isOpened(feed, deadline)) await resumed(deadline)
+    const leave = await openingPlaces.acquire()
+    try {
+      while (!await isOpened(feed, deadline)) await resumed(deadline)
+    } finally {
+      leave()
+    }
     feeds.set(room, feed)
     metrics.rooms.set(feeds.size)
     positions.opened(feed)
@@ -117,7 +127,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
   }
 
   function onMembers (feed: Feed): void {
-    if (feed.size > 0) {
+    if (feed.size() > 0) {
       lingering.delete(feed)
       onOccupancy?.(feed.room, true)
     } else if (feeds.get(feed.room) === feed) {
@@ -149,7 +159,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
     async open (room, retention) {
       const feed = feeds.get(room)
       // An empty one has its whole time again.
-      if (feed?.size === 0) lingering.put(feed)
+      if (feed?.size() === 0) lingering.put(feed)
       if (feed !== undefined) return feed
       let promise = opening.get(room)
       if (promise === undefined) {

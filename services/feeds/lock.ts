@@ -1,19 +1,24 @@
-// A lock: one holder at a time, in the order in which they asked.
+// A lock with one place or more: holders at a time, in the order in which they asked.
 
 export interface Lock {
-  /** Resolves when it is the caller's turn, with what ends the turn. */
+  /** Resolves when there is a place, with what frees it. */
   acquire (): Promise<() => void>
 }
 
-export function createLock (): Lock {
-  let last = Promise.resolve()
+export function createLock (places = 1): Lock {
+  const waiting: Array<() => void> = []
+  let free = places
+
+  function release (): void {
+    const next = waiting.shift()
+    if (next === undefined) free++
+    else next()
+  }
 
   return {
     async acquire () {
-      const before = last
-      let release = (): void => {}
-      last = new Promise(resolve => { release = resolve })
-      await before
+      if (free > 0) free--
+      else await new Promise<void>(resolve => waiting.push(resolve))
       return release
     }
   }

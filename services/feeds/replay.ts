@@ -34,7 +34,7 @@ interface WaitingRead {
 }
 
 export interface Replay {
-  readonly size: number
+  size (): number
   /** From `member.position` on; the first slice goes out before this returns. */
   add (member: Member): void
   remove (member: Member): void
@@ -145,7 +145,7 @@ export function createReplay ({ feed, broker, memory, settings, metrics, log }: 
   }
 
   return {
-    get size () { return members.size },
+    size: () => members.size,
     add (member) {
       members.add(member)
       if (advance(member) !== 'caughtUp') void run(member)
