@@ -54,8 +54,8 @@ export const Settings = Type.Object({
   PROBE_TIMEOUT_MS: whole(2500, 'No echo of a probe for this long: not ready, and the links to Redis are replaced. Readiness must turn within 3 s.', 1, LONGEST_TIMER_MS),
   POSITION_CHECK_MS: whole(3000, "How often the positions of all feeds are compared with the rooms': finds a lost last update within 5 s.", 1, LONGEST_TIMER_MS),
   POSITION_CHECKS_PER_SECOND: whole(700, 'Most rooms that an instance compares in a second: with more rooms than fit into POSITION_CHECK_MS, each is compared less often.', 1),
-  READS_AT_ONCE: whole(8, 'Reads of history and presence under way to Redis; more wait for their turn, callers in turn.', 1),
-  READS_MAX_BYTES: whole(4_194_304, 'Most that the answers to these reads may be large together: publishes and probes wait behind them.', 1),
+  READS_AT_ONCE: whole(16, 'Reads of history and presence under way to Redis; more wait for their turn, callers in turn.', 1),
+  READS_MAX_BYTES: whole(8_388_608, 'Most that the answers to these reads may be large together: publishes and probes wait behind them.', 1),
 
   // History
   HISTORY_SIZE: whole(1000, 'Updates kept of a room.', 1),

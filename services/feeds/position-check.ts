@@ -88,8 +88,9 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
   }
 
   function nextChunk (): Feed[] {
-    const size = Math.max(1, Math.ceil(round.length / chunks()))
-    const some = [...first].slice(0, size)
+    const size = Math.max(2, Math.ceil(round.length / chunks()))
+    // At most half: those that fail again and again are not to keep the round from its end.
+    const some = [...first].slice(0, size / 2)
     for (const feed of some) first.delete(feed)
     while (some.length < size && next < round.length) some.push(round[next++] as Feed)
     return some.filter(feed => feeds.get(feed.room) === feed)

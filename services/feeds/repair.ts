@@ -59,7 +59,8 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
     const target = cursor.ahead
     // From one earlier on: if the update at our position is another one now, the room's past was rewritten.
     const from = cursor.lastId === undefined ? before.offset : before.offset - 1
-    const found = await broker.history(room, from, limits)
+    const maxUpdates = Math.min(limits.maxUpdates, target - from)
+    const found = await broker.history(room, from, { ...limits, maxUpdates })
     if (isOver(before)) return
     if (found.epoch !== cursor.epoch) return feed.reset(found, 'epoch')
     if (found.offset < before.offset) return await renewNow('behind')
