@@ -45,7 +45,7 @@ async function main (): Promise<void> {
     await server.register(instrumentation.plugin())
     server.addHook('onClose', instrumentation.stop)
   }
-  await server.register(app, { playground: true })
+  await server.register(app, { metrics: true, playground: true })
   limitConnections(server, settings)
   const address = await server.listen({ host: settings.HOST, port: settings.PORT })
   leaveOnSignal(server, settings)
@@ -83,11 +83,11 @@ function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (leavingSince !== undefined) {
-        if (Date.now() - leavingSince < SAME_SIGNAL_MS) return
+        if (performance.now() - leavingSince < SAME_SIGNAL_MS) return
         log.warn({ signal }, 'second signal: ending at once')
         process.exit(1)
       }
-      leavingSince = Date.now()
+      leavingSince = performance.now()
       log.info({ signal }, 'leaving')
       leave(server, settings, log).catch((error: unknown) => {
         log.error({ err: error }, 'leaving failed')

@@ -13,6 +13,7 @@ import { publicUpdate } from '../services/feeds/packet.ts'
 import { roomKey } from '../services/wire/rooms.ts'
 import type { Broker } from '../services/broker/broker.ts'
 import type { Presence } from '../services/presence/presence.ts'
+import { limitError } from '../services/observe/limits.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
 import type { Settings } from '../services/settings.ts'
 
@@ -26,9 +27,7 @@ const roomRoutes: FastifyPluginAsyncTypebox<{ broker: Broker, presence: Presence
   const answered = new WeakMap<object, Promise<unknown>>()
 
   async function assertRate (request: FastifyRequest): Promise<void> {
-    if (rates.take(identityOf(request).sub)) return
-    metrics.limits.inc({ limit: 'read-rate' })
-    throw new RoomcastError('limit/read-rate')
+    if (!rates.take(identityOf(request).sub)) throw limitError(metrics, 'read-rate')
   }
 
   /** Whoever does not take the answers gets no more of them made. */

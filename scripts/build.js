@@ -1,4 +1,4 @@
-// `npm run build` writes the service to dist/. With `--tests` the tests too, and only what has changed since last time.
+// `npm run build` writes the service to dist/; `--tests`: with the tests; `--incremental`: only what has changed since last time.
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -6,9 +6,9 @@ import { copyAssets } from './assets.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const tsc = fileURLToPath(import.meta.resolve('typescript/bin/tsc'))
-const withTests = process.argv.includes('--tests')
+const project = process.argv.includes('--tests') ? 'tsconfig.test.json' : 'tsconfig.build.json'
 
-if (!withTests) rmSync(`${root}dist`, { recursive: true, force: true })
-const { status } = spawnSync(process.execPath, [tsc, '-p', withTests ? 'tsconfig.test.json' : 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+if (!process.argv.includes('--incremental')) rmSync(`${root}dist`, { recursive: true, force: true })
+const { status } = spawnSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' })
 copyAssets()
 process.exitCode = status ?? 1

@@ -1,5 +1,5 @@
 // Refuses dependencies older than the first release without their known vulnerabilities, in every copy of the tree,
-// and such as do not run on a Node.js version that package.json allows.
+// and such as do not run on a Node.js version that package.json allows. Another lock file can be named.
 import { readFileSync } from 'node:fs'
 import semver from 'semver'
 
@@ -13,7 +13,7 @@ const lowest = {
   '@fastify/jwt': '10.2.3'
 }
 
-const lockFile = new URL('../package-lock.json', import.meta.url)
+const lockFile = process.argv[2] ?? new URL('../package-lock.json', import.meta.url)
 const { '': own, ...packages } = JSON.parse(readFileSync(lockFile, 'utf8')).packages
 const copies = Object.entries(packages)
 const problems = [

@@ -19,8 +19,8 @@ const QUICK = /^test\/(?!faults|security|client)[^/]+\/|^test\/(round|settings)\
 const tools = ['node', 'scripts/system-tools.js']
 const versions = ['node', 'scripts/check-versions.js']
 const lint = ['npm', 'run', '--silent', 'lint']
-// Checks the types too.
-const build = ['node', 'scripts/build.js', '--tests']
+// Checks the types too. All tests see what a fresh clone builds.
+const build = ['node', 'scripts/build.js', '--tests', ...isQuick || isOne ? ['--incremental'] : []]
 
 const isPrepared = isOne
   ? await run(build)

@@ -62,6 +62,7 @@ test('Dockerfile: Node 24, not root, /livez, no development dependencies, the si
   t.strictSame(unknownSettings(env), [])
   const ignored = (await read('.dockerignore')).split('\n')
   for (const name of ['node_modules', '.git', '.env*', 'test']) t.ok(ignored.includes(name), `${name} stays outside`)
+  t.ok((await read('.gitignore')).split('\n').includes('.env'), 'settings with secrets are neither committed nor packed')
   for (const name of ['package.json', 'services', 'plugins', 'tsconfig.json', 'tsconfig.build.json', '.npmrc']) t.notOk(ignored.includes(name), `${name} goes in`)
 
   await t.test('its health check says yes to a live instance, and no to none', async t => {

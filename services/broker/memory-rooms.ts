@@ -1,6 +1,7 @@
 // The rooms of the embedded broker: their positions and histories, in memory and within its limits.
 import { randomBytes } from 'node:crypto'
 import type { StoredUpdate } from './broker.ts'
+import { countLimit } from '../observe/limits.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { emptyRoomSeconds, type Retention } from './retention.ts'
 import type { RoomKey } from '../wire/rooms.ts'
@@ -84,7 +85,7 @@ export function createMemoryRooms ({ settings, metrics, isFollowed, now }: {
         used.set(key, room)
       } else {
         dropLog(key, room)
-        metrics.limits.inc({ limit: 'embedded-rooms' })
+        countLimit(metrics, 'embedded-rooms')
       }
     }
   }
@@ -110,7 +111,7 @@ export function createMemoryRooms ({ settings, metrics, isFollowed, now }: {
       onlyRead.set(key, room)
       if (onlyRead.size > settings.EMBEDDED_MAX_ROOMS) {
         onlyRead.delete(onlyRead.keys().next().value as RoomKey)
-        metrics.limits.inc({ limit: 'embedded-rooms' })
+        countLimit(metrics, 'embedded-rooms')
       }
       return room
     },

@@ -10,7 +10,11 @@ import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt, StreamPosition } from '../wire/protocol.ts'
 import { createReads } from './reads.ts'
-import { createRedisLink, type RedisIdentity, type ScriptedRedis } from './redis-link.ts'
+import type { ScriptedRedis } from './redis-commands.ts'
+import { redisDatabase } from './redis-connect.ts'
+import { describeRedisError } from './redis-errors.ts'
+import type { RedisIdentity } from './redis-identity.ts'
+import { createRedisLink } from './redis-link.ts'
 import { occupancyNames, redisNames } from './redis-scripts.ts'
 import { defaultRetention, emptyRoomSeconds } from './retention.ts'
 import type { RoomKey } from '../wire/rooms.ts'
@@ -35,7 +39,8 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
   const link = createRedisLink({ commands, subscriber, settings, log, metrics, events })
   const reads = createReads({ settings, metrics })
   const retention = defaultRetention(settings)
-  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room)
+  const database = redisDatabase(settings)
+  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, database)
 
   /** The arguments that every script on a room starts with. @param roomSeconds how long the room lives if it is made */
   const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = emptyRoomSeconds(retention)) =>
@@ -69,7 +74,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     const answer = await publishByDeadline((deadline, leftMs) => link.run('write', (redis, identity) => redis.publishUpdate(
       keys.length, ...keys, ...roomArgs(identity, roomSeconds), deadline, names.channel,
       historySize, historySeconds, settings.IDEMPOTENCY_TTL_SECONDS, body
-    ) as Promise<unknown[]>, leftMs))
+    ) as Promise<unknown[]>, leftMs, Buffer.byteLength(body)))
     if (answer[0] === 'known') {
       const [epoch, offset, instances = '0'] = String(answer[2]).split(' ')
       return { id, epoch: epoch as string, offset: Number(offset), duplicate: true, instances: Number(instances) }
@@ -83,7 +88,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     const body = envelopeBody(publication, id)
     const answer = await publishByDeadline((deadline, leftMs) => link.run('write', (redis, identity) => redis.publishEphemeral(
       names.meta, names.log, ...roomArgs(identity), deadline, names.channel, body
-    ) as Promise<unknown[]>, leftMs))
+    ) as Promise<unknown[]>, leftMs, Buffer.byteLength(body)))
     return { id, epoch: String(answer[2]), offset: null, duplicate: false, instances: Number(answer[4]) }
   }
 
@@ -129,7 +134,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
         const settled = await Promise.allSettled(chunk.map(room => ask(redis, identity, room)))
         const refused = settled.find(answer => answer.status === 'rejected')
         if (refused !== undefined && settled.every(answer => answer.status === 'rejected')) throw refused.reason
-        if (refused !== undefined) log.warn({ err: (refused.reason as Error).message }, 'redis did not tell the position of a room')
+        if (refused !== undefined) log.warn({ err: describeRedisError(refused.reason) }, 'redis did not tell the position of a room')
         return settled.map(answer => answer.status === 'fulfilled' ? answer.value : undefined)
       }, settings.PROBE_TIMEOUT_MS))
     }
@@ -183,10 +188,10 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
       const names = namesOf(room)
       const sets = joined.flatMap(entry => [presenceField(instance, entry.socketId), JSON.stringify(entry)])
       const drops = left.map(socketId => presenceField(instance, socketId))
+      const envelope = presenceEnvelope({ instance, joined, left })
       await link.run('write', redis => redis.updatePresence(
-        names.presence, names.channel, settings.PRESENCE_TTL_SECONDS, presenceEnvelope({ instance, joined, left }),
-        joined.length, ...sets, ...drops
-      ))
+        names.presence, names.channel, settings.PRESENCE_TTL_SECONDS, envelope, joined.length, ...sets, ...drops
+      ), settings.PUBLISH_TIMEOUT_MS, 2 * Buffer.byteLength(envelope))
     },
 
     async forgetPresence (room, silent, socketIds) {

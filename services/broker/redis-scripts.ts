@@ -2,14 +2,17 @@
 // order of its writes is chosen such that every prefix of them leaves the room whole.
 import { ENVELOPE_VERSION } from './envelope.ts'
 
-/** The names of a room's keys and channel; the braces keep a room in one slot of a future cluster. */
-export function redisNames (prefix: string, room: string) {
+/**
+ * The names of a room's keys and channel; the braces keep a room in one slot of a future cluster. Pub/sub knows no
+ * databases: the channel says which.
+ */
+export function redisNames (prefix: string, room: string, database = 0) {
   const base = `${prefix}:{${room}}`
   return {
     meta: `${base}:meta`,
     log: `${base}:log`,
     presence: `${base}:presence`,
-    channel: `${base}:updates`,
+    channel: `${database === 0 ? prefix : `${prefix}/${database}`}:{${room}}:updates`,
     // Escaped, so that the colon after it is the first: `a` with `b:c` is not `a:b` with `c`.
     receipt: (sub: string, id: string) => `${base}:id:${sub.replaceAll(/[%:]/g, encodeURIComponent)}:${id}`
   }

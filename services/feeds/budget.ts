@@ -1,5 +1,6 @@
 // One budget for the recent updates that all feeds of an instance keep: tails, and pages of history for those who replay.
 // Over it, what was not used for longest goes first; whoever wants it later reads it from the broker.
+import { countLimit } from '../observe/limits.ts'
 import type { Metrics } from '../observe/metrics.ts'
 
 /** Something that keeps updates, and can go without. */
@@ -23,7 +24,7 @@ export function createBudget (maxBytes: number, metrics: Metrics): Budget {
     kept.delete(holder)
     total -= bytes
     holder.evict()
-    metrics.limits.inc({ limit: 'feed-bytes' })
+    countLimit(metrics, 'feed-bytes')
   }
 
   return {

@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Broker, PresenceDelta, Retention } from '../broker/broker.ts'
 import { RoomcastError } from '../wire/errors.ts'
+import { limitError } from '../observe/limits.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createFeed, type Feed } from './feed.ts'
@@ -11,6 +12,7 @@ import { createFeedMemory } from './memory.ts'
 import { createPositionCheck } from './position-check.ts'
 import { COMMANDS_ROOM, type RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
+import { createTurn } from './turn.ts'
 
 /** Rooms that are opened at the same time: a crowd comes with far more, and would fill the link to Redis. */
 const OPENS_AT_ONCE = 500
@@ -23,6 +25,8 @@ export interface Feeds {
   open (room: RoomKey, retention?: Retention): Promise<Feed>
   get (room: RoomKey): Feed | undefined
   all (): Iterable<Feed>
+  /** What was collected in this turn leaves now, since something else is about to. */
+  flush (): void
   start (): void
   close (): Promise<void>
 }
@@ -38,6 +42,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
   onOccupancy?: ((room: RoomKey, isOccupied: boolean) => void) | undefined
 }): Feeds {
   const feeds = new Map<RoomKey, Feed>()
+  const turn = createTurn()
   const opening = new Map<RoomKey, Promise<Feed>>()
   const openingPlaces = createLock(OPENS_AT_ONCE)
   const memory = createFeedMemory(settings, metrics)
@@ -59,8 +64,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
       void close(quiet)
       return
     }
-    metrics.limits.inc({ limit: 'rooms-per-instance' })
-    throw new RoomcastError('limit/rooms-per-instance')
+    throw limitError(metrics, 'rooms-per-instance')
   }
 
   function longestEmpty (): Feed | undefined {
@@ -78,6 +82,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
       room,
       broker,
       memory,
+      turn,
       settings,
       metrics,
       log,
@@ -172,6 +177,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
 
     get: room => feeds.get(room),
     all: () => feeds.values(),
+    flush: turn.end,
 
     start () {
       broker.events.on('resumed', onResumed)

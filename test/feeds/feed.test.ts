@@ -14,6 +14,10 @@ import { createRedisBroker } from '../../services/broker/redis-broker.ts'
 import { readSettings } from '../../services/settings.ts'
 import { createRandom, eventually, startRedis, upTo, type Random } from '../helpers/index.ts'
 import type { Member } from '../../services/feeds/member.ts'
+import type { Entry } from '../../services/feeds/packet.ts'
+import { createTurn } from '../../services/feeds/turn.ts'
+
+type StoredEntries = readonly Entry[]
 
 const silent = { debug () {}, info () {}, warn () {}, error () {} }
 const metrics = createMetrics()
@@ -81,13 +85,13 @@ function createWatched (random: Random, since: StreamPosition | undefined): Watc
     position: 0,
     offsets: [],
     isTold: false,
-    deliver (entry) {
+    deliver ({ entries, packet }) {
       if (member.joined === undefined) throw new Error('an update before the answer')
-      member.offsets.push(entry.update.offset)
-      if (isSlow) waiting += entry.packet.bytes
+      for (const { update } of entries as StoredEntries) member.offsets.push(update.offset)
+      if (isSlow) waiting += packet.bytes
     },
-    deliverEphemeral () {},
-    waiting: () => waiting,
+    isFull: () => waiting > settings.MAX_BUFFERED_BYTES / 2,
+    isLagging: () => false,
     whenDrained (callback) {
       void turns(random, 6).then(() => {
         waiting = 0
@@ -119,7 +123,7 @@ async function runTrial (broker: Broker, room: string, random: Random): Promise<
   const [{ epoch }] = await broker.touch([room]) as [StreamPosition]
   // Every third feed lags far behind its room: its channel is slow.
   const disturbed = disturb(broker, random, { lossPercent, lag: [1, 2, 8][random.below(3)] as number })
-  const feed = createFeed({ room, broker: disturbed, memory, settings, metrics, log: silent })
+  const feed = createFeed({ room, broker: disturbed, turn: createTurn(), memory, settings, metrics, log: silent })
   await untilDone(() => feed.open())
 
   const publishing = (async () => {

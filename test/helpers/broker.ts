@@ -1,6 +1,6 @@
 // Brokers of both kinds without the service around them, and what is asked of them.
 import type { Test } from 'tap'
-import { connect } from '../../plugins/redis.ts'
+import { connect } from '../../services/broker/redis-connect.ts'
 import type { Broker, HistoryRead, Message, StoredUpdate, PublishRequest } from '../../services/broker/broker.ts'
 import type { Log } from '../../services/observe/log.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
@@ -15,6 +15,19 @@ const ROOM = 'acme/board-1'
 const silent = (): void => undefined
 export const silentLog: Log = { debug: silent, info: silent, warn: silent, error: silent }
 
+export interface LogLine {
+  level: keyof Log
+  fields: object
+  text: string
+}
+
+/** A log that is kept. */
+export function keptLog (): { log: Log, lines: LogLine[] } {
+  const lines: LogLine[] = []
+  const write = (level: keyof Log) => (fields: object, text: string) => { lines.push({ level, fields, text }) }
+  return { lines, log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') } }
+}
+
 export function memoryBroker (t: Test, env: Env = {}): Broker {
   const broker = createMemoryBroker({ instance: 'embedded', settings: readSettings(env), metrics: createMetrics() })
   t.teardown(() => broker.close())
@@ -22,14 +35,15 @@ export function memoryBroker (t: Test, env: Env = {}): Broker {
 }
 
 /** Does not wait for Redis; `connected` does. */
-export function redisBroker (t: Test, url: string, env: Env = {}, instance = 'one'): Broker & { metrics: Metrics } {
+export function redisBroker (t: Test, url: string, env: Env = {}, instance = 'one'): Broker & { metrics: Metrics, lines: LogLine[] } {
   const settings = readSettings({ REDIS_URL: url, ...env })
   const metrics = createMetrics()
+  const { log, lines } = keptLog()
   const broker = createRedisBroker({
-    instance, commands: connect(settings, 'commands'), subscriber: connect(settings, 'subscriber'), settings, log: silentLog, metrics
+    instance, commands: connect(settings, 'commands'), subscriber: connect(settings, 'subscriber'), settings, log, metrics
   })
   t.teardown(() => broker.close())
-  return { ...broker, metrics }
+  return { ...broker, metrics, lines }
 }
 
 export async function connected<T extends Broker> (broker: T): Promise<T> {

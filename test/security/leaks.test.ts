@@ -1,9 +1,11 @@
 // What leaks nothing: error bodies and logs hold no stack, address, key name, token or payload, also when things break.
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
 import Fastify from 'fastify'
 import { test, type Test } from 'tap'
 import app from '../../app.ts'
-import { call, connect, eventually, publish, rawRequest, startInstance, startRedis, subscribe, TEST_SECRET, token, type Instance } from '../helpers/index.ts'
+import { call, connect, eventually, publish, rawRequest, sessionsOf, startInstance, startRedis, subscribe, TEST_SECRET, token, type Instance } from '../helpers/index.ts'
 
 const PAYLOAD = 'payload-that-nobody-may-log'
 const SECRETS = ['Bearer', PAYLOAD, TEST_SECRET, 'secret-password']
@@ -93,10 +95,31 @@ test('the raw token is not kept on the socket after authentication, whichever wa
   await connect(t, url, { token: bearer })
   await connect(t, url, { token: bearer, transports: ['websocket'] })
   await connect(t, url, { extraHeaders: { authorization: `Bearer ${bearer}` } })
-  const sockets = [...server.roomcast.sessions.all()].map(session => session.socket)
+  const sockets = sessionsOf(server).map(session => session.socket)
   t.equal(sockets.length, 3)
   for (const socket of sockets) {
     const { handshake, request: { headers, rawHeaders }, data } = socket
     t.notOk(inspect({ handshake, headers, rawHeaders, data }, { depth: 10 }).includes(partsOf(bearer)[1] ?? bearer))
   }
+})
+
+test('no raw token stays in memory, though it is known again when it comes again', async t => {
+  const folder = t.testdir()
+  const instance = await startInstance(t, { NODE_OPTIONS: `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${folder}` })
+  const bearer = token()
+  for (let use = 0; use < 2; use++) {
+    const { status } = await fetch(`${instance.url}/api/v1/workspaces/acme/apps/board-1/presence`, { headers: { authorization: `Bearer ${bearer}`, connection: 'close' } })
+    t.equal(status, 200)
+  }
+  const socket = await connect(t, instance.url, { token: bearer, transports: ['websocket'] })
+  instance.process.kill('SIGUSR2')
+  // Its last line is written at the end.
+  const snapshot = await eventually(async () => {
+    const [name] = await readdir(folder)
+    const text = name === undefined ? '' : await readFile(join(folder, name), 'latin1')
+    return text.trimEnd().endsWith(']}') && text
+  }, 30_000)
+  t.ok(snapshot.includes('auth/token-expired'), 'texts are in it')
+  t.notOk(snapshot.includes(bearer.split('.')[2] ?? bearer))
+  t.ok(socket.connected)
 })

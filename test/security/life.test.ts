@@ -3,7 +3,7 @@ import t, { test, type Test } from 'tap'
 import type { Socket } from 'socket.io-client'
 import type { SubscribeResult, Update } from '../../services/wire/protocol.ts'
 import {
-  connect, eventually, nextEvent, noEvent, nowInSeconds, publish, roomEvent, startInstance, startRedis, subscribe, token, unsubscribe, type Answer
+  connect, eventually, nextEvent, noEvent, nowInSeconds, publish, roomEvent, startClock, startInstance, startRedis, subscribe, token, unsubscribe, type Answer
 } from '../helpers/index.ts'
 
 const redis = await startRedis(t)
@@ -19,9 +19,11 @@ async function authenticate (socket: Socket, fresh: unknown): Promise<Answer<{ e
 
 /** Publishes until told to stop; resolves with when a socket got its last update. */
 function stream (t: Test, socket: Socket): { lastAt: () => number } {
+  const clock = startClock(t)
+  const startedAt = Date.now()
   let lastAt = 0
   let isOver = false
-  socket.on(EVENT, () => { lastAt = Date.now() })
+  socket.on(EVENT, () => { lastAt = startedAt + clock.now() })
   t.teardown(() => { isOver = true })
   const next = async (): Promise<void> => {
     while (!isOver) await publish(service.url, { ...room, event: 'N', payload: 1 })

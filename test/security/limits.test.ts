@@ -2,12 +2,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { test } from 'tap'
 import {
-  call, connect, eventually, follow, limitHits, metric, openWebSocket, publish, rawConnect, rawSession, startInstance, subscribe, token, type Answer
+  call, connect, eventually, follow, limitHits, metric, openWebSocket, publish, rawConnect, rawSession, startClock, startInstance, subscribe, token, type Answer
 } from '../helpers/index.ts'
 
 const update = { workspaceId: 'acme', appId: 'board-1', event: 'N' }
 const service = await startInstance(t, {
-  MAX_SOCKETS_PER_USER: '3', MAX_ROOMS_PER_SOCKET: '10', EVENTS_PER_SECOND: '5', EVENT_BURST: '30', PUBLISHES_PER_SECOND: '1', PUBLISH_BURST: '20', MAX_PAYLOAD_BYTES: '1000', MAX_PAYLOAD_DEPTH: '10', MAX_PACKET_BYTES: '20000', MAX_BATCH: '5', AUTH_TIMEOUT_MS: '1000', REQUEST_TIMEOUT_MS: '2000'
+  MAX_SOCKETS_PER_USER: '3', MAX_ROOMS_PER_SOCKET: '10', EVENTS_PER_SECOND: '5', EVENT_BURST: '30', PUBLISHES_PER_SECOND: '1', PUBLISH_BURST: '20', COMMANDS_PER_SECOND: '1', COMMAND_BURST: '4', MAX_PAYLOAD_BYTES: '1000', MAX_PAYLOAD_DEPTH: '10', MAX_PACKET_BYTES: '20000', MAX_BATCH: '5', AUTH_TIMEOUT_MS: '1000', REQUEST_TIMEOUT_MS: '2000'
 })
 const { url } = service
 
@@ -111,6 +111,23 @@ test('PUBLISHES_PER_SECOND: counted by token over both doors; others go on', asy
   t.equal(await limitHits(url, 'publish-rate'), refused.length)
 })
 
+test("COMMANDS_PER_SECOND: an operator's commands are counted together; another operator goes on", async t => {
+  const order = (sub: string) => async ([path, body]: [string, object]) => await call(url, 'POST', `/api/v1/${path}`, { token: token({ sub }), body })
+  const commands: Array<[string, object]> = [
+    ['sessions/disconnect', { userId: 'nobody' }], ['sessions/unsubscribe', { userId: 'nobody', workspaceId: 'acme', appId: 'x' }],
+    ['tokens/revoke', { jti: 'nothing' }], ['tokens/restore', { jti: 'nothing' }]
+  ]
+  for (const answer of await Promise.all(commands.map(order('operator')))) t.equal(answer.status, 200)
+  const more = (await Promise.all([...commands, ...commands].map(order('operator')))).filter(({ status }) => status === 429)
+  t.ok(more.length >= 4)
+  for (const { body, headers } of more) {
+    t.match(body.error, { code: 'limit/command-rate', retryable: true })
+    t.ok(headers.get('retry-after'))
+  }
+  t.equal((await order('another operator')(['tokens/revoke', { jti: 'nothing' }])).status, 200)
+  t.equal(await limitHits(url, 'command-rate'), more.length)
+})
+
 test('MAX_PAYLOAD_BYTES and MAX_PAYLOAD_DEPTH: refused at both doors, and nobody gets any of it', async t => {
   const socket = await connect(t, url, { token: token({ sub: 'payloads' }) })
   const follower = await follow(socket, 'acme', 'payloads')
@@ -166,13 +183,13 @@ test('REQUEST_TIMEOUT_MS: who sends a byte at a time is closed, in the headers a
   for (const head of ['GET / HTTP/1.1\r\n', 'POST /api/v1/publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n', 'POST /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n']) {
     const raw = await rawConnect(t, service.port)
     raw.send(head)
-    const startedAt = Date.now()
-    while (!raw.isClosed() && Date.now() - startedAt < 10_000) {
+    const clock = startClock(t)
+    while (!raw.isClosed() && clock.now() < 10_000) {
       raw.send('x')
       await pause(100)
     }
     t.ok(raw.isClosed(), head.slice(0, 20))
-    t.ok(Date.now() - startedAt < 5000)
+    t.ok(clock.now() < 5000)
   }
   t.ok(await limitHits(url, 'request-time') >= 1)
   const answered = await rawConnect(t, service.port)
