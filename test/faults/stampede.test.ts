@@ -20,7 +20,7 @@ const silent = { debug () {}, info () {}, warn () {}, error () {} }
 
 async function openFeed (t: Test, url: string, env: Record<string, string>) {
   // Ten thousand members in this very process hold up its own publishing.
-  const settings = readSettings({ PUBLISH_TIMEOUT_MS: '20000', CLOSE_TIMEOUT_MS: '20000', ...env })
+  const settings = readSettings({ REDIS_URL: url, PUBLISH_TIMEOUT_MS: '20000', CLOSE_TIMEOUT_MS: '20000', ...env })
   const metrics = createMetrics()
   const connections = [0, 1].map(() => new Redis(url, { enableOfflineQueue: false, autoResubscribe: false }))
   const [commands, subscriber] = connections as [Redis, Redis]

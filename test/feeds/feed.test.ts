@@ -191,7 +191,7 @@ for (const { kind, trials } of [{ kind: 'embedded', trials: 1000 }, { kind: 'red
       const redis = await startRedis(t)
       const connections = [0, 1].map(() => new Redis(redis.url, { enableOfflineQueue: false, autoResubscribe: false }))
       const [commands, subscriber] = connections as [Redis, Redis]
-      const made = createRedisBroker({ instance: 'test', commands, subscriber, settings, log: silent, metrics })
+      const made = createRedisBroker({ instance: 'test', commands, subscriber, settings: { ...settings, REDIS_URL: redis.url }, log: silent, metrics })
       await eventually(() => made.fault() === undefined)
       return made
     }
