@@ -1,13 +1,15 @@
 // The same verification of tokens for both gateways.
+import fastifyJwt, { type FastifyJWTOptions } from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { assertInTime, type Identity } from '../services/access/identity.ts'
 import { createIssuerKeys } from '../services/access/issuer-keys.ts'
-import { randomKey, settingsKeys } from '../services/access/keys.ts'
+import { randomKey, settingsKeys, verifyOptions, type KeyMaterial } from '../services/access/keys.ts'
 import { createTokens } from '../services/access/tokens.ts'
 import { RoomcastError } from '../services/wire/errors.ts'
 import type { Commands } from '../services/instances/commands.ts'
 import type { Log } from '../services/observe/log.ts'
 import type { Settings } from '../services/settings.ts'
+import { shadow } from './scope.ts'
 
 export interface Authenticator {
   /** @throws RoomcastError `auth/…` */
@@ -21,12 +23,13 @@ export interface Authenticator {
 /** A symbol: a host may have an `identity` of its own on its requests. */
 const IDENTITY = Symbol('identity')
 
-export function createAuthenticator (fastify: FastifyInstance, { settings, commands, log }: { settings: Settings, commands: Commands, log: Log }): Authenticator {
+export async function createAuthenticator (fastify: FastifyInstance, { settings, commands, log }: { settings: Settings, commands: Commands, log: Log }): Promise<Authenticator> {
   const isDemo = settings.JWT_SECRET === '' && settings.JWT_PUBLIC_KEY === '' && settings.JWT_JWKS_URL === ''
-  const demo = isDemo ? randomKey(settings) : undefined
   const issuer = settings.JWT_JWKS_URL === '' ? undefined : createIssuerKeys(settings, log)
   fastify.addHook('onClose', async () => { issuer?.close() })
-  const tokens = createTokens(issuer ?? (demo === undefined ? settingsKeys(settings) : [demo.key]), settings)
+  const keys: Jwt[] = []
+  for (const key of isDemo ? [randomKey()] : settingsKeys(settings)) keys.push(await createJwt(fastify, key, settings))
+  const tokens = createTokens(issuer ?? keys.map(({ verify }) => ({ verify, isCurrent: () => true })), settings)
 
   async function authenticate (request: FastifyRequest): Promise<void> {
     const token = bearerToken(request.headers.authorization)
@@ -60,8 +63,26 @@ export function createAuthenticator (fastify: FastifyInstance, { settings, comma
       routes.addHook('preSerialization', async (request, reply) => { if (request.method === 'GET' && reply.statusCode < 400) await checkAgain(request) })
     },
 
-    signDemo: demo?.sign
+    signDemo: isDemo ? keys[0]?.sign : undefined
   }
+}
+
+interface Jwt {
+  verify: (token: string) => unknown
+  sign: (claims: object) => string
+}
+
+/** One key of @fastify/jwt, in a scope of its own: a host's own @fastify/jwt stays as it is. */
+async function createJwt (fastify: FastifyInstance, { key, algorithm }: KeyMaterial, settings: Settings): Promise<Jwt> {
+  let jwt: Jwt | undefined
+  await fastify.register(async scope => {
+    shadow(scope, 'jwt')
+    const secret = algorithm === 'HS256' ? key : { public: key, private: '' }
+    await scope.register(fastifyJwt, { namespace: 'roomcast', secret, verify: verifyOptions(algorithm, settings) } as FastifyJWTOptions)
+    jwt = (scope.jwt as unknown as { roomcast: Jwt }).roomcast
+  })
+  const { verify, sign } = jwt as unknown as Jwt
+  return { verify: token => verify(token), sign: claims => sign(claims) }
 }
 
 /** Whose request it is, on a route that needs a token. */

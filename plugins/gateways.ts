@@ -18,7 +18,7 @@ export interface Gateways {
 }
 
 export async function openGateways (fastify: FastifyInstance, parts: Base & Updates & People): Promise<Gateways> {
-  const authenticator = createAuthenticator(fastify, parts)
+  const authenticator = await createAuthenticator(fastify, parts)
   const publisher = createPublisher(parts)
   const readiness = createReadiness(parts)
   fastify.addHook('onReady', async () => { readiness.start() })

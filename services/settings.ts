@@ -15,7 +15,7 @@ const flag = (value: boolean, description: string) => Type.Boolean({ default: va
 /** 24.8 days: the longest a Node timer can wait; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647
 
-const SENTINEL = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:[\\]]+):\\d{1,5}'
+const SENTINEL = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:@/[\\]]+):\\d{1,5}'
 
 const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
 

@@ -3,7 +3,7 @@
 import { createPublicKey, KeyObject, type JsonWebKeyInput } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { createLocalJWKSet, errors, type JSONWebKeySet } from 'jose'
-import { createTokenKey, toPem, type Algorithm, type TokenKey } from './keys.ts'
+import { createIssuerKey, toPem, type Algorithm, type TokenKey } from './keys.ts'
 import { weaknessOf } from './key-strength.ts'
 import type { Log } from '../observe/log.ts'
 import { RoomcastError } from '../wire/errors.ts'
@@ -117,7 +117,7 @@ function createKeySet (text: string, settings: Settings, log: Log, isCurrent: ()
         const key = await find({ alg, ...id === undefined ? {} : { kid: id } })
         let tokenKey = made.get(key)
         if (tokenKey === undefined) {
-          tokenKey = createTokenKey(toPem(KeyObject.from(key)), alg, settings, isCurrent)
+          tokenKey = createIssuerKey({ key: toPem(KeyObject.from(key)), algorithm: alg }, settings, isCurrent)
           made.set(key, tokenKey)
         }
         return tokenKey

@@ -1,10 +1,16 @@
 // The keys of the settings that tokens are verified with, each with its algorithm pinned.
 import { createPublicKey, randomBytes, type KeyObject } from 'node:crypto'
-import { createSigner, createVerifier } from 'fast-jwt'
+import { createVerifier } from 'fast-jwt'
 import { weaknessOf } from './key-strength.ts'
 import { SettingsError, type Settings } from '../settings.ts'
 
 export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'EdDSA'
+
+/** A secret, or a public key in PEM, with its algorithm. */
+export interface KeyMaterial {
+  key: string
+  algorithm: Algorithm
+}
 
 /** A key, ready to verify; made once, used for every token. */
 export interface TokenKey {
@@ -14,13 +20,15 @@ export interface TokenKey {
   isCurrent (): boolean
 }
 
-/**
- * @param key a secret, or a public key in PEM
- * @param isCurrent for a key that can be taken out
- */
-export function createTokenKey (key: string, algorithm: Algorithm, { JWT_ISSUER, JWT_AUDIENCE }: Settings, isCurrent = () => true): TokenKey {
-  const verify = createVerifier({
-    key,
+/** A key that its issuer published, and can take out: it comes and goes at run time. */
+export function createIssuerKey ({ key, algorithm }: KeyMaterial, settings: Settings, isCurrent: () => boolean): TokenKey {
+  const verify = createVerifier({ key, ...verifyOptions(algorithm, settings) })
+  return { verify: token => verify(token) as unknown, isCurrent }
+}
+
+/** What a token must have, whatever its key; as fast-jwt names it. */
+export function verifyOptions (algorithm: Algorithm, { JWT_ISSUER, JWT_AUDIENCE }: Settings) {
+  return {
     algorithms: [algorithm],
     // The times of a token are checked at each use, and by one rule: see identity.ts.
     ignoreExpiration: true,
@@ -29,31 +37,28 @@ export function createTokenKey (key: string, algorithm: Algorithm, { JWT_ISSUER,
     requiredClaims: ['sub', 'exp', ...JWT_ISSUER === '' ? [] : ['iss'], ...JWT_AUDIENCE === '' ? [] : ['aud']],
     ...JWT_ISSUER === '' ? {} : { allowedIss: JWT_ISSUER },
     ...JWT_AUDIENCE === '' ? {} : { allowedAud: JWT_AUDIENCE }
-  })
-  return { verify: token => verify(token) as unknown, isCurrent }
+  }
 }
 
 /**
  * The keys of the settings, the current one first.
  * @throws SettingsError for a public key that is none, or a weak one
  */
-export function settingsKeys (settings: Settings): TokenKey[] {
-  const { JWT_SECRET, JWT_SECRET_PREVIOUS, JWT_PUBLIC_KEY } = settings
-  if (JWT_PUBLIC_KEY !== '') return [publicTokenKey(JWT_PUBLIC_KEY.replaceAll('\\n', '\n'), settings)]
-  return [JWT_SECRET, JWT_SECRET_PREVIOUS].filter(secret => secret !== '').map(secret => createTokenKey(secret, 'HS256', settings))
+export function settingsKeys ({ JWT_SECRET, JWT_SECRET_PREVIOUS, JWT_PUBLIC_KEY }: Settings): KeyMaterial[] {
+  if (JWT_PUBLIC_KEY !== '') return [publicKey(JWT_PUBLIC_KEY.replaceAll('\\n', '\n'))]
+  return [JWT_SECRET, JWT_SECRET_PREVIOUS].filter(secret => secret !== '').map(key => ({ key, algorithm: 'HS256' }))
 }
 
-/** A key for this run only, for whoever just tries the service; it also signs. */
-export function randomKey (settings: Settings): { key: TokenKey, sign: (claims: object) => string } {
-  const secret = randomBytes(32).toString('base64url')
-  return { key: createTokenKey(secret, 'HS256', settings), sign: createSigner({ key: secret, algorithm: 'HS256' }) }
+/** A key for this run only, for whoever just tries the service. */
+export function randomKey (): KeyMaterial {
+  return { key: randomBytes(32).toString('base64url'), algorithm: 'HS256' }
 }
 
-function publicTokenKey (text: string, settings: Settings): TokenKey {
+function publicKey (text: string): KeyMaterial {
   const { key, algorithm } = readPublicKey(text)
   const weakness = weaknessOf(key)
   if (weakness !== undefined) throw new SettingsError(`JWT_PUBLIC_KEY is too weak: ${weakness}`)
-  return createTokenKey(toPem(key), algorithm, settings)
+  return { key: toPem(key), algorithm }
 }
 
 function readPublicKey (text: string): { key: KeyObject, algorithm: Algorithm } {

@@ -11,7 +11,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt, StreamPosition } from '../wire/protocol.ts'
 import { createReads } from './reads.ts'
 import type { ScriptedRedis } from './redis-commands.ts'
-import { redisDatabase } from './redis-connect.ts'
+import { redisDatabase, redisPlace } from './redis-connect.ts'
 import { describeRedisError } from './redis-errors.ts'
 import type { RedisIdentity } from './redis-identity.ts'
 import { createRedisLink } from './redis-link.ts'
@@ -36,7 +36,7 @@ export interface RedisBrokerOptions {
 
 export function createRedisBroker ({ instance, commands, subscriber, settings, log, metrics }: RedisBrokerOptions): Broker {
   const events = new EventEmitter<BrokerEvents>()
-  const link = createRedisLink({ commands, subscriber, settings, log, metrics, events })
+  const link = createRedisLink({ commands, subscriber, place: redisPlace(settings), settings, log, metrics, events })
   const reads = createReads({ settings, metrics })
   const retention = defaultRetention(settings)
   const database = redisDatabase(settings)

@@ -86,7 +86,7 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
     clock.reset()
     await identify()
     if (identity === undefined) return
-    log.info({ durable: identity.durable }, 'redis commands connected')
+    log.debug({ durable: identity.durable }, 'redis commands connected')
     onConnected()
   }
 

@@ -45,7 +45,7 @@ export function createMetrics () {
     webhooks: counter('roomcast_webhook_events_total', 'Events for the webhook, by outcome.', ['outcome']),
     redisUp: gauge('roomcast_redis_up', 'Whether the link to Redis stands.', ['link']),
     redisReconnects: counter('roomcast_redis_reconnects_total', 'Attempts to connect to Redis again.', ['link']),
-    redisReplaced: counter('roomcast_redis_links_replaced_total', 'Links to Redis that were replaced because they were silent.'),
+    redisReplaced: counter('roomcast_redis_links_replaced_total', 'Links to Redis that were replaced because they were silent, or of no use.'),
     probeSeconds: latency('roomcast_probe_duration_seconds', 'From the publish of a probe to its echo.'),
     probeAge: gauge('roomcast_probe_age_seconds', 'Since the last probe that came back.'),
     ready: gauge('roomcast_ready', 'Whether /readyz answers 200.')

@@ -1,7 +1,7 @@
 // A token is verified once, and checked at every use.
 import { mock } from 'node:test'
 import { test, type Test } from 'tap'
-import { settingsKeys, type TokenKey } from '../../services/access/keys.ts'
+import { createIssuerKey, settingsKeys, type KeyMaterial, type TokenKey } from '../../services/access/keys.ts'
 import { createTokens } from '../../services/access/tokens.ts'
 import { readSettings } from '../../services/settings.ts'
 import { nowInSeconds, TEST_SECRET, token } from '../helpers/index.ts'
@@ -10,7 +10,7 @@ const settings = readSettings({ JWT_SECRET: TEST_SECRET, TOKEN_CACHE_SIZE: '3' }
 
 /** Counts what is verified, and can be taken out as an issuer's key can. */
 function watched (): TokenKey & { verified: number, takeOut: () => void } {
-  const [key] = settingsKeys(settings) as [TokenKey]
+  const key = createIssuerKey(settingsKeys(settings)[0] as KeyMaterial, settings, () => true)
   let isCurrent = true
   const watched = {
     verified: 0,
