@@ -9,7 +9,8 @@ export type { Retention } from './retention.ts'
 export interface PublishRequest {
   room: RoomKey
   event: string
-  payload: unknown
+  /** The payload as JSON text. */
+  payloadJson: string
   userId: string
   /** Whose `callerId` it is: ids of different callers never meet. */
   sub: string
@@ -31,6 +32,8 @@ export interface StoredUpdate {
   event: string
   payload: unknown
   userId: string
+  /** The update as members receive it, as JSON text. */
+  json: string
   /** A `traceparent`, where the publish was traced. */
   trace?: unknown
 }
@@ -44,6 +47,8 @@ export interface EphemeralUpdate {
   event: string
   payload: unknown
   userId: string
+  /** The update as members receive it, as JSON text. */
+  json: string
 }
 
 /** Who came and went in a room, told by the instance they are connected to. */
@@ -69,8 +74,6 @@ export interface HistoryRead extends StreamPosition {
   oldest: number | undefined
   /** What is kept after `since`, in order, from `since + 1` on without a hole, up to the limits. */
   updates: StoredUpdate[]
-  /** Of these updates as they are stored, about. */
-  bytes: number
 }
 
 export interface HistoryLimits {

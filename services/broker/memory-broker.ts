@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Broker, BrokerEvents, HistoryLimits, Message, StoredUpdate, PresenceEntry, PublishRequest } from './broker.ts'
+import { publicUpdate } from './envelope.ts'
 import { createMemoryRooms } from './memory-rooms.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -47,18 +48,17 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
 
   async function publish (publication: PublishRequest): Promise<Receipt> {
     assertOpen()
-    const { room: key, sub, callerId, event, userId, trace } = publication
+    const { room: key, sub, callerId } = publication
     const keep = publication.retention ?? retention
     const receiptKey = callerId === undefined ? undefined : JSON.stringify([key, sub, callerId])
     const known = receiptKey === undefined ? undefined : receipts.get(receiptKey)
     if (known !== undefined && known.expiresAt > now()) return { ...known.receipt, duplicate: true }
 
-    // First, since it may throw: a room that took an offset must have its update.
-    const text = JSON.stringify(publication.payload)
-    const payload: unknown = JSON.parse(text)
-    const update = rooms.append(key, keep, text.length, (epoch, offset) => ({
-      kind: 'update', epoch, offset, publishedAt: now(), id: callerId ?? randomUUID(), event, payload, userId, trace
-    }))
+    const fields = copyFields(publication)
+    const update = rooms.append(key, keep, publication.payloadJson.length, (epoch, offset) => {
+      const stamped = { kind: 'update' as const, epoch, offset, publishedAt: now(), ...fields }
+      return { ...stamped, json: JSON.stringify(publicUpdate(key, stamped)), trace: publication.trace }
+    })
     const handler = handlers.get(key)
     const receipt: Receipt = { id: update.id, epoch: update.epoch, offset: update.offset, duplicate: false, instances: handler === undefined ? 0 : 1 }
     if (receiptKey !== undefined) {
@@ -70,13 +70,14 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
     return receipt
   }
 
-  async function publishEphemeral ({ room: key, callerId, event, payload, userId }: PublishRequest): Promise<Receipt> {
+  async function publishEphemeral (publication: PublishRequest): Promise<Receipt> {
     assertOpen()
+    const { room: key } = publication
     const { epoch } = rooms.use(key, retention)
-    const id = callerId ?? randomUUID()
+    const stamped = { kind: 'ephemeral' as const, epoch, publishedAt: now(), ...copyFields(publication) }
     const handler = handlers.get(key)
-    handler?.({ kind: 'ephemeral', epoch, publishedAt: now(), id, event, payload, userId })
-    return { id, epoch, offset: null, duplicate: false, instances: handler === undefined ? 0 : 1 }
+    handler?.({ ...stamped, json: JSON.stringify(publicUpdate(key, stamped)) })
+    return { id: stamped.id, epoch, offset: null, duplicate: false, instances: handler === undefined ? 0 : 1 }
   }
 
   async function history (key: RoomKey, since: number, { maxUpdates, maxBytes }: HistoryLimits) {
@@ -90,7 +91,7 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
       updates.push(update)
       read += bytes
     }
-    return { epoch, offset, oldest: log[0]?.update.offset, updates, bytes: read }
+    return { epoch, offset, oldest: log[0]?.update.offset, updates }
   }
 
   async function touch (keys: RoomKey[], keep = retention): Promise<StreamPosition[]> {
@@ -170,4 +171,10 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
       clearInterval(sweeper)
     }
   }
+}
+
+/** What the publisher gave. The payload is a copy, which its caller cannot change. */
+function copyFields ({ callerId, event, payloadJson, userId }: PublishRequest) {
+  const payload: unknown = JSON.parse(payloadJson)
+  return { id: callerId ?? randomUUID(), event, payload, userId }
 }

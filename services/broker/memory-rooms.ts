@@ -1,6 +1,6 @@
 // The rooms of the embedded broker: their positions and histories, in memory and within its limits.
-import { randomBytes } from 'node:crypto'
 import type { StoredUpdate } from './broker.ts'
+import { createEpochs } from './epochs.ts'
 import { countLimit } from '../observe/limits.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { emptyRoomSeconds, type Retention } from './retention.ts'
@@ -43,6 +43,7 @@ export function createMemoryRooms ({ settings, metrics, isFollowed, now }: {
   isFollowed: (key: RoomKey) => boolean
   now: () => number
 }): MemoryRooms {
+  const newEpoch = createEpochs()
   /** In the order of their last use. */
   const used = new Map<RoomKey, Room>()
   /** Rooms that a reader asked for, and nobody has used. */
@@ -156,8 +157,4 @@ export function createMemoryRooms ({ settings, metrics, isFollowed, now }: {
       }
     }
   }
-}
-
-function newEpoch (): string {
-  return randomBytes(9).toString('base64url')
 }

@@ -62,25 +62,27 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
   }
 
   async function send (kind: Kind, sub: string, update: HostPublish): Promise<Receipt> {
-    checkPayload(update.payload)
-    const { event, payload, userId, id: callerId } = update
+    const payloadJson = payloadText(update.payload)
+    const { event, userId, id: callerId } = update
     const room = roomKey(update)
     const startedAt = performance.now()
     const receipt = await tracePublish(room, kind, async trace => {
-      const publication = { room, event, payload, userId, sub, callerId, trace }
+      const publication = { room, event, payloadJson, userId, sub, callerId, trace }
       return kind === 'ephemeral' ? await broker.publishEphemeral(publication) : await broker.publish(publication)
     })
     metrics.publishSeconds.observe((performance.now() - startedAt) / 1000)
     return receipt
   }
 
-  function checkPayload (payload: unknown): void {
+  /** The payload as the text that travels from here on. */
+  function payloadText (payload: unknown): string {
     if (isDeeperThan(payload, settings.MAX_PAYLOAD_DEPTH)) {
       metrics.limits.inc({ limit: 'payload-depth' })
       throw new RoomcastError('request/invalid', `payload: nested deeper than ${settings.MAX_PAYLOAD_DEPTH} levels (MAX_PAYLOAD_DEPTH).`)
     }
-    const bytes = Buffer.byteLength(JSON.stringify(payload))
-    if (bytes <= settings.MAX_PAYLOAD_BYTES) return
+    const text = JSON.stringify(payload)
+    const bytes = Buffer.byteLength(text)
+    if (bytes <= settings.MAX_PAYLOAD_BYTES) return text
     metrics.limits.inc({ limit: 'payload-bytes' })
     throw new RoomcastError('publish/payload-too-large', `The payload has ${bytes} bytes, ${settings.MAX_PAYLOAD_BYTES} are allowed: send less, or a reference to the data.`)
   }

@@ -6,8 +6,7 @@ import type { Entry } from './packet.ts'
 const MOST = 4
 
 export interface Pages {
-  /** @param bytes of the page, about */
-  add (entries: Entry[], bytes: number): void
+  add (entries: Entry[]): void
   get (offset: number): Entry | undefined
   /** They were of use, or are about to be. */
   use (): void
@@ -42,7 +41,8 @@ export function createPages ({ budget, pagesLinger }: FeedMemory, isWanted: () =
   }
 
   return {
-    add (entries, bytes) {
+    add (entries) {
+      const bytes = entries.reduce((sum, { update }) => sum + update.json.length, 0)
       pages = [{ entries, bytes }, ...pages].slice(0, MOST)
       use()
     },

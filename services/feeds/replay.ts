@@ -134,7 +134,7 @@ export function createReplay ({ feed, broker, memory, settings, metrics, log }: 
       try {
         const found = await broker.history(feed.room, from, limits, batch.find(({ caller }) => caller !== undefined)?.caller)
         if (found.epoch === feed.epoch() && found.updates.length > 0) {
-          pages.add(found.updates.map(update => createEntry(feed.room, update)), found.bytes)
+          pages.add(found.updates.map(update => createEntry(feed.room, update)))
         }
         for (const { resolve } of batch) resolve(found)
       } catch (error) {

@@ -118,7 +118,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
 
   return {
     publish: (payload, callerId) => broker.publish({
-      room: COMMANDS_ROOM, event: COMMAND_EVENT, payload, userId: broker.instance, sub: '$commands', callerId, retention
+      room: COMMANDS_ROOM, event: COMMAND_EVENT, payloadJson: JSON.stringify(payload), userId: broker.instance, sub: '$commands', callerId, retention
     }),
     start: () => { void follow() },
     close () {

@@ -1,10 +1,10 @@
 // The rooms of the embedded broker: within their limits, and forgotten when their time has passed.
 import { test } from 'tap'
-import type { StoredUpdate } from '../../services/broker/broker.ts'
 import { createMemoryRooms } from '../../services/broker/memory-rooms.ts'
 import { defaultRetention } from '../../services/broker/retention.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import { readSettings } from '../../services/settings.ts'
+import { storedUpdate } from '../helpers/index.ts'
 
 function roomsWith (env: Record<string, string> = {}) {
   const settings = readSettings(env)
@@ -21,9 +21,7 @@ function roomsWith (env: Record<string, string> = {}) {
       time += seconds * 1000
       rooms.sweep()
     },
-    publish: (key: string) => rooms.append(key, retention, 100, (epoch, offset): StoredUpdate => (
-      { kind: 'update', epoch, offset, publishedAt: time, id: 'a', event: 'E', payload: 1, userId: 'ann' }
-    )),
+    publish: (key: string) => rooms.append(key, retention, 100, (epoch, offset) => storedUpdate({ epoch, offset })),
     hits: async () => (await metrics.limits.get()).values.find(({ labels }) => labels.limit === 'embedded-rooms')?.value ?? 0
   }
 }

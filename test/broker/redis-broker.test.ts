@@ -128,7 +128,7 @@ test('lost meta with a log left over: a new epoch, and the old log is gone', asy
     if (act === 'publish') t.match(await broker.publish(publication({ event: 'NEW' })), { offset: 1 })
     const found = await historyOf(broker)
     t.not(found.epoch, epoch)
-    t.match(found, act === 'publish' ? { offset: 1, updates: [{ event: 'NEW', epoch: found.epoch }] } : { offset: 0, oldest: undefined, updates: [], bytes: 0 })
+    t.match(found, act === 'publish' ? { offset: 1, updates: [{ event: 'NEW', epoch: found.epoch }] } : { offset: 0, oldest: undefined, updates: [] })
   }
 })
 
@@ -138,7 +138,7 @@ test('a lost log with meta left over: offsets go on, and history says that nothi
   const { epoch } = await broker.publish(publication())
   await broker.publish(publication())
   await redis.client().del(LOG)
-  t.strictSame(await historyOf(broker), { epoch, offset: 2, oldest: undefined, updates: [], bytes: 0 })
+  t.strictSame(await historyOf(broker), { epoch, offset: 2, oldest: undefined, updates: [] })
   t.match(await broker.publish(publication()), { epoch, offset: 3 })
   t.match(await historyOf(broker), { offset: 3, oldest: 3, updates: [{ offset: 3 }] })
 })
@@ -317,6 +317,23 @@ for (const [how, env] of [['1', {}], ['1 behind a prefix', { REDIS_PREFIX: 'app/
     t.strictSame((await redis.client().pubsub('CHANNELS') as string[]).sort(), [`${prefix}/1:{acme/board-1}:updates`, `${prefix}:{acme/board-1}:updates`])
   })
 }
+
+test('publishes keep their order when Redis forgets its scripts between them', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url))
+  const { until } = await listenTo(broker)
+  await broker.publish(publication({ payload: 0 }))
+  const publishing: Array<Promise<unknown>> = []
+  for (let n = 1; n <= 200; n++) {
+    publishing.push(broker.publish(publication({ payload: n })))
+    if (n % 20 === 10) publishing.push(broker.commands.script('FLUSH'))
+    // Some while answers come in, some in one turn.
+    if (n % 20 > 12) await new Promise(resolve => setImmediate(resolve))
+  }
+  await Promise.all(publishing)
+  const messages = await until(201)
+  t.strictSame(messages.map(message => message.kind === 'update' && message.payload), Array.from({ length: 201 }, (_, n) => n))
+})
 
 test('garbage on the channel is dropped and counted; the next update arrives', async t => {
   const redis = await startRedis(t)

@@ -31,7 +31,7 @@ async function openFeed (t: Test, url: string, env: Record<string, string>) {
   await feed.open()
   t.teardown(() => feed.close())
   const reads = async () => (await metrics.historyReads.get()).values[0]?.value ?? 0
-  const send = (payload: unknown) => broker.publish({ room: ROOM, event: 'N', payload, userId: 'ann', sub: 'ann' })
+  const send = (payload: unknown) => broker.publish({ room: ROOM, event: 'N', payloadJson: JSON.stringify(payload), userId: 'ann', sub: 'ann' })
   return { feed, reads, send, settings, broker }
 }
 

@@ -2,11 +2,11 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { test } from 'tap'
-import type { StoredUpdate } from '../../services/broker/broker.ts'
 import { createBudget } from '../../services/feeds/budget.ts'
 import { createEntry, type Entry } from '../../services/feeds/packet.ts'
 import { createTail } from '../../services/feeds/tail.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
+import { storedUpdate } from '../helpers/index.ts'
 
 function budgetOf (bytes: number) {
   const metrics = createMetrics()
@@ -86,6 +86,5 @@ function collectGarbage (): void {
 }
 
 function entry (offset: number, size = 100): Entry {
-  const update: StoredUpdate = { kind: 'update', epoch: 'e', offset, publishedAt: 1_700_000_000_000, id: 'a', event: 'E', payload: 'x'.repeat(size), userId: 'ann' }
-  return createEntry('acme/board-1', update)
+  return createEntry('acme/board-1', storedUpdate({ offset, payload: 'x'.repeat(size) }))
 }

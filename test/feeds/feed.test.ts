@@ -117,7 +117,7 @@ function faultOf ({ since, joined, offsets, isTold }: Watched, epoch: string, la
 /** @param past updates that are there before anyone joins. Resolves with how it went wrong, else undefined. */
 async function runTrial (broker: Broker, room: string, random: Random): Promise<string | undefined> {
   const lossPercent = [0, 5, 25][random.below(3)] as number
-  const publish = (n: number) => broker.publish({ room, event: 'N', payload: n, userId: 'ann', sub: 'ann' })
+  const publish = (n: number) => broker.publish({ room, event: 'N', payloadJson: String(n), userId: 'ann', sub: 'ann' })
   const past = random.below(50)
   for (const n of upTo(past)) await publish(n)
   const [{ epoch }] = await broker.touch([room]) as [StreamPosition]

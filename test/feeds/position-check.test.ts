@@ -8,7 +8,7 @@ import { createMetrics } from '../../services/observe/metrics.ts'
 import { readSettings } from '../../services/settings.ts'
 import { COMMANDS_ROOM, type RoomKey } from '../../services/wire/rooms.ts'
 import { RoomcastError } from '../../services/wire/errors.ts'
-import { eventually, silentLog, upTo } from '../helpers/index.ts'
+import { eventually, publication, silentLog, upTo } from '../helpers/index.ts'
 
 interface Read {
   way: 'positions' | 'touch'
@@ -72,7 +72,7 @@ async function watched (t: Test, rooms: RoomKey[], env: Record<string, string>) 
     offsets,
     refusals,
     lose (which: (message: Message) => boolean) { isLost = which },
-    publish: (room: RoomKey) => inner.publish({ room, event: 'N', payload: 1, userId: 'ann', sub: 'ann' }),
+    publish: (room: RoomKey) => inner.publish(publication({ room })),
     /** How often each of the rooms was asked for. */
     counts (way?: Read['way']): number[] {
       const asked = reads.filter(read => way === undefined || read.way === way).flatMap(read => read.rooms)

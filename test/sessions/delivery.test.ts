@@ -89,12 +89,14 @@ async function startWorld (t: Test, env: Record<string, string> = {}, isSecure =
     metrics,
     publish (count, bytes = 10) {
       for (let i = 0; i < count; i++) {
-        const update: StoredUpdate = { ...about, kind: 'update', offset: ++offset, id: `${offset}`, event: 'E', payload: 'x'.repeat(bytes) }
+        const shown = { ...about, offset: ++offset, id: `${offset}`, event: 'E', payload: 'x'.repeat(bytes) }
+        const update: StoredUpdate = { ...shown, kind: 'update', json: JSON.stringify(shown) }
         relay.add(createEntry('acme/board', update))
       }
     },
     publishEphemeral () {
-      const update: EphemeralUpdate = { ...about, kind: 'ephemeral', id: 'e', event: 'CURSOR', payload: 1 }
+      const shown = { ...about, id: 'e', event: 'CURSOR', payload: 1 }
+      const update: EphemeralUpdate = { ...shown, kind: 'ephemeral', json: JSON.stringify(shown) }
       relay.add(createEntry('acme/board', update))
     }
   }
