@@ -143,7 +143,7 @@ export const Settings = Type.Object({
   EVENT_LOOP_MAX_DELAY_MS: whole(1000, 'An event loop that was late by this much over the last second makes the instance not ready.', 10),
   DRAIN_DELAY_SECONDS: whole(2, 'How long /readyz says 503 before clients are moved: the load balancer must see it first.', 0, 600),
   DRAIN_SECONDS: whole(10, 'Over how long clients are moved away, in jittered batches.', 0, 600),
-  CLOSE_TIMEOUT_MS: whole(10_000, 'How long requests under way may take to finish after that; then the process ends anyway.', 1, LONGEST_TIMER_MS)
+  CLOSE_TIMEOUT_MS: whole(10_000, 'How long after that requests under way may take to finish, and what waits for the webhook to be sent; then the process ends anyway.', 1, LONGEST_TIMER_MS)
 })
 
 export type Settings = Readonly<Static<typeof Settings>>
