@@ -3,7 +3,7 @@ import { test } from 'tap'
 import { connect, eventually, follow, HOST, noEvent, publish, roomEvent, startInstance, startProxy, startRedis, statusOf, subscribe, token } from '../helpers/index.ts'
 
 test('Redis refuses', async t => {
-  const [redis, other] = await Promise.all([startRedis(t), startRedis(t)])
+  const [redis, other] = await Promise.all([startRedis(t, { args: ['--repl-diskless-sync-delay', '0'] }), startRedis(t)])
   const proxy = await startProxy(t, redis.port)
   const instance = await startInstance(t, { REDIS_URL: proxy.url(), PROBE_INTERVAL_MS: '100', PROBE_TIMEOUT_MS: '500' })
   await instance.ready()
@@ -35,6 +35,8 @@ test('Redis refuses', async t => {
   })
 
   await t.test('demoted, the address leads to the new master: found, and nothing lost', async t => {
+    const told: string[] = []
+    ann.on('unsubscribed', ({ appId, code }: { appId: string, code: string }) => { told.push(`${appId}: ${code}`) })
     const follower = await follow(ann, 'acme', 'moved')
     t.equal((await send('moved', 1)).status, 200)
     await other.client().replicaof(HOST, redis.port)
@@ -46,7 +48,9 @@ test('Redis refuses', async t => {
     await eventually(async () => (await send('moved', 2)).status === 200, 2000)
     await instance.ready()
     t.match(await send('moved', 3), { status: 200, body: { data: { offset: 2, instances: 1 } } })
-    t.equal(follower.updates.length, 1, 'the promoted replica may lack some: its room begins a new epoch')
+    // The promoted replica may lack some: its rooms begin a new epoch, and members are told.
+    await eventually(() => told.includes('moved: history/insufficient'))
+    t.equal(follower.updates.length, 1)
     const again = await follow(ann, 'acme', 'moved')
     t.equal((await send('moved', 4)).status, 200)
     t.equal((await again.until(3)).at(-1)?.payload, 4)

@@ -1,7 +1,6 @@
 // The seam between replay and live: a broker whose every step takes a random time, and which loses some messages.
 // Whatever the interleaving, a member sees each update once and in order, or is told.
 import { randomInt } from 'node:crypto'
-import { Redis } from 'ioredis'
 import { test } from 'tap'
 import type { Broker, Message } from '../../services/broker/broker.ts'
 import { RoomcastError } from '../../services/wire/errors.ts'
@@ -9,9 +8,9 @@ import { createFeed } from '../../services/feeds/feed.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import type { SubscribeResult, StreamPosition } from '../../services/wire/protocol.ts'
-import { createRedisBroker } from '../../services/broker/redis-broker.ts'
 import { readSettings } from '../../services/settings.ts'
-import { createRandom, eventually, startRedis, upTo, type Random } from '../helpers/index.ts'
+import { connected, redisBroker } from '../helpers/broker.ts'
+import { createRandom, startRedis, upTo, type Random } from '../helpers/index.ts'
 import type { Member } from '../../services/feeds/member.ts'
 import type { Entry } from '../../services/feeds/packet.ts'
 import { createTurn } from '../../services/feeds/turn.ts'
@@ -21,7 +20,8 @@ type StoredEntries = readonly Entry[]
 const silent = { debug () {}, info () {}, warn () {}, error () {} }
 const metrics = createMetrics()
 /** A small history, tail and read, so that every border is met often. */
-const settings = readSettings({ HISTORY_SIZE: '40', FEED_TAIL_BYTES: '600', HISTORY_READ_BYTES: '700', MAX_PAYLOAD_BYTES: '350', MAX_BUFFERED_BYTES: '2048' })
+const env = { HISTORY_SIZE: '40', FEED_TAIL_BYTES: '600', HISTORY_READ_BYTES: '700', MAX_PAYLOAD_BYTES: '350', MAX_BUFFERED_BYTES: '2048' }
+const settings = readSettings(env)
 const UPDATES = 30
 
 /** In turns of the event loop, so that a thousand trials take seconds. */
@@ -187,11 +187,7 @@ for (const { kind, trials } of [{ kind: 'embedded', trials: 1000 }, { kind: 'red
 
     async function connectRedis (): Promise<Broker> {
       const redis = await startRedis(t)
-      const connections = [0, 1].map(() => new Redis(redis.url, { enableOfflineQueue: false, autoResubscribe: false }))
-      const [commands, subscriber] = connections as [Redis, Redis]
-      const made = createRedisBroker({ instance: 'test', commands, subscriber, settings, log: silent, metrics })
-      await eventually(() => made.fault() === undefined)
-      return made
+      return await connected(redisBroker(t, redis.url, env))
     }
   })
 }

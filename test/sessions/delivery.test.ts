@@ -257,7 +257,7 @@ test('a socket that takes nothing more is cut off the moment it passes its limit
 })
 
 test('one packet that is larger than the limit reaches a client that reads', async t => {
-  const world = await startWorld(t, { MAX_BUFFERED_BYTES: '65536' })
+  const world = await startWorld(t, { MAX_BUFFERED_BYTES: '65536', MAX_PAYLOAD_BYTES: '32768' })
   const { heard } = await listen(t, world.url, ['websocket'])
   await eventually(() => world.sockets.length === 1)
   world.sockets[0]?.emit('large', 'x'.repeat(20_000_000))
