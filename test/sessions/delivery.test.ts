@@ -69,7 +69,7 @@ async function startWorld (t: Test, env: Record<string, string> = {}, isSecure =
     relay.join(member)
     socket.on('disconnect', () => {
       relay.leave(member)
-      connections.forget(socket.conn)
+      connections.onSessionEnd(socket.conn)
     })
     sockets.push(socket)
   })
