@@ -9,7 +9,7 @@ import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt, StreamPosition } from '../wire/protocol.ts'
-import { redisDatabase, redisPlace } from './redis-connect.ts'
+import { placeOf } from './redis-connect.ts'
 import { describeRedisError } from './redis-errors.ts'
 import type { RedisIdentity } from './redis-identity.ts'
 import { createRedisLink } from './redis-link.ts'
@@ -33,14 +33,13 @@ export interface RedisBrokerOptions {
 
 export function createRedisBroker ({ instance, commands, subscriber, settings, log, metrics }: RedisBrokerOptions): Broker {
   const events = new EventEmitter<BrokerEvents>()
-  const link = createRedisLink({ commands, subscriber, place: redisPlace(settings), settings, log, metrics, events })
+  const link = createRedisLink({ commands, subscriber, place: placeOf(commands), settings, log, metrics, events })
   const retention: Retention = {
     historySize: settings.HISTORY_SIZE,
     historySeconds: settings.HISTORY_TTL_SECONDS,
     roomSeconds: settings.ROOM_TTL_SECONDS
   }
-  const database = redisDatabase(settings)
-  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, database)
+  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, commands.options.db)
 
   /** The arguments that every script on a room starts with. */
   const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = retention.roomSeconds) =>
