@@ -47,8 +47,9 @@ export default fp<RoomcastOptions>(async (host, options) => {
     fastify.setErrorHandler(onErrorInside)
     await fastify.register(validation)
     await fastify.register(browsers, parts)
-    fastify.addHook('onSend', async (_request, reply) => {
+    fastify.addHook('onSend', (_request, reply, _payload, done) => {
       if (parts.readiness.isDraining()) reply.header('Connection', 'close')
+      done()
     })
     // Before the routes, which it is to see
     if (options.documents !== false) await fastify.register(documents, parts)

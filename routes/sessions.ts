@@ -4,8 +4,9 @@ import { identityOf } from '../plugins/auth.ts'
 import { authorize, EVERYWHERE } from '../services/access/capabilities.ts'
 import type { Identity } from '../services/access/identity.ts'
 import { createRates } from '../services/access/rate.ts'
-import { assertWithinReach } from '../services/access/revocations.ts'
+import { assertWithinReach, targetOf } from '../services/access/revocations.ts'
 import { RoomcastError } from '../services/wire/errors.ts'
+import { limitError } from '../services/observe/limits.ts'
 import { failures, WRITER } from '../services/documents/failures.ts'
 import type { Command, Commands } from '../services/instances/commands.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
@@ -25,10 +26,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox<{ commands: Commands, settings: S
    */
   async function execute ({ sub, capabilities }: Identity, where: RoomName, command: Command): Promise<Success<CommandResult>> {
     authorize(capabilities, 'manage', where)
-    if (!rates.take(sub)) {
-      metrics.limits.inc({ limit: 'command-rate' })
-      throw new RoomcastError('limit/command-rate')
-    }
+    if (!rates.take(sub)) throw limitError(metrics, 'command-rate')
     return success(await commands.execute(command))
   }
 
@@ -74,11 +72,6 @@ const sessionRoutes: FastifyPluginAsyncTypebox<{ commands: Commands, settings: S
     authorize(identity.capabilities, 'manage', EVERYWHERE)
     return await execute(identity, EVERYWHERE, { do: 'restore', target: targetOf(request.body) })
   })
-}
-
-function targetOf (body: RevokeCommand): RevokeCommand {
-  if ('jti' in body && 'userId' in body) throw new RoomcastError('request/invalid', 'jti and userId: one of them at a time; send two requests.')
-  return 'jti' in body ? { jti: body.jti } : { userId: body.userId, issuedBefore: body.issuedBefore }
 }
 
 export default sessionRoutes

@@ -109,6 +109,15 @@ export function createRevocations (settings: Settings, metrics: Metrics): Revoca
   }
 }
 
+/**
+ * What a revocation names, and nothing else.
+ * @throws RoomcastError `request/invalid` where it names a token and a user
+ */
+export function targetOf (given: RevokeCommand): RevokeCommand {
+  if ('jti' in given && 'userId' in given) throw new RoomcastError('request/invalid', 'jti and userId: one of them at a time; send two requests.')
+  return 'jti' in given ? { jti: given.jti } : { userId: given.userId, issuedBefore: given.issuedBefore }
+}
+
 /** @throws RoomcastError `request/invalid` for an `issuedBefore` in another unit, which would revoke nothing, or lock a user out for ever */
 export function assertWithinReach (target: RevokeCommand, { TOKEN_MAX_SECONDS }: Settings, now = Date.now()): void {
   if (!('issuedBefore' in target)) return

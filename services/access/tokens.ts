@@ -63,7 +63,8 @@ export function createTokens (source: KeySource, settings: Settings): Tokens {
       try {
         return { identity: readIdentity(key.verify(token), settings), key }
       } catch (error) {
-        const isOther = error instanceof TokenError && error.code === TokenError.codes.invalidSignature
+        // By its code: @fastify/jwt may bring a fast-jwt of its own.
+        const isOther = (error as { code?: string }).code === TokenError.codes.invalidSignature
         if (!isOther || i === keys.length - 1) throw error
       }
     }

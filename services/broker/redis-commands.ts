@@ -5,18 +5,18 @@ import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
+import { createRedisCalls, type RedisCalls } from './redis-calls.ts'
 import { createRedisClock, type RedisClock } from './redis-clock.ts'
 import { describeRedisError, readRedisFault, toBrokerError, type RedisFault } from './redis-errors.ts'
 import { readState, type RedisIdentity } from './redis-identity.ts'
 import { createRedisPending } from './redis-pending.ts'
-import { redisScripts } from './redis-scripts.ts'
 import { TimeoutError, withTimeout } from './redis-timeout.ts'
+import { createRedisTurn, type RedisTurn } from './redis-turn.ts'
 
 /** How often the identity and the eviction policy of Redis are looked at again. */
 const INFO_INTERVAL_MS = 30_000
 
-type ScriptName = keyof typeof redisScripts
-export type ScriptedRedis = Redis & Record<ScriptName, (...args: Array<string | number>) => Promise<unknown>>
+export type ScriptedRedis = Redis & RedisCalls
 
 /**
  * Runs commands.
@@ -31,6 +31,7 @@ export type Run = <T> (
 
 export interface RedisCommands {
   readonly clock: RedisClock
+  readonly turn: RedisTurn
   isConnected (): boolean
   readonly run: Run
   /** Nothing is asked of this connection any more; it is to be given up. */
@@ -67,8 +68,8 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
   let failingSince: number | undefined
   let lastRefusal: Refusal | undefined
 
-  for (const [name, script] of Object.entries(redisScripts)) redis.defineCommand(name, script)
-  const scripted = redis as ScriptedRedis
+  const turn = createRedisTurn(redis)
+  const scripted: ScriptedRedis = Object.assign(redis, createRedisCalls(redis))
 
   redis.on('ready', () => { void onReady() })
   redis.on('close', forget)
@@ -128,28 +129,30 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
 
   return {
     clock,
+    turn,
     isConnected: () => identity !== undefined && redis.status === 'ready',
 
-    async run (kind, command, timeoutMs = settings.PUBLISH_TIMEOUT_MS, bytes = 0) {
+    run: (kind, command, timeoutMs = settings.PUBLISH_TIMEOUT_MS, bytes = 0) => new Promise((resolve, reject) => {
       if (identity === undefined || redis.status !== 'ready') throw new RoomcastError('broker/unavailable')
       pending.take(bytes)
       const asked = connection
-      const answer = command(scripted, identity)
+      const fail = (error: unknown): void => {
+        if (asked === connection) onFailure(error, kind)
+        reject(toBrokerError(error, kind))
+      }
+      const timer = setTimeout(() => fail(new TimeoutError('Redis did not answer in time')), timeoutMs)
       // All of it is held until Redis answers or the connection ends, however long the caller waits.
-      answer.then(() => {
+      command(scripted, identity).then(answer => {
+        clearTimeout(timer)
         pending.release(bytes)
         if (asked === connection) onSuccess(kind)
+        resolve(answer)
       }, (error: unknown) => {
+        clearTimeout(timer)
         pending.release(bytes)
-        if (asked === connection) onFailure(error, kind)
+        fail(error)
       })
-      try {
-        return await withTimeout(answer, timeoutMs)
-      } catch (error) {
-        if (error instanceof TimeoutError && asked === connection) onFailure(error, kind)
-        throw toBrokerError(error, kind)
-      }
-    },
+    }),
 
     forget,
     refusal: () => lastRefusal,

@@ -11,10 +11,12 @@ import { createRedisCommands, type Run } from './redis-commands.ts'
 import { renew } from './redis-connect.ts'
 import { describeRedisError } from './redis-errors.ts'
 import { createRedisOutage } from './redis-outage.ts'
+import type { RedisTurn } from './redis-turn.ts'
 import { createRedisSubscriber, type RedisSubscriber } from './redis-subscriber.ts'
 
 export interface RedisLink extends Pick<RedisSubscriber, 'subscribe' | 'unsubscribe' | 'barrier'> {
   readonly clock: RedisClock
+  readonly turn: RedisTurn
   readonly run: Run
   /** No receipt or echo of a probe came: replaces the connection that is to blame. */
   reconnect (reason: string): void
@@ -107,6 +109,7 @@ export function createRedisLink ({ commands, subscriber, place, settings, log, m
 
   return {
     clock: asking.clock,
+    turn: asking.turn,
     run: asking.run,
     subscribe: listening.subscribe,
     unsubscribe: listening.unsubscribe,

@@ -1,9 +1,8 @@
 // Packet: what is written to a connection, encoded once: as texts for long polling, as WebSocket frames for everyone else.
 import { Encoder, PacketType } from 'socket.io-parser'
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
-import type { Update } from '../wire/protocol.ts'
 import { RawJson } from '../wire/raw-json.ts'
-import { roomEvent, roomName, type RoomKey } from '../wire/rooms.ts'
+import { roomEvent, type RoomKey } from '../wire/rooms.ts'
 
 /** One or more Socket.IO packets that leave together. */
 export interface Packet {
@@ -26,10 +25,9 @@ const FINAL_TEXT = 0x81
 const encoder = new Encoder()
 
 export function encodePacket (event: string, data: unknown): Packet {
-  const text = data instanceof RawJson
+  return createPacket([data instanceof RawJson
     ? `${PacketType.EVENT}[${JSON.stringify(event)},${data.text}]`
-    : encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string
-  return createPacket([text])
+    : encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string])
 }
 
 /** The packet is encoded when it is first needed, and kept with the entry. */
@@ -38,7 +36,7 @@ export function createEntry<T extends StoredUpdate | EphemeralUpdate> (room: Roo
   return {
     update,
     get packet () {
-      packet ??= createPacket([`${PacketType.EVENT}["${roomEvent(room)}",${updateJson(room, update)}]`])
+      packet ??= createPacket([`${PacketType.EVENT}["${roomEvent(room)}",${update.json}]`])
       return packet
     }
   }
@@ -47,17 +45,6 @@ export function createEntry<T extends StoredUpdate | EphemeralUpdate> (room: Roo
 export function joinPackets (packets: readonly Packet[]): Packet {
   const [first] = packets
   return packets.length === 1 && first !== undefined ? first : createPacket(packets.flatMap(({ texts }) => texts))
-}
-
-/** An update as the wire contract shows it; field by field, since the envelope of a newer version may hold more. */
-export function publicUpdate (room: RoomKey, update: StoredUpdate | EphemeralUpdate): Update {
-  const { event, payload, userId, id, epoch, publishedAt } = update
-  const shown = { event, payload, userId, id, ...roomName(room), epoch, publishedAt }
-  return update.kind === 'update' ? { ...shown, offset: update.offset } : shown
-}
-
-function updateJson (room: RoomKey, update: StoredUpdate | EphemeralUpdate): string {
-  return JSON.stringify(publicUpdate(room, update))
 }
 
 function createPacket (texts: readonly string[]): Packet {

@@ -71,6 +71,8 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
     // Of a question that was in doubt, nobody knows for sure how many heard it.
     if (receipt.duplicate) return await ask()
     asking.expected = receipt.instances
+    // Nobody else is there who could know more; the checkpoint is written all the same, for those who come later.
+    if (receipt.instances <= 1) hasBeenWhole = true
     // An instance that is paused, or of another version, does not answer.
     asking.timer = setTimeout(() => {
       log.warn({ expected: asking.expected, told: asking.tellers.size }, 'not all instances said which tokens are revoked; going on without them')

@@ -75,7 +75,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
     const { epoch, offset } = update
     read = { epoch, offset }
     onEntry(update, state.name === 'reading')
-    if (state.name === 'reading' && offset >= state.upTo) state.done()
+    if (state.name === 'reading' && offset >= state.upTo) followFromHere()
   }
 
   async function follow (): Promise<void> {
@@ -91,23 +91,30 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
     } catch (error) {
       if (!(error instanceof RoomcastError)) log.error({ err: error }, 'commands cannot be followed')
       feeds.get(COMMANDS_ROOM)?.leave(member)
-      return followLater()
+      followLater()
     }
-    if (state.name !== 'reading') return
-    state = { name: 'following' }
-    onRead()
   }
 
   function readFrom (feed: Feed, since: StreamPosition): Promise<void> {
     return new Promise((resolve, reject) => {
-      state = { name: 'reading', upTo: Infinity, done: resolve, failed: reject }
+      state = { name: 'reading', upTo: Infinity, failed: reject, done: resolve }
       feed.join(member, since, joined => {
+        if (state.name !== 'reading') return
         // Trimmed or begun anew since it was looked at: what this instance would not know, it must not trust.
         if (!joined.recovered) return reject(new RoomcastError('history/insufficient'))
-        if (joined.missed === 0) return resolve()
-        if (state.name === 'reading') state.upTo = joined.offset
+        state.upTo = joined.offset
+        if (joined.missed === 0) followFromHere()
       }).catch(reject)
     })
+  }
+
+  /** In the same turn as the last of what was kept: what comes next is new. */
+  function followFromHere (): void {
+    if (state.name !== 'reading') return
+    const { done } = state
+    state = { name: 'following' }
+    onRead()
+    done()
   }
 
   function followLater (): void {
@@ -118,7 +125,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
 
   return {
     publish: (payload, callerId) => broker.publish({
-      room: COMMANDS_ROOM, event: COMMAND_EVENT, payload, userId: broker.instance, sub: '$commands', callerId, retention
+      room: COMMANDS_ROOM, event: COMMAND_EVENT, payloadJson: JSON.stringify(payload), userId: broker.instance, sub: '$commands', callerId, retention
     }),
     start: () => { void follow() },
     close () {

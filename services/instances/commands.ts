@@ -158,7 +158,7 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
     if (from === instance) return gathering.get(id)?.(instance, sockets)
     try {
       await broker.publishEphemeral({
-        room: instanceRoom(from), event: ANSWER_EVENT, payload: { id, instance, sockets }, userId: instance, sub: instance
+        room: instanceRoom(from), event: ANSWER_EVENT, payloadJson: JSON.stringify({ id, instance, sockets }), userId: instance, sub: instance
       })
     } catch (error) {
       log.debug({ err: (error as Error).message }, 'answer to a command was not sent')

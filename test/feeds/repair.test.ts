@@ -3,13 +3,14 @@ import { test, type Test } from 'tap'
 import type { Broker, HistoryRead, Message } from '../../services/broker/broker.ts'
 import { createFeed, type Feed } from '../../services/feeds/feed.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
+import { createFeedMemory } from '../../services/feeds/memory.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import type { Member } from '../../services/feeds/member.ts'
 import type { Entry } from '../../services/feeds/packet.ts'
 import type { Batch } from '../../services/feeds/relay.ts'
 import { createTurn } from '../../services/feeds/turn.ts'
 import { readSettings } from '../../services/settings.ts'
-import { within } from '../helpers/index.ts'
+import { storedUpdate, within } from '../helpers/index.ts'
 
 /** When the updates of a turn leave. */
 const endOfTurn = () => new Promise(resolve => setImmediate(resolve))
@@ -17,8 +18,9 @@ type StoredEntries = readonly Entry[]
 
 const ROOM = 'acme/board-1'
 const settings = readSettings({})
+const metrics = createMetrics()
 const silent = { debug () {}, info () {}, warn () {}, error () {} }
-const update = { room: ROOM, event: 'N', payload: 1, userId: 'ann', sub: 'ann' }
+const update = { room: ROOM, event: 'N', payloadJson: '1', userId: 'ann', sub: 'ann' }
 
 interface Rewound {
   broker: Broker
@@ -31,7 +33,7 @@ interface Rewound {
 }
 
 async function rewound (t: Test): Promise<Rewound> {
-  const inner = createMemoryBroker({ instance: 'one', settings })
+  const inner = createMemoryBroker({ instance: 'one', settings, metrics })
   t.teardown(() => inner.close())
   let rewoundTo: number | undefined
   let receive: (message: Message) => void = () => undefined
@@ -52,7 +54,7 @@ async function rewound (t: Test): Promise<Rewound> {
       await inner.renewEpoch(room, epoch)
     }
   }
-  const feed = createFeed({ room: ROOM, broker, turn: createTurn(), settings, metrics: createMetrics(), log: silent })
+  const feed = createFeed({ room: ROOM, broker, turn: createTurn(), memory: createFeedMemory(settings, metrics), settings, metrics, log: silent })
   await feed.open()
   const offsets: number[] = []
   let end: (code: string) => void = () => undefined
@@ -96,7 +98,7 @@ test('a message of another epoch makes it look, and it finds the room behind', a
   const world = await rewound(t)
   const { epoch } = world.feed.position()
   world.rewind(2)
-  world.receive({ kind: 'update', epoch: 'another', offset: 1, publishedAt: 0, id: 'x', event: 'N', payload: 1, userId: 'ann' })
+  world.receive(storedUpdate({ epoch: 'another', id: 'x' }))
   await assertTold(t, world, epoch)
 })
 
@@ -104,13 +106,13 @@ test('a hole makes it read, and it finds the room behind', async t => {
   const world = await rewound(t)
   const { epoch } = world.feed.position()
   world.rewind(2)
-  world.receive({ kind: 'update', epoch, offset: 9, publishedAt: 0, id: 'x', event: 'N', payload: 1, userId: 'ann' })
+  world.receive(storedUpdate({ epoch, offset: 9, id: 'x' }))
   await assertTold(t, world, epoch)
 })
 
 test('another update at a known offset', async t => {
   const world = await rewound(t)
   const { epoch } = world.feed.position()
-  world.receive({ kind: 'update', epoch, offset: 5, publishedAt: 0, id: 'not-the-one', event: 'N', payload: 1, userId: 'ann' })
+  world.receive(storedUpdate({ epoch, offset: 5, id: 'not-the-one' }))
   await assertTold(t, world, epoch)
 })

@@ -49,7 +49,7 @@ export async function startOldRedis (t: Scope): Promise<OldRedis> {
       if (command === 'subscribe') return args.map(channel => `*3\r\n${bulk('subscribe')}${bulk(channel)}:${++subscriptions}\r\n`).join('')
       if (command === 'unsubscribe') return args.map(channel => `*3\r\n${bulk('unsubscribe')}${bulk(channel)}:${--subscriptions}\r\n`).join('')
       if (command === 'ping') return subscriptions > 0 ? `*2\r\n${bulk('pong')}${bulk('')}` : '+PONG\r\n'
-      if (isScript) return `*5\r\n${bulk('new')}${bulk(String(Date.now()))}${bulk('epoch')}:1\r\n:1\r\n`
+      if (isScript) return `*2\r\n${bulk(String(Date.now()))}${bulk('new epoch 1 1')}`
       return '+OK\r\n'
     })
   })

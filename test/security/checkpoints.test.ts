@@ -23,7 +23,7 @@ async function firstVerdict (instance: Instance, bearer: string): Promise<string
 test('after FLUSHALL an instance that starts trusts no token before the others have said what they know', async t => {
   const redis = await startRedis(t)
   // They do not look for themselves.
-  const env = { REDIS_URL: redis.url, POSITION_CHECK_MS: '600000' }
+  const env = { REDIS_URL: redis.url, POSITION_CHECK_MS: '30000' }
   const [first, second] = await cluster(t, 2, env)
   await Promise.all([first.ready(), second.ready()])
   await order(first, 'revoke', { jti: 'stolen' })
@@ -55,7 +55,7 @@ test('more live revocations than COMMANDS_HISTORY_SIZE: all count on every insta
 
 test('a revocation that was taken back stays so after the log was lost, also by an instance that missed it', async t => {
   const redis = await startRedis(t)
-  const env = { REDIS_URL: redis.url, LEASE_MS: '2000' }
+  const env = { REDIS_URL: redis.url, LEASE_MS: '2000', HEARTBEAT_MS: '500' }
   const [first, second] = await cluster(t, 2, env)
   await Promise.all([first.ready(), second.ready()])
   await order(first, 'revoke', { jti: 'pardoned' })

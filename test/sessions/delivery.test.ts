@@ -89,12 +89,14 @@ async function startWorld (t: Test, env: Record<string, string> = {}, isSecure =
     metrics,
     publish (count, bytes = 10) {
       for (let i = 0; i < count; i++) {
-        const update: StoredUpdate = { ...about, kind: 'update', offset: ++offset, id: `${offset}`, event: 'E', payload: 'x'.repeat(bytes) }
+        const shown = { ...about, offset: ++offset, id: `${offset}`, event: 'E', payload: 'x'.repeat(bytes) }
+        const update: StoredUpdate = { ...shown, kind: 'update', json: JSON.stringify(shown) }
         relay.add(createEntry('acme/board', update))
       }
     },
     publishEphemeral () {
-      const update: EphemeralUpdate = { ...about, kind: 'ephemeral', id: 'e', event: 'CURSOR', payload: 1 }
+      const shown = { ...about, id: 'e', event: 'CURSOR', payload: 1 }
+      const update: EphemeralUpdate = { ...shown, kind: 'ephemeral', json: JSON.stringify(shown) }
       relay.add(createEntry('acme/board', update))
     }
   }
@@ -249,13 +251,14 @@ test('a socket that takes nothing more is cut off the moment it passes its limit
     stuck.emit('much', 'x'.repeat(60_000))
     most = Math.max(most, waiting())
   }
+  for (const n of upTo(20)) stuck.emit(`after-${n}`)
   await ended
   t.ok(most > 262_144 && most < 262_144 + 70_000, `${most} bytes waited`)
   t.match((await world.metrics.limits.get()).values, [{ labels: { limit: 'slow-client' }, value: 1 }])
 })
 
 test('one packet that is larger than the limit reaches a client that reads', async t => {
-  const world = await startWorld(t, { MAX_BUFFERED_BYTES: '65536' })
+  const world = await startWorld(t, { MAX_BUFFERED_BYTES: '65536', MAX_PAYLOAD_BYTES: '32768' })
   const { heard } = await listen(t, world.url, ['websocket'])
   await eventually(() => world.sockets.length === 1)
   world.sockets[0]?.emit('large', 'x'.repeat(20_000_000))

@@ -15,7 +15,7 @@ async function documented (url: string, event: string): Promise<string[]> {
 test('a member whose SUBSCRIBE with `since` fails for want of the broker is told so, with a code of the contract', async t => {
   const redis = await startRedis(t)
   const link = await startProxy(t, redis.port)
-  const instance = await startInstance(t, { REDIS_URL: link.url(), FEED_TAIL_BYTES: '0', PROBE_TIMEOUT_MS: '1000', SUBSCRIBE_TIMEOUT_MS: '0' })
+  const instance = await startInstance(t, { REDIS_URL: link.url(), FEED_TAIL_BYTES: '0', PROBE_TIMEOUT_MS: '1000', PROBE_INTERVAL_MS: '300', SUBSCRIBE_TIMEOUT_MS: '0' })
   await instance.ready()
   const socket = await connect(t, instance.url, { token: token() })
   const { data } = await subscribe(socket, 'acme', 'board-1')
