@@ -125,6 +125,7 @@ test('the raw token is not kept on the socket after authentication, whichever wa
   await server.register(app, { env: { NODE_ENV: 'test', JWT_SECRET: TEST_SECRET } })
   const url = await server.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(() => server.close())
+  await eventually(async () => (await call(url, 'GET', '/readyz')).status === 200)
   const bearer = token()
   await connect(t, url, { token: bearer })
   await connect(t, url, { token: bearer, transports: ['websocket'] })
