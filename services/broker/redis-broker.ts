@@ -12,7 +12,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt, StreamPosition } from '../wire/protocol.ts'
 import { createReads } from './reads.ts'
 import type { ScriptedRedis } from './redis-commands.ts'
-import { redisDatabase, redisPlace } from './redis-connect.ts'
+import { placeOf } from './redis-connect.ts'
 import { describeRedisError } from './redis-errors.ts'
 import type { RedisIdentity } from './redis-identity.ts'
 import { createRedisLink } from './redis-link.ts'
@@ -38,13 +38,12 @@ export interface RedisBrokerOptions {
 
 export function createRedisBroker ({ instance, commands, subscriber, settings, log, metrics }: RedisBrokerOptions): Broker {
   const events = new EventEmitter<BrokerEvents>()
-  const link = createRedisLink({ commands, subscriber, place: redisPlace(settings), settings, log, metrics, events })
+  const link = createRedisLink({ commands, subscriber, place: placeOf(commands), settings, log, metrics, events })
   const reads = createReads({ settings, metrics })
   const retention = defaultRetention(settings)
   const newEpoch = createEpochs()
   const publishInTurn = createRedisPublishes({ turn: link.turn, receiptSeconds: settings.IDEMPOTENCY_TTL_SECONDS, newEpoch })
-  const database = redisDatabase(settings)
-  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, database)
+  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, commands.options.db)
 
   /** The arguments that every script on a room starts with. @param roomSeconds how long a room lives that is made, or begins anew */
   const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = emptyRoomSeconds(retention)) =>

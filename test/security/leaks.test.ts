@@ -126,6 +126,7 @@ test('the raw token is not kept on the socket after authentication, whichever wa
   const url = await server.listen({ host: '127.0.0.1', port: 0 })
   await eventually(() => server.roomcast.commands.isCaughtUp())
   t.teardown(() => server.close())
+  await eventually(async () => (await call(url, 'GET', '/readyz')).status === 200)
   const bearer = token()
   await connect(t, url, { token: bearer })
   await connect(t, url, { token: bearer, transports: ['websocket'] })
