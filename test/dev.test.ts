@@ -13,7 +13,7 @@ console.log(JSON.stringify({ level: 30, time: Date.now(), pid: process.pid, msg:
 `
 
 test('a change is served after a restart; one that does not compile leaves the service as it is', async t => {
-  const dir = t.testdir({ scripts: {}, playground: {}, 'package.json': '{ "type": "module" }' })
+  const dir = t.testdir({ scripts: {}, playground: {}, services: { broker: { scripts: {} } }, 'package.json': '{ "type": "module" }' })
   for (const path of ['tsconfig.json', 'tsconfig.test.json', 'scripts/dev.js', 'scripts/assets.js']) await cp(pathOf(path), join(dir, path))
   await symlink(pathOf('node_modules'), join(dir, 'node_modules'))
   const write = (text: string) => writeFile(join(dir, 'server.ts'), text)

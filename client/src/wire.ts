@@ -18,6 +18,8 @@ export type ErrorCode =
   | 'presence/state-too-large'
   | 'limit/event-rate'
   | 'limit/publish-rate'
+  | 'limit/read-rate'
+  | 'limit/rooms-per-instance'
   | 'limit/command-rate'
   | 'limit/rooms-per-socket'
   | 'limit/sockets-per-user'

@@ -45,7 +45,12 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
 
   return {
     async publish (caller, update) {
-      return await counted(update, async kind => await send(kind, caller.sub, admitted(caller, update)))
+      try {
+        return await send(caller.sub, admitted(caller, update), update)
+      } catch (error) {
+        countFailed(update, error)
+        throw error
+      }
     },
 
     publishAll: async (caller, updates) => await publishEach(caller, updates),
@@ -59,7 +64,12 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
     },
 
     async publishTrusted (update) {
-      return await counted(update, async kind => await send(kind, HOST_SUB, update))
+      try {
+        return await send(HOST_SUB, update.userId, update)
+      } catch (error) {
+        countFailed(update, error)
+        throw error
+      }
     }
   }
 
@@ -71,54 +81,47 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
     const refused = new Map<RoomKey, RoomcastError>()
     return await Promise.allSettled(updates.map(async given => {
       const update = parse(HttpPublish, given)
-      return await counted(update, async kind => {
-        const room = roomKey(update)
+      const room = roomKey(update)
+      try {
         const earlier = refused.get(room)
         if (earlier !== undefined) throw earlier
-        try {
-          return await send(kind, caller.sub, admitted(caller, update), payloadJson)
-        } catch (error) {
-          const known = toRoomcastError(error)
-          if (known.retryable) refused.set(room, known)
-          throw error
-        }
-      })
+        return await send(caller.sub, admitted(caller, update), update, payloadJson)
+      } catch (error) {
+        const known = toRoomcastError(error)
+        if (known.retryable) refused.set(room, known)
+        countFailed(update, error)
+        throw error
+      }
     }))
   }
 
-  function admitted ({ sub, capabilities }: Caller, update: HttpPublish): HostPublish {
+  /** @returns whose update it is */
+  function admitted ({ sub, capabilities }: Caller, update: HttpPublish): string {
     if (!rates.take(sub)) {
       metrics.limits.inc({ limit: 'publish-rate' })
       throw new RoomcastError('limit/publish-rate')
     }
     authorize(capabilities, 'publish', update)
     // Only a manager of the room may speak for another.
-    const userId = update.userId !== undefined && can(capabilities, 'manage', update) ? update.userId : sub
-    return { ...update, userId }
+    return update.userId !== undefined && can(capabilities, 'manage', update) ? update.userId : sub
   }
 
-  async function counted ({ ephemeral }: HttpPublish, publish: (kind: Kind) => Promise<Receipt>): Promise<Receipt> {
-    const kind = ephemeral === true ? 'ephemeral' : 'update'
-    try {
-      const receipt = await publish(kind)
-      metrics.published.inc({ kind, outcome: receipt.duplicate ? 'duplicate' : 'published' })
-      return receipt
-    } catch (error) {
-      metrics.published.inc({ kind, outcome: toRoomcastError(error).code })
-      throw error
-    }
-  }
-
-  async function send (kind: Kind, sub: string, update: HostPublish, payloadJson = payloadText(update.payload)): Promise<Receipt> {
-    const { event, userId, id: callerId } = update
+  async function send (sub: string, userId: string, update: HttpPublish, payloadJson = payloadText(update.payload)): Promise<Receipt> {
+    const { event, id: callerId } = update
     const room = roomKey(update)
+    const kind = kindOf(update)
     const startedAt = performance.now()
-    const receipt = await tracePublish(room, kind, async trace => {
+    const receipt = await tracePublish(room, kind, trace => {
       const publication = { room, event, payloadJson, userId, sub, callerId, trace }
-      return kind === 'ephemeral' ? await broker.publishEphemeral(publication) : await broker.publish(publication)
+      return kind === 'ephemeral' ? broker.publishEphemeral(publication) : broker.publish(publication)
     })
     metrics.publishSeconds.observe((performance.now() - startedAt) / 1000)
+    metrics.published.inc({ kind, outcome: receipt.duplicate ? 'duplicate' : 'published' })
     return receipt
+  }
+
+  function countFailed (update: HttpPublish, error: unknown): void {
+    metrics.published.inc({ kind: kindOf(update), outcome: toRoomcastError(error).code })
   }
 
   /** The payload as the text that travels from here on. */
@@ -133,4 +136,8 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
     metrics.limits.inc({ limit: 'payload-bytes' })
     throw new RoomcastError('publish/payload-too-large', `The payload has ${bytes} bytes, ${settings.MAX_PAYLOAD_BYTES} are allowed: send less, or a reference to the data.`)
   }
+}
+
+function kindOf ({ ephemeral }: HttpPublish): Kind {
+  return ephemeral === true ? 'ephemeral' : 'update'
 }
