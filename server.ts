@@ -3,15 +3,20 @@ import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { createErrorHandlers } from './plugins/errors.ts'
 import { demoClaims } from './services/access/demo.ts'
+import { readDotEnv } from './services/dot-env.ts'
+import { loadTracing } from './services/observe/load-tracing.ts'
+import { prettyLog } from './services/observe/pretty-log.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
 
 /** Ctrl-C reaches a process that npm started twice: from the terminal, and from npm. */
 const SAME_SIGNAL_MS = 500
 
-function createServer (settings: Settings): FastifyInstance {
+async function createServer (settings: Settings): Promise<FastifyInstance> {
   const { onError, onNotFound, onClientError } = createErrorHandlers(settings, () => server.roomcast?.metrics)
+  const stream = await prettyLog(settings)
   const server = Fastify({
     logger: {
+      ...stream !== undefined && { stream },
       level: settings.LOG_LEVEL,
       // Without the query: what a careless client put there may be a token.
       serializers: { req: ({ method, url, id }: FastifyRequest) => ({ method, url: url.split('?')[0], id }) },
@@ -35,12 +40,13 @@ function createServer (settings: Settings): FastifyInstance {
 }
 
 async function main (): Promise<void> {
+  readDotEnv()
   const settings = readSettings(process.env)
-  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await import('./services/observe/tracing-sdk.ts')
+  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await loadTracing()
   const instrumentation = tracing?.startTracing()
   // Only now: instrumentation has to stand before what it instruments is loaded.
   const { default: app } = await import('./app.ts')
-  const server = createServer(settings)
+  const server = await createServer(settings)
   if (instrumentation !== undefined) {
     await server.register(instrumentation.plugin())
     server.addHook('onClose', instrumentation.stop)
