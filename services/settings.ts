@@ -94,7 +94,7 @@ export const Settings = Type.Object({
   PING_TIMEOUT_MS: whole(20_000, 'A heartbeat without an answer for this long ends the connection. Far above any stall of the event loop.', 1, LONGEST_TIMER_MS),
 
   // Tracing
-  OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Other OTEL_ variables count as usual.', { pattern: '^$|^https?://' }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Needs packages that the service names where they are missing. Other OTEL_ variables count as usual.', { pattern: '^$|^https?://' }),
 
   // Webhook
   WEBHOOK_URL: text('', 'Where to tell that a room got its first member over all instances, or lost its last. Empty: nowhere.', { pattern: '^$|^https?://' }),
