@@ -17,13 +17,18 @@ import sessionRoutes from './routes/sessions.ts'
 import { createMetrics } from './services/observe/metrics.ts'
 import { readSettings } from './services/settings.ts'
 
-export type { Roomcast } from './plugins/host.ts'
+export type { HostSession, Roomcast } from './plugins/host.ts'
+export { RoomcastError, type ErrorCode } from './services/wire/errors.ts'
 
 export interface RoomcastOptions {
   /** Names of settings to texts; default: the environment of the process. */
   env?: Record<string, string | undefined>
   /** Whether /openapi.json, /asyncapi.json and /docs/ are served; not where the host has its own at these addresses. Default: true. */
   documents?: boolean
+  /** Whether /livez and /readyz are served; not where the host has its own at these addresses. Default: true. */
+  health?: boolean
+  /** Serves /metrics: off by default, since that path is the host's. `fastify.roomcast.metrics.registry` can be merged into its own. */
+  metrics?: boolean
   /** Outside production, serves the playground at `/`: off by default, since that path is the host's. */
   playground?: boolean
 }
@@ -38,22 +43,25 @@ export default fp<RoomcastOptions>(async (host, options) => {
     const parts = { ...base, ...updates, ...people, ...gateways }
     host.decorate('roomcast', createRoomcast(parts))
 
-    const { onError, onNotFound } = createErrorHandlers(base.settings, () => base.metrics)
-    fastify.setErrorHandler(onError)
+    const { onErrorInside, onNotFound } = createErrorHandlers(base.settings, () => base.metrics)
+    fastify.setErrorHandler(onErrorInside)
     await fastify.register(validation)
     await fastify.register(browsers, parts)
-    fastify.addHook('onSend', async (_request, reply) => {
+    fastify.addHook('onSend', (_request, reply, _payload, done) => {
       if (parts.readiness.isDraining()) reply.header('Connection', 'close')
+      done()
     })
     // Before the routes, which it is to see
     if (options.documents !== false) await fastify.register(documents, parts)
-    await fastify.register(healthRoutes, parts)
+    await fastify.register(healthRoutes, { ...parts, hasHealth: options.health !== false, hasMetrics: options.metrics === true })
     if (options.playground === true) await fastify.register(playground, parts)
 
     await fastify.register(async api => {
       api.setNotFoundHandler(onNotFound)
+      // A hook answers preflights; it runs where there is a route.
+      api.options('/*', { schema: { hide: true } }, async () => {})
       await api.register(async authenticated => {
-        authenticated.addHook('onRequest', parts.authenticator.authenticate)
+        parts.authenticator.protect(authenticated)
         await authenticated.register(publishRoutes, parts)
         await authenticated.register(appRoutes, parts)
         await authenticated.register(roomRoutes, parts)

@@ -16,11 +16,11 @@ const rooms = {
   hooks: ['wire', 'settings', 'observe', 'access', 'broker', 'feeds', 'presence', 'sessions', 'instances'],
   documents: ['wire', 'settings']
 }
-const pathOf = room => room === 'settings' ? './services/settings.ts' : `./services/${room}`
+const pathsOf = room => room === 'settings' ? ['./services/settings.ts', './services/settings'] : [`./services/${room}`]
 const zones = [
   ...Object.entries(rooms).map(([room, allowed]) => ({
-    target: pathOf(room),
-    from: ['./plugins', './routes', './app.ts', './server.ts', './cli', ...Object.keys(rooms).filter(other => other !== room && !allowed.includes(other)).map(pathOf)],
+    target: pathsOf(room),
+    from: ['./plugins', './routes', './app.ts', './server.ts', './cli', ...Object.keys(rooms).filter(other => other !== room && !allowed.includes(other)).flatMap(pathsOf)],
     message: 'Imports go one way: see the rooms in eslint.config.js.'
   })),
   { target: ['./plugins', './routes'], from: ['./app.ts', './server.ts', './cli'], message: 'Imports go one way: server and cli, app, plugins and routes, services.' },

@@ -18,7 +18,7 @@ export async function measureTracing (): Promise<TracingCost> {
   const broker = createMemoryBroker({ instance: 'bench', settings: readSettings({}) })
   const room = 'acme/board-1'
   const publication = (trace: string | undefined): PublishRequest =>
-    ({ room, event: 'E', payload: { card: 7, column: 'done' }, userId: 'ann', sub: 'ann', callerId: undefined, trace })
+    ({ room, event: 'E', payloadJson: '{"card":7,"column":"done"}', userId: 'ann', sub: 'ann', callerId: undefined, trace })
   const plain = () => broker.publish(publication(undefined))
   const traced = () => tracePublish(room, 'update', trace => broker.publish(publication(trace)))
   const times = { plain: [] as number[], traced: [] as number[] }

@@ -5,22 +5,24 @@ import { RoomcastError } from '../services/wire/errors.ts'
 import { CommandError } from './command.ts'
 
 const MINUTE_MS = 60_000
+const ANY_TIME = { TOKEN_MAX_SECONDS: Infinity, CLOCK_TOLERANCE_SECONDS: Infinity }
 
 /** Reads a token without checking its signature. @throws CommandError where it is none, or none for Roomcast */
 export function decodeToken (token: string): Identity {
   try {
     // Of any age and length of life: that is what the reader wants to see.
-    return readIdentity(createDecoder()(token), Infinity, -1)
+    return readIdentity(createDecoder()(token), ANY_TIME, -1)
   } catch (error) {
     throw new CommandError(`that is no token of Roomcast: ${error instanceof RoomcastError ? error.message : 'it should be three parts of base64url with dots between them.'}`, { cause: error })
   }
 }
 
-export function tokenText ({ sub, name, jti, expiresAt, issuedAt, capabilities }: Identity): string {
+export function tokenText ({ sub, name, jti, expiresAt, issuedAt, validFrom, capabilities }: Identity): string {
   const may = Object.entries(capabilities).map(([resource, actions]) => `${resource}: ${actions.join(', ')}`)
   const rows: Array<[string, string]> = [
     ['who', name === undefined ? sub : `${sub} (${name})`],
     ['until', `${new Date(expiresAt).toISOString()} (${relative(expiresAt)})`],
+    ...validFrom > Date.now() ? [['from', `${new Date(validFrom).toISOString()}: not yet valid`] as [string, string]] : [],
     ['issued', issuedAt === 0 ? 'it does not say when' : new Date(issuedAt).toISOString()],
     ['id', jti ?? 'none: it can be revoked only with all others of its user'],
     ['may', may.length === 0 ? 'nothing: it has no capabilities' : may.join('\n        ')]

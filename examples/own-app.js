@@ -25,6 +25,11 @@ app.get('/my/token', async ({ query }) => tokenFor(`visitor-${query.visitor}`))
 let sum = 0
 app.get('/my/count', async (_request, reply) => room.isJoined ? { sum, position: room.position } : reply.code(503).send())
 
+// The app publishes without HTTP and without a token; pages and its own room hear it like any other update.
+app.post('/my/count', async () => await app.roomcast.publisher.publish({
+  workspaceId: 'acme', appId: 'counter', event: 'ADDED', payload: 1, userId: 'counter-app'
+}))
+
 const address = await app.listen({ host: '127.0.0.1', port: Number(PORT) })
 const client = createClient(address, { token: () => tokenFor('counter-app') })
 const room = client.room('acme', 'counter')
@@ -34,5 +39,6 @@ room.on('error', error => console.error(error))
 
 process.once('SIGTERM', async () => {
   client.close()
+  await app.roomcast.drain()
   await app.close()
 })

@@ -4,6 +4,7 @@ import { createAsyncApi } from '../services/documents/asyncapi.ts'
 import { renderAsyncApi } from '../services/documents/asyncapi-page.ts'
 import type { Settings } from '../services/settings.ts'
 import openapi from './openapi.ts'
+import { spellings } from './scope.ts'
 
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
@@ -15,8 +16,8 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
 
   if (settings.NODE_ENV === 'production') return
   const page = renderAsyncApi(document)
-  for (const path of ['/docs/socket', '/docs/socket/']) {
-    fastify.get(path, { schema: { hide: true } }, async (_request, reply) => {
+  for (const url of spellings(fastify, '/docs/socket/')) {
+    fastify.get(url, { schema: { hide: true } }, async (_request, reply) => {
       reply.type('text/html; charset=utf-8').header('content-security-policy', PAGE_POLICY)
       return page
     })

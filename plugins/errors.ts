@@ -25,6 +25,12 @@ export function createErrorHandlers (settings: Settings, metricsOf: () => Metric
   return {
     onError,
 
+    /** In a context of our own: what a hook of the host refuses, a session or a rate, the host answers. */
+    onErrorInside (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+      if (isOfHost(error)) throw error
+      onError(error, request, reply)
+    },
+
     /** For the root of a process of our own, and for our prefix in a host's. */
     onNotFound (request: FastifyRequest, reply: FastifyReply): void {
       onError(new RoomcastError('request/not-found') as unknown as FastifyError, request, reply)
@@ -45,6 +51,12 @@ export function createErrorHandlers (settings: Settings, metricsOf: () => Metric
       endWith(socket, `HTTP/1.1 ${known.status} Refused\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`, settings.LINGER_MS)
     }
   }
+}
+
+/** Fastify's own errors have codes of its own, and ours are RoomcastErrors. */
+function isOfHost (error: FastifyError): boolean {
+  return !(error instanceof RoomcastError) && !(error instanceof SyntaxError) && !error.code?.startsWith('FST_ERR_') &&
+    error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
 }
 
 /** What Fastify itself refuses, in the words of the table; its own messages may quote the request. */

@@ -23,10 +23,8 @@ const playground: FastifyPluginAsyncTypebox<{ settings: Settings, authenticator:
     .replace('{{importmap}}', () => importmap)
     .replace('{{socketPath}}', () => settings.SOCKET_PATH)
 
-  fastify.get('/', {
-    schema: { hide: true },
-    helmet: { contentSecurityPolicy: { useDefaults: false, directives: pageDirectives(importmap) } }
-  }, async (_request, reply) => reply.type(types['html'] as string).header('Cache-Control', 'no-cache').send(page))
+  fastify.get('/', { schema: { hide: true } }, async (_request, reply) =>
+    reply.headers({ 'Content-Type': types['html'], 'Cache-Control': 'no-cache', 'Content-Security-Policy': pagePolicy(importmap) }).send(page))
 
   for (const folder of ['playground', 'client']) await serve(folder)
 
@@ -58,16 +56,16 @@ const playground: FastifyPluginAsyncTypebox<{ settings: Settings, authenticator:
 export default fp(playground, { name: 'playground', fastify: '5.x', dependencies: ['browsers'] })
 
 /** Own files and sockets only; the import map is the one inline script. */
-function pageDirectives (importmap: string) {
+function pagePolicy (importmap: string): string {
   const hash = createHash('sha256').update(importmap).digest('base64')
-  return {
-    defaultSrc: ["'none'"],
-    scriptSrc: ["'self'", `'sha256-${hash}'`],
-    styleSrc: ["'self'"],
-    imgSrc: ["'self'", 'data:'],
-    connectSrc: ["'self'"],
-    baseUri: ["'none'"],
-    formAction: ["'none'"],
-    frameAncestors: ["'none'"]
-  }
+  return [
+    "default-src 'none'",
+    `script-src 'self' 'sha256-${hash}'`,
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'"
+  ].join(';')
 }

@@ -4,13 +4,14 @@ import type { FastifyInstance } from 'fastify'
 import type { Broker } from '../services/broker/broker.ts'
 import { createMemoryBroker } from '../services/broker/memory-broker.ts'
 import { createRedisBroker } from '../services/broker/redis-broker.ts'
+import { isRedisConfigured } from '../services/broker/redis-connect.ts'
 import { createInbox, type Inbox } from '../services/instances/inbox.ts'
 import { createPeers, type Peers } from '../services/instances/peers.ts'
 import { createProbe, type Probe } from '../services/instances/probe.ts'
 import type { Log } from '../services/observe/log.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
 import type { Settings } from '../services/settings.ts'
-import { isRedisConfigured, openRedis } from './redis.ts'
+import { openRedis } from './redis.ts'
 
 /** What every chapter stands on. */
 export interface Base {

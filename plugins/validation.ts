@@ -1,4 +1,4 @@
-// The same checks at the HTTP door as at the socket door: TypeBox schemas, nothing coerced in a body.
+// The same checks at the HTTP gateway as at the socket gateway, whatever the host has: strict JSON, TypeBox schemas, nothing coerced in a body.
 import type { TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import fp from 'fastify-plugin'
@@ -6,6 +6,8 @@ import { RoomcastError } from '../services/wire/errors.ts'
 import { checker, describeFault, fromText } from '../services/wire/validation.ts'
 
 export default fp(async fastify => {
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'))
   fastify.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
     const check = checker(schema)
     return (given: unknown) => {
@@ -16,6 +18,7 @@ export default fp(async fastify => {
   })
   // Answers are made from typed values; what a schema does not name is not there to be filtered out.
   fastify.setSerializerCompiler(() => answer => JSON.stringify(answer))
+  fastify.setReplySerializer(answer => JSON.stringify(answer))
 }, { name: 'validation', fastify: '5.x' })
 
 function fromTexts (schema: TSchema, query: unknown): unknown {

@@ -1,13 +1,14 @@
 // PUT /api/v1/apps/: an app of a workspace changed; its room hears UPDATE_APP.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { identityOf } from '../plugins/auth.ts'
+import { spellings } from '../plugins/scope.ts'
 import type { Publisher } from '../services/broker/publisher.ts'
 import { failures, WRITER } from '../services/documents/failures.ts'
 import { Answer, AppChange, success, UpdateId } from '../services/wire/protocol.ts'
 import { updateId } from './publish.ts'
 
 const appRoutes: FastifyPluginAsyncTypebox<{ publisher: Publisher }> = async (fastify, { publisher }) => {
-  for (const url of ['/apps/', '/apps']) {
+  for (const url of spellings(fastify, '/apps/')) {
     fastify.put(url, {
       schema: {
         operationId: 'changeApp',

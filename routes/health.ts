@@ -1,5 +1,6 @@
 // Health for callers of the API, for the process's supervisor, and for the load balancer.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { spellings } from '../plugins/scope.ts'
 import { ANY_CALLER, failures } from '../services/documents/failures.ts'
 import type { Readiness } from '../services/instances/readiness.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
@@ -9,8 +10,16 @@ const Health = Answer(Type.Object({ health: Type.Literal('ok') }))
 const Live = Type.Object({ live: Type.Literal(true) })
 const Ready = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) })
 
-const healthRoutes: FastifyPluginAsyncTypebox<{ readiness: Readiness, metrics: Metrics }> = async (fastify, { readiness, metrics }) => {
-  for (const url of ['/api/v1/health/', '/api/v1/health']) {
+interface HealthOptions {
+  readiness: Readiness
+  metrics: Metrics
+  /** Whether /livez and /readyz are served, and whether /metrics is. */
+  hasHealth: boolean
+  hasMetrics: boolean
+}
+
+const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (fastify, { readiness, metrics, hasHealth, hasMetrics }) => {
+  for (const url of spellings(fastify, '/api/v1/health/')) {
     fastify.get(url, {
       schema: {
         operationId: 'health', tags: ['health'], summary: 'Whether the API answers', hide: !url.endsWith('/'), response: { 200: Health, ...failures(...ANY_CALLER) }
@@ -18,34 +27,41 @@ const healthRoutes: FastifyPluginAsyncTypebox<{ readiness: Readiness, metrics: M
     }, async () => success({ health: 'ok' as const }))
   }
 
-  fastify.get('/livez', {
-    schema: { operationId: 'live', tags: ['health'], summary: 'The process runs', response: { 200: Live, ...failures(...ANY_CALLER) } }
-  }, async () => ({ live: true as const }))
+  if (hasHealth) addHealth()
+  if (hasMetrics) addMetrics()
 
-  fastify.get('/readyz', {
-    schema: {
-      operationId: 'ready',
-      tags: ['health'],
-      summary: 'The instance should get traffic: a probe came back through the broker lately',
-      response: { 200: Ready, ...failures(...ANY_CALLER), 503: Ready }
-    }
-  }, async (_request, reply) => {
-    const reasons = readiness.faults()
-    if (reasons.length > 0) reply.code(503).header('Retry-After', 1)
-    return { ready: reasons.length === 0, reasons }
-  })
+  function addHealth (): void {
+    fastify.get('/livez', {
+      schema: { operationId: 'live', tags: ['health'], summary: 'The process runs', response: { 200: Live, ...failures(...ANY_CALLER) } }
+    }, async () => ({ live: true as const }))
 
-  fastify.get('/metrics', {
-    schema: {
-      operationId: 'metrics',
-      tags: ['health'],
-      summary: 'Metrics for Prometheus',
-      response: { 200: { content: { 'text/plain': { schema: Type.String() } } }, ...failures(...ANY_CALLER) }
-    }
-  }, async (_request, reply) => {
-    reply.type(metrics.registry.contentType)
-    return await metrics.registry.metrics()
-  })
+    fastify.get('/readyz', {
+      schema: {
+        operationId: 'ready',
+        tags: ['health'],
+        summary: 'The instance should get traffic: a probe came back through the broker lately',
+        response: { 200: Ready, ...failures(...ANY_CALLER), 503: Ready }
+      }
+    }, async (_request, reply) => {
+      const reasons = readiness.faults()
+      if (reasons.length > 0) reply.code(503).header('Retry-After', 1)
+      return { ready: reasons.length === 0, reasons }
+    })
+  }
+
+  function addMetrics (): void {
+    fastify.get('/metrics', {
+      schema: {
+        operationId: 'metrics',
+        tags: ['health'],
+        summary: 'Metrics for Prometheus',
+        response: { 200: { content: { 'text/plain': { schema: Type.String() } } }, ...failures(...ANY_CALLER) }
+      }
+    }, async (_request, reply) => {
+      reply.type(metrics.registry.contentType)
+      return await metrics.registry.metrics()
+    })
+  }
 }
 
 export default healthRoutes

@@ -7,8 +7,10 @@ import { delimiter, join } from 'node:path'
 const tools = {
   'redis-server': 'redis-server',
   'redis-sentinel': 'redis-sentinel',
+  openssl: 'openssl',
   nginx: 'nginx',
-  chromium: 'chromium'
+  chromium: 'chromium',
+  faketime: 'faketime'
 }
 
 // A plain user's PATH often leaves out sbin, where Debian puts nginx.

@@ -1,6 +1,8 @@
 // Every setting: name, unit, default and reason in one schema; read from the environment, checked at once, frozen.
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { faultsTogether } from './settings/checks.ts'
+import { misspelt } from './settings/misspelt.ts'
 import { fromText } from './wire/validation.ts'
 
 const whole = (value: number, description: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER) =>
@@ -12,6 +14,8 @@ const flag = (value: boolean, description: string) => Type.Boolean({ default: va
 
 /** 24.8 days: the longest a Node timer can wait; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647
+
+const SENTINEL = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:@/[\\]]+):\\d{1,5}'
 
 const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
 
@@ -35,6 +39,8 @@ export const Settings = Type.Object({
   JWT_ISSUER: text('', 'Required value of `iss`. Empty: not checked.'),
   JWT_AUDIENCE: text('', 'Required value of `aud`. Empty: not checked.'),
   TOKEN_MAX_SECONDS: whole(2_592_000, 'A token whose `exp` is further away is refused: revocations must be kept for as long as that.', 1),
+  CLOCK_TOLERANCE_SECONDS: whole(5, 'How far ahead `nbf` and `iat` may be, since clocks differ; a token that is further ahead is refused for now. `exp` has no leeway.', 0, 600),
+  TOKEN_CACHE_SIZE: whole(5000, 'Tokens whose signature is not verified again; their time, their key and revocations are checked at every use. The one unused for longest goes first.', 1),
   TOKEN_EXPIRING_SECONDS: whole(60, 'How long before its end a client is told that its token is running out.', 1),
   JWKS_CACHE_SECONDS: whole(600, 'How long fetched keys are used before they are fetched again.', 1),
   JWKS_REFETCH_SECONDS: whole(30, 'At most one fetch in this time for key ids that are unknown: a flood of made-up ids must not reach the issuer.', 1),
@@ -42,13 +48,16 @@ export const Settings = Type.Object({
   JWKS_MAX_BYTES: whole(65_536, 'A larger answer of the issuer is refused.', 1),
 
   // Redis
-  REDIS_URL: text('', 'redis://user:password@host:port/db, or rediss:// for TLS. Empty (and no Sentinels): the embedded broker, one instance only.', { pattern: '^$|^rediss?://' }),
-  REDIS_SENTINELS: text('', 'host:port of the Sentinels, comma-separated; user, password and db then come from REDIS_URL, if set.', { pattern: '^$|^[^,:]+:\\d+(,[^,:]+:\\d+)*$' }),
+  REDIS_URL: text('', 'redis://user:password@host:port/database, or rediss:// for TLS; # / ? % in the password as %23 %2F %3F %25. Empty (and no Sentinels): the embedded broker, one instance only.', { pattern: '^$|^rediss?://' }),
+  REDIS_SENTINELS: text('', 'host:port of the Sentinels, comma-separated; user, password, database and TLS (of the Sentinels too) then come from REDIS_URL, if set, and its host means nothing.', { pattern: `^$|^${SENTINEL}(,${SENTINEL})*$` }),
   REDIS_SENTINEL_NAME: text('mymaster', 'Name of the master that the Sentinels watch.'),
-  REDIS_PREFIX: text('roomcast', 'First part of every key and channel; several services can share one Redis.', { pattern: '^[^{}]{1,64}$' }),
+  REDIS_SENTINEL_USERNAME: text('', 'User at the Sentinels, where it is not the default one.'),
+  REDIS_SENTINEL_PASSWORD: text('', 'Password at the Sentinels; as it is, nothing percent-encoded.'),
+  REDIS_PREFIX: text('roomcast', 'First part of every key and channel; several services can share one Redis. Not with a number after a slash at its end: that is how channels of databases other than 0 are named.', { pattern: '^(?!.*/\\d+$)[^{}]{1,64}$' }),
   PUBLISH_TIMEOUT_MS: whole(1000, 'A publish that has no receipt by then is answered 503, and Redis refuses it when it comes later than that.', 1, LONGEST_TIMER_MS),
   SUBSCRIBE_TIMEOUT_MS: whole(1000, 'How long a SUBSCRIBE waits for a link to Redis that is just being made anew, before it is refused.', 0, LONGEST_TIMER_MS),
   REDIS_MAX_PENDING: whole(10_000, 'Commands sent to Redis and not answered yet; more are refused at once. No less than PUBLISH_BURST, so that a burst alone does not reach it.', 1),
+  REDIS_MAX_PENDING_BYTES: whole(67_108_864, 'Bytes of the arguments of these commands; more are refused at once, so that a Redis that hangs does not fill the process.', 1024),
   REDIS_RECONNECT_MAX_MS: whole(500, 'Longest pause between two attempts to connect; flow must resume within 2 s after Redis answers.', 1, LONGEST_TIMER_MS),
   PROBE_INTERVAL_MS: whole(1000, 'How often an instance publishes to itself through Redis.', 1, LONGEST_TIMER_MS),
   PROBE_TIMEOUT_MS: whole(2500, 'No echo of a probe for this long: not ready, and the links to Redis are replaced. Readiness must turn within 3 s.', 1, LONGEST_TIMER_MS),
@@ -71,10 +80,13 @@ export const Settings = Type.Object({
   MAX_PAYLOAD_DEPTH: whole(256, 'Deepest nesting of a payload: what is deeper can exhaust the stack of whoever reads it.', 1, 2000),
   MAX_BATCH: whole(100, 'Updates in one batch.', 1),
   MAX_PACKET_BYTES: whole(524_288, 'Largest packet or long-polling body from a client; a payload, escaped, must fit.', 1024),
-  MAX_BUFFERED_BYTES: whole(1_048_576, 'Most bytes that wait in the send buffer of one socket. Replay keeps to half of it.', 1024),
+  MAX_BUFFERED_BYTES: whole(1_048_576, 'Most bytes that the process holds for one connection, whatever they are; above it the connection is cut off. Replay keeps to half of it.', 1024),
+  AUTH_MAX_BUFFERED_BYTES: whole(65_536, 'Most bytes that the process holds for a connection that has not authenticated: nothing large is ever sent to one.', 1024),
   EPHEMERAL_MAX_BUFFERED_BYTES: whole(65_536, 'A socket in which more than this waits is left out of ephemeral updates.', 0),
   STALL_TIMEOUT_MS: whole(4500, 'A socket that drains nothing for this long is cut off: within 5 s, the pace of the check included.', 100, LONGEST_TIMER_MS),
-  POLLING_STALL_TIMEOUT_MS: whole(20_000, 'The same for long polling, where a client asks for more only after it has loaded the last answer.', 100, LONGEST_TIMER_MS),
+  POLLING_STALL_TIMEOUT_MS: whole(20_000, 'The same for long polling, where a client shows only by its next poll that it has read the last answer.', 100, LONGEST_TIMER_MS),
+  CONTROL_FRAMES_PER_SECOND: whole(10, 'WebSocket pings and pongs of one client in a second, on average: each ping is answered. Heartbeats of clients and proxies come every few seconds.', 1),
+  CONTROL_FRAME_BURST: whole(100, 'WebSocket pings and pongs of one client at once.', 1),
   AUTH_TIMEOUT_MS: whole(10_000, 'A connection that has not authenticated by then is closed.', 1, LONGEST_TIMER_MS),
   MAX_CONNECTIONS: whole(25_000, 'TCP connections of the process, those included that never say anything; more are closed at once. Above MAX_SOCKETS, so that publishes and health checks still come in.', 1),
   MAX_SOCKETS: whole(20_000, 'Sockets of this instance; more are sent to another one.', 1),
@@ -86,6 +98,8 @@ export const Settings = Type.Object({
   EVENT_BURST: whole(1000, 'Events of one socket at once: an honest client subscribes to all its rooms again in one go.', 1),
   PUBLISHES_PER_SECOND: whole(5000, 'Publishes with one token in a second, on average, over both doors of this instance.', 1),
   PUBLISH_BURST: whole(10_000, 'Publishes with one token at once.', 1),
+  COMMANDS_PER_SECOND: whole(100, 'Commands of one operator (disconnect, unsubscribe, revoke, restore) in a second, on average: each goes to every instance and is kept.', 1),
+  COMMAND_BURST: whole(1000, 'Commands of one operator at once.', 1),
 
   // Browsers
   CORS_ORIGINS: text('', 'Foreign origins that may use the service, comma-separated, e.g. https://app.example.com. Empty: only the same origin.'),
@@ -120,7 +134,7 @@ export const Settings = Type.Object({
   EVENT_LOOP_MAX_DELAY_MS: whole(1000, 'An event loop that was late by this much over the last second makes the instance not ready.', 10),
   DRAIN_DELAY_SECONDS: whole(2, 'How long /readyz says 503 before clients are moved: the load balancer must see it first. In development 0.', 0, 600),
   DRAIN_SECONDS: whole(10, 'Over how long clients are moved away, in jittered batches. In development 0.', 0, 600),
-  CLOSE_TIMEOUT_MS: whole(10_000, 'How long requests under way may take to finish after that; then the process ends anyway.', 1, LONGEST_TIMER_MS)
+  CLOSE_TIMEOUT_MS: whole(10_000, 'How long after that requests under way may take to finish, and what waits for the webhook to be sent; then the process ends anyway.', 1, LONGEST_TIMER_MS)
 })
 
 export type Settings = Readonly<Static<typeof Settings>>
@@ -137,14 +151,18 @@ export class SettingsError extends Error {
  */
 export function readSettings (env: Record<string, string | undefined>): Settings {
   const faults: string[] = []
+  const faulty = new Set<SettingName>()
   const settings: Record<string, unknown> = {}
   for (const [name, schema] of Object.entries<TSchema>(Settings.properties)) {
     const given = env[name]
     const value = given === undefined || given === '' ? schema.default as unknown : fromText(schema, given)
     settings[name] = value
-    if (!Value.Check(schema, value)) faults.push(`${name} ${expectation(schema)}`)
+    if (Value.Check(schema, value)) continue
+    faulty.add(name as SettingName)
+    faults.push(`${name} ${expectation(schema)}`)
   }
-  faults.push(...faultsTogether(settings as Settings))
+  faults.push(...faultsTogether(settings as Settings, faulty))
+  for (const [given, meant] of misspelt(Object.keys(env), Object.keys(Settings.properties))) faults.push(`${given} is no setting; the nearest is ${meant}`)
   if (faults.length > 0) throw new SettingsError(`Settings that are not right:\n${faults.map(fault => `  - ${fault}`).join('\n')}`)
   return Object.freeze(settings as Settings)
 }
@@ -154,18 +172,4 @@ function expectation (schema: TSchema): string {
   if (schema['pattern'] === SECRET_PATTERN) return 'should be at least 32 bytes'
   if (schema.type === 'boolean') return `should be true or false: ${String(schema.description)}`
   return `should match ${String(schema['pattern'])}: ${String(schema.description)}`
-}
-
-/** What no setting can be blamed for alone. */
-function faultsTogether (settings: Settings): string[] {
-  const faults: string[] = []
-  const sources = (['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const).filter(name => settings[name] !== '')
-  if (sources.length > 1) faults.push(`${sources.join(' and ')} are set: exactly one key source should be`)
-  if (sources.length === 0 && settings.NODE_ENV === 'production') {
-    faults.push('JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL should be set: in production there is no random key')
-  }
-  if (settings.HISTORY_READ_BYTES < 2 * settings.MAX_PAYLOAD_BYTES) faults.push('HISTORY_READ_BYTES should hold two of the largest updates: raise it with MAX_PAYLOAD_BYTES')
-  if (settings.WEBHOOK_URL !== '' && settings.WEBHOOK_SECRET === '') faults.push('WEBHOOK_SECRET should be set together with WEBHOOK_URL: the receiver must know who calls')
-  if (settings.JWT_SECRET_PREVIOUS !== '' && settings.JWT_SECRET === '') faults.push('JWT_SECRET_PREVIOUS should be set only together with JWT_SECRET')
-  return faults
 }

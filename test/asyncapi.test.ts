@@ -8,7 +8,7 @@ import app from '../app.ts'
 import type { AsyncApi, AsyncApiMessage } from '../services/documents/asyncapi.ts'
 import { messageAt } from '../services/documents/asyncapi-page.ts'
 import {
-  call, connect, faultsAgainst, HOST, nextEvent, nowInSeconds, publish, roomEvent, startInstance, subscribe, TEST_SECRET, token, type Faults
+  call, connect, faultsAgainst, HOST, nextEvent, nowInSeconds, publish, roomEvent, sessionsOf, startInstance, subscribe, TEST_SECRET, token, type Faults
 } from './helpers/index.ts'
 
 const room = { workspaceId: 'acme', appId: 'board-1' }
@@ -41,7 +41,7 @@ test('the service listens to every event that the document lets clients send, an
   const url = await server.listen({ host: HOST, port: 0 })
   t.teardown(() => server.close())
   await connect(t, url, { token: token() })
-  const [session] = server.roomcast.sessions.all()
+  const [session] = sessionsOf(server)
   const heard = (session?.socket.eventNames() ?? []).map(String).filter(event => !['disconnect', 'error'].includes(event))
   const { channels, operations } = await fetchDocument(url)
   const received = Object.values(operations).filter(({ action }) => action === 'receive').map(({ channel }) => channels[channel.$ref.replace('#/channels/', '')]?.address)

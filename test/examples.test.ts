@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { test, type Test } from 'tap'
 import type { Receipt, Result, Update } from '../services/wire/protocol.ts'
-import { connect, eventually, freePort, nextEvent, pathOf, roomEvent, startInstance, startProxy, subscribe, TEST_SECRET, token, within, type Instance } from './helpers/index.ts'
+import { call, connect, eventually, freePort, nextEvent, pathOf, roomEvent, startInstance, startProxy, subscribe, TEST_SECRET, token, within, type Instance } from './helpers/index.ts'
 import { openBrowser, openPage } from './helpers/browser.ts'
 import { startChild } from './helpers/child.ts'
 
@@ -17,7 +17,7 @@ async function member (t: Test, instance: Instance) {
 
 test('the shared counter: two pages show the same number, also after a reload and from one\'s own Fastify app', async t => {
   const port = await freePort()
-  const app = await startChild(t, process.execPath, [example('own-app.js')], { PATH: process.env.PATH, PORT: String(port), JWT_SECRET: TEST_SECRET, LOG_LEVEL: 'warn' })
+  const app = await startChild(t, process.execPath, [example('own-app.js')], { PATH: process.env.PATH, PORT: String(port), JWT_SECRET: TEST_SECRET, LOG_LEVEL: 'warn', DRAIN_DELAY_SECONDS: '0', DRAIN_SECONDS: '1' })
   await eventually(() => app.output().includes('/counter'), 20_000)
   const url = `http://127.0.0.1:${port}/counter`
   const browser = await openBrowser(t)
@@ -33,6 +33,8 @@ test('the shared counter: two pages show the same number, also after a reload an
   await count(two.page, '2')
   await one.page.getByText('+').click()
   for (const { page } of [one, two]) await count(page, '3')
+  t.match(await call(`http://127.0.0.1:${port}`, 'POST', '/my/count'), { status: 200 })
+  for (const { page } of [one, two]) await count(page, '4')
   t.strictSame([...one.faults, ...two.faults].filter(text => !text.includes('favicon') && !text.includes('404')), [])
   t.ok((await readFile(example('counter.html'), 'utf8')).split('\n').length < 100)
   t.match(await app.kill('SIGTERM'), { code: 0 })

@@ -4,7 +4,7 @@ import Fastify from 'fastify'
 import { test, type Test } from 'tap'
 import roomcast from '../app.ts'
 import type { Update } from '../services/wire/protocol.ts'
-import { call, connect, eventually, HOST, nextEvent, publish, roomEvent, subscribe, TEST_SECRET, token } from './helpers/index.ts'
+import { call, connect, eventually, HOST, nextEvent, publish, roomEvent, sessionsOf, subscribe, TEST_SECRET, token } from './helpers/index.ts'
 
 async function host (t: Test) {
   const server = Fastify({ forceCloseConnections: true })
@@ -71,7 +71,7 @@ test('a long-polling client that does not poll any more keeps nothing open', asy
   const post = await fetch(`${endpoint}&sid=${sid}`, { method: 'POST', body: `40${JSON.stringify({ token: token() })}` })
   t.equal(post.status, 200)
   await eventually(() => server.roomcast.sessions.size === 1)
-  const [session] = server.roomcast.sessions.all()
+  const [session] = sessionsOf(server)
   await server.roomcast.commands.execute({ do: 'disconnect', target: { userId: 'ann' } })
   t.equal(server.roomcast.sessions.size, 0)
   await eventually(() => session?.socket.conn.readyState === 'closed', 2500)

@@ -30,10 +30,7 @@ const host = Fastify({ forceCloseConnections: true })
 await host.register(roomcast, options)
 const { publisher }: Roomcast = host.roomcast
 host.post('/moved', async () => {
-  const { offset } = await publisher.publish(
-    { sub: 'host', capabilities: { 'acme/*': ['publish'] } },
-    { workspaceId: 'acme', appId: 'board-1', event: 'CARD_MOVED', payload: { card: 7 } }
-  )
+  const { offset } = await publisher.publish({ workspaceId: 'acme', appId: 'board-1', event: 'CARD_MOVED', payload: { card: 7 }, userId: 'host' })
   const place: number | null = offset
   return { place }
 })

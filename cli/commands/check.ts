@@ -1,4 +1,4 @@
-import { staticKeys } from '../../services/access/keys.ts'
+import { settingsKeys } from '../../services/access/keys.ts'
 import { loadTracing } from '../../services/observe/load-tracing.ts'
 import { readSettings, Settings, SettingsError } from '../../services/settings.ts'
 import { defineCommand } from '../command.ts'
@@ -8,7 +8,7 @@ export default defineCommand({
   async run () {
     try {
       const settings = readSettings(process.env)
-      staticKeys(settings)
+      settingsKeys(settings)
       if (settings.OTEL_EXPORTER_OTLP_ENDPOINT !== '') await loadTracing()
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error

@@ -46,8 +46,8 @@ export default defineCommand({
 
 function make ({ sub, can = [], name, ttl = String(DEFAULT_SECONDS) }: Grant): string {
   // These alone: whoever makes tokens needs no others.
-  const { JWT_SECRET, JWT_ISSUER, JWT_AUDIENCE, TOKEN_MAX_SECONDS } = process.env
-  const settings = readSettings({ JWT_SECRET, JWT_ISSUER, JWT_AUDIENCE, TOKEN_MAX_SECONDS })
+  const { JWT_SECRET, JWT_ISSUER, JWT_AUDIENCE, TOKEN_MAX_SECONDS, TOKEN_EXPIRING_SECONDS } = process.env
+  const settings = readSettings({ JWT_SECRET, JWT_ISSUER, JWT_AUDIENCE, TOKEN_MAX_SECONDS, TOKEN_EXPIRING_SECONDS })
   if (sub === undefined || sub === '') throw new CommandError('--sub should be the id of a user or service')
   if (!/^[1-9]\d*$/.test(ttl) || Number(ttl) > settings.TOKEN_MAX_SECONDS) throw new CommandError(`--ttl should be a whole number of seconds from 1 to ${settings.TOKEN_MAX_SECONDS}`)
   const capabilities = readCapabilities(can)

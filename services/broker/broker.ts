@@ -13,7 +13,8 @@ export interface Retention {
 export interface PublishRequest {
   room: RoomKey
   event: string
-  payload: unknown
+  /** The payload as JSON text. */
+  payloadJson: string
   userId: string
   /** Whose `callerId` it is: ids of different callers never meet. */
   sub: string
@@ -35,6 +36,8 @@ export interface StoredUpdate {
   event: string
   payload: unknown
   userId: string
+  /** The update as members receive it, as JSON text. */
+  json: string
   /** A `traceparent`, where the publish was traced. */
   trace?: unknown
 }
@@ -48,6 +51,8 @@ export interface EphemeralUpdate {
   event: string
   payload: unknown
   userId: string
+  /** The update as members receive it, as JSON text. */
+  json: string
 }
 
 /** Who came and went in a room, told by the instance they are connected to. */

@@ -1,7 +1,9 @@
 // The embedded broker: the same guarantees in one process, for a single instance without Redis.
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Broker, BrokerEvents, HistoryLimits, Message, StoredUpdate, PresenceEntry, PublishRequest, Retention } from './broker.ts'
+import { publicUpdate } from './envelope.ts'
+import { createEpochs } from './epochs.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Receipt } from '../wire/protocol.ts'
 import type { RoomKey } from '../wire/rooms.ts'
@@ -27,6 +29,7 @@ export interface MemoryBrokerOptions {
 
 export function createMemoryBroker ({ instance, settings, now = Date.now }: MemoryBrokerOptions): Broker {
   const events = new EventEmitter<BrokerEvents>()
+  const newEpoch = createEpochs()
   const rooms = new Map<RoomKey, Room>()
   /** Rooms with history, in the order of their newest update: the first was quiet for longest. */
   const logged = new Map<RoomKey, Room>()
@@ -93,21 +96,18 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
 
   async function publish (publication: PublishRequest): Promise<Receipt> {
     assertOpen()
-    const { room: key, sub, callerId, event, userId, trace } = publication
+    const { room: key, sub, callerId } = publication
     const keep = publication.retention ?? retention
     const receiptKey = callerId === undefined ? undefined : JSON.stringify([key, sub, callerId])
     const known = receiptKey === undefined ? undefined : receipts.get(receiptKey)
     if (known !== undefined && known.expiresAt > now()) return { ...known.receipt, duplicate: true }
 
-    // First, since it may throw: a room that took an offset must have its update.
-    const text = JSON.stringify(publication.payload)
-    const payload: unknown = JSON.parse(text)
+    const fields = copyFields(publication)
     const room = open(key, keep)
     room.offset++
-    const update: StoredUpdate = {
-      kind: 'update', epoch: room.epoch, offset: room.offset, publishedAt: now(), id: callerId ?? randomUUID(), event, payload, userId, trace
-    }
-    append(key, room, { update, bytes: text.length }, keep)
+    const stamped = { kind: 'update' as const, epoch: room.epoch, offset: room.offset, publishedAt: now(), ...fields }
+    const update: StoredUpdate = { ...stamped, json: JSON.stringify(publicUpdate(key, stamped)), trace: publication.trace }
+    append(key, room, { update, bytes: publication.payloadJson.length }, keep)
     const handler = handlers.get(key)
     const receipt: Receipt = { id: update.id, epoch: room.epoch, offset: room.offset, duplicate: false, instances: handler === undefined ? 0 : 1 }
     if (receiptKey !== undefined) {
@@ -119,13 +119,14 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
     return receipt
   }
 
-  async function publishEphemeral ({ room: key, callerId, event, payload, userId }: PublishRequest): Promise<Receipt> {
+  async function publishEphemeral (publication: PublishRequest): Promise<Receipt> {
     assertOpen()
+    const { room: key } = publication
     const { epoch } = open(key)
-    const id = callerId ?? randomUUID()
+    const stamped = { kind: 'ephemeral' as const, epoch, publishedAt: now(), ...copyFields(publication) }
     const handler = handlers.get(key)
-    handler?.({ kind: 'ephemeral', epoch, publishedAt: now(), id, event, payload, userId })
-    return { id, epoch, offset: null, duplicate: false, instances: handler === undefined ? 0 : 1 }
+    handler?.({ ...stamped, json: JSON.stringify(publicUpdate(key, stamped)) })
+    return { id: stamped.id, epoch, offset: null, duplicate: false, instances: handler === undefined ? 0 : 1 }
   }
 
   async function history (key: RoomKey, since: number, { maxUpdates, maxBytes }: HistoryLimits) {
@@ -221,6 +222,8 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
   }
 }
 
-function newEpoch (): string {
-  return randomBytes(9).toString('base64url')
+/** What the publisher gave. The payload is a copy, which its caller cannot change. */
+function copyFields ({ callerId, event, payloadJson, userId }: PublishRequest) {
+  const payload: unknown = JSON.parse(payloadJson)
+  return { id: callerId ?? randomUUID(), event, payload, userId }
 }

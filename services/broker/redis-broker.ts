@@ -1,15 +1,20 @@
 // The broker on Redis: scripts for the atomic steps, one channel a room.
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import type { Redis } from 'ioredis'
 import type { Broker, BrokerEvents, Message, StoredUpdate, PublishRequest, Retention } from './broker.ts'
-import { envelopeBody, presenceEnvelope, readEnvelope, readPresenceEntry } from './envelope.ts'
+import { createEnvelopeReader, envelopeBody, presenceEnvelope, readPresenceEntry } from './envelope.ts'
+import { createEpochs } from './epochs.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt, StreamPosition } from '../wire/protocol.ts'
-import { createRedisLink, type RedisIdentity } from './redis-link.ts'
+import { redisDatabase, redisPlace } from './redis-connect.ts'
+import { describeRedisError } from './redis-errors.ts'
+import type { RedisIdentity } from './redis-identity.ts'
+import { createRedisLink } from './redis-link.ts'
+import { createRedisPublishes, type RedisPublish } from './redis-publishes.ts'
 import { occupancyNames, redisNames } from './redis-scripts.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
@@ -30,67 +35,62 @@ export interface RedisBrokerOptions {
 
 export function createRedisBroker ({ instance, commands, subscriber, settings, log, metrics }: RedisBrokerOptions): Broker {
   const events = new EventEmitter<BrokerEvents>()
-  const link = createRedisLink({ commands, subscriber, settings, log, metrics, events })
+  const link = createRedisLink({ commands, subscriber, place: redisPlace(settings), settings, log, metrics, events })
   const retention: Retention = {
     historySize: settings.HISTORY_SIZE,
     historySeconds: settings.HISTORY_TTL_SECONDS,
     roomSeconds: settings.ROOM_TTL_SECONDS
   }
-  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room)
+  const newEpoch = createEpochs()
+  const publishInTurn = createRedisPublishes({ turn: link.turn, receiptSeconds: settings.IDEMPOTENCY_TTL_SECONDS, newEpoch })
+  const database = redisDatabase(settings)
+  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, database)
 
   /** The arguments that every script on a room starts with. */
   const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = retention.roomSeconds) =>
-    [runId, durable ? '1' : '0', randomBytes(9).toString('base64url'), roomSeconds]
+    [runId, durable ? '1' : '0', newEpoch(), roomSeconds]
 
-  /** Runs a publishing script against its deadline; once more if Redis' clock turns out to have been set. */
-  async function publishByDeadline (script: (deadline: number, leftMs: number) => Promise<unknown[]>): Promise<unknown[]> {
+  async function publish (publication: PublishRequest): Promise<Receipt> {
+    const { room, sub, callerId } = publication
+    const { meta, log, receipt, channel } = namesOf(room)
+    return await publishByDeadline(callerId === undefined
+      ? { publication, kind: 'update', keys: [meta, log], channel }
+      : { publication, kind: 'once', keys: [meta, log, receipt(sub, callerId)], channel })
+  }
+
+  async function publishEphemeral (publication: PublishRequest): Promise<Receipt> {
+    const { meta, log, channel } = namesOf(publication.room)
+    const receipt = await publishByDeadline({ publication, kind: 'ephemeral', keys: [meta, log], channel })
+    return { ...receipt, offset: null }
+  }
+
+  /** Publishes by a deadline; once more if Redis' clock turns out to have been set. */
+  async function publishByDeadline ({ publication, ...update }: Pick<RedisPublish, 'kind' | 'keys' | 'channel'> & { publication: PublishRequest }): Promise<Receipt> {
+    const id = publication.callerId ?? randomUUID()
+    const body = envelopeBody(publication, id)
+    const bytes = Buffer.byteLength(body)
     const startedAt = performance.now()
     for (;;) {
       const leftMs = settings.PUBLISH_TIMEOUT_MS - (performance.now() - startedAt)
-      const answer = await script(link.clock.deadline(leftMs), leftMs)
-      if (answer[0] !== 'late') {
-        link.clock.sample(Number(answer[1]))
-        return answer
+      const whole = { ...update, body, retention: publication.retention ?? retention, deadline: link.clock.deadline(leftMs) }
+      const published = await link.run('write', (redis, identity) => publishInTurn(redis, identity, whole), leftMs, bytes)
+      if (published.outcome !== 'late') {
+        link.clock.sample(published.time)
+        const { outcome, epoch, offset, instances } = published
+        return { id, epoch, offset, duplicate: outcome === 'known', instances }
       }
       link.clock.reset()
-      link.clock.sample(Number(answer[1]))
+      link.clock.sample(published.time)
       if (performance.now() - startedAt > settings.PUBLISH_TIMEOUT_MS * SOON) {
         throw new RoomcastError('broker/unavailable', 'Not published, it reached Redis too late: send it again.')
       }
     }
   }
 
-  async function publish (publication: PublishRequest): Promise<Receipt> {
-    const { room, sub, callerId } = publication
-    const { historySize, historySeconds, roomSeconds } = publication.retention ?? retention
-    const names = namesOf(room)
-    const id = callerId ?? randomUUID()
-    const keys = callerId === undefined ? [names.meta, names.log] : [names.meta, names.log, names.receipt(sub, callerId)]
-    const body = envelopeBody(publication, id)
-    const answer = await publishByDeadline((deadline, leftMs) => link.run('write', (redis, identity) => redis.publishUpdate(
-      keys.length, ...keys, ...roomArgs(identity, roomSeconds), deadline, names.channel,
-      historySize, historySeconds, settings.IDEMPOTENCY_TTL_SECONDS, body
-    ) as Promise<unknown[]>, leftMs))
-    if (answer[0] === 'known') {
-      const [epoch, offset, instances = '0'] = String(answer[2]).split(' ')
-      return { id, epoch: epoch as string, offset: Number(offset), duplicate: true, instances: Number(instances) }
-    }
-    return { id, epoch: String(answer[2]), offset: Number(answer[3]), duplicate: false, instances: Number(answer[4]) }
-  }
-
-  async function publishEphemeral (publication: PublishRequest): Promise<Receipt> {
-    const names = namesOf(publication.room)
-    const id = publication.callerId ?? randomUUID()
-    const body = envelopeBody(publication, id)
-    const answer = await publishByDeadline((deadline, leftMs) => link.run('write', (redis, identity) => redis.publishEphemeral(
-      names.meta, names.log, ...roomArgs(identity), deadline, names.channel, body
-    ) as Promise<unknown[]>, leftMs))
-    return { id, epoch: String(answer[2]), offset: null, duplicate: false, instances: Number(answer[4]) }
-  }
-
   async function subscribe (room: RoomKey, onMessage: (message: Message) => void): Promise<void> {
+    const read = createEnvelopeReader(room)
     await link.subscribe(namesOf(room).channel, text => {
-      const message = readEnvelope(text)
+      const message = read(text)
       if (message !== undefined) return onMessage(message)
       metrics.dropped.inc({ reason: 'garbage' })
       log.warn({ room, length: text.length }, 'dropped a message that cannot be read')
@@ -108,7 +108,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
         }))
         const refused = settled.find(answer => answer.status === 'rejected')
         if (refused !== undefined && settled.every(answer => answer.status === 'rejected')) throw refused.reason
-        if (refused !== undefined) log.warn({ err: (refused.reason as Error).message }, 'redis did not tell the position of a room')
+        if (refused !== undefined) log.warn({ err: describeRedisError(refused.reason) }, 'redis did not tell the position of a room')
         return settled.map(answer => answer.status === 'fulfilled' ? answer.value : undefined)
       }, settings.PROBE_TIMEOUT_MS)
       for (const answer of answers) found.push(answer && { epoch: answer[0], offset: Number(answer[1]) })
@@ -123,7 +123,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     const [epoch, offset, oldest, texts] = await link.run('read', (redis, identity) => redis.history(
       names.meta, names.log, ...roomArgs(identity), since, maxUpdates, maxBytes
     ) as Promise<[string, number, number, string[]]>, settings.PROBE_TIMEOUT_MS)
-    const updates = texts.map(readEnvelope).filter((message): message is StoredUpdate => message?.kind === 'update')
+    const updates = texts.map(createEnvelopeReader(room)).filter((message): message is StoredUpdate => message?.kind === 'update')
     return { epoch, offset, oldest: oldest < 0 ? undefined : oldest, updates }
   }
 
@@ -146,10 +146,10 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
       const names = namesOf(room)
       const sets = joined.flatMap(entry => [presenceField(instance, entry.socketId), JSON.stringify(entry)])
       const drops = left.map(socketId => presenceField(instance, socketId))
+      const envelope = presenceEnvelope({ instance, joined, left })
       await link.run('write', redis => redis.updatePresence(
-        names.presence, names.channel, settings.PRESENCE_TTL_SECONDS, presenceEnvelope({ instance, joined, left }),
-        joined.length, ...sets, ...drops
-      ))
+        names.presence, names.channel, settings.PRESENCE_TTL_SECONDS, envelope, joined.length, ...sets, ...drops
+      ), settings.PUBLISH_TIMEOUT_MS, 2 * Buffer.byteLength(envelope))
     },
 
     async presence (room) {

@@ -1,7 +1,7 @@
 // A feed: what this instance knows of one room that has local members, and the one place that puts updates in order.
 // Offset already relayed: drop. Next in line: relay. A hole: read the history from the position on. So however the
 // link to the broker fails, members see every update once, in order; where history does not reach, they are told.
-import type { Broker, EphemeralUpdate, Message, StoredUpdate, PresenceDelta, Retention } from '../broker/broker.ts'
+import type { Broker, Message, StoredUpdate, PresenceDelta, Retention } from '../broker/broker.ts'
 import { beginAt, createCursor, positionOf, sawForeignEpoch } from './cursor.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
@@ -10,16 +10,18 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { SubscribeResult, StreamPosition } from '../wire/protocol.ts'
 import { isRecoverable } from './recovery.ts'
 import { createEntry } from './packet.ts'
+import { createRelay } from './relay.ts'
 import { createRepair } from './repair.ts'
 import { createReplay } from './replay.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 import { createTail } from './tail.ts'
-import { traceRelay } from '../observe/tracing.ts'
+import type { Turn } from './turn.ts'
 
 export interface FeedOptions {
   room: RoomKey
   broker: Broker
+  turn: Turn
   settings: Settings
   metrics: Metrics
   log: Log
@@ -38,6 +40,8 @@ export interface Feed {
   /** Subscribes to the channel, then takes the room's position. */
   open (): Promise<void>
   position (): StreamPosition
+  /** Up to where a member was given the room's updates. */
+  positionOf (member: Member): StreamPosition
   /**
    * Adds a member. `answer` is called right before the first update is handed over, in the same turn.
    * @param since where the member stopped; undefined to begin at the feed's position
@@ -52,17 +56,15 @@ export interface Feed {
 }
 
 export function createFeed (options: FeedOptions): Feed {
-  const { room, broker, settings, metrics, log, retention, onPresence, onReset, onMembers } = options
-  const demotionBytes = settings.MAX_BUFFERED_BYTES / 2
+  const { room, broker, turn, settings, metrics, log, retention, onPresence, onReset, onMembers } = options
   const cursor = createCursor()
   const tail = createTail(settings.FEED_TAIL_BYTES)
-  const live = new Set<Member>()
   let isOpen = false
   /** Members on their way in: the feed is not to be closed under them. */
   let joining = 0
 
   const repair = createRepair({
-    feed: { room, cursor, isOpen: () => isOpen, relay, reset },
+    feed: { room, cursor, isOpen: () => isOpen, relay: onNext, reset },
     broker,
     settings,
     retention,
@@ -75,7 +77,7 @@ export function createFeed (options: FeedOptions): Feed {
       epoch: () => cursor.epoch,
       position: () => cursor.position,
       recent: offset => tail.get(offset),
-      caughtUp: member => live.add(member),
+      caughtUp: member => relay.join(member),
       lost: member => notifyReset(member, 'replay'),
       diverged: repair.recheck
     },
@@ -85,45 +87,34 @@ export function createFeed (options: FeedOptions): Feed {
     log
   })
 
+  const relay = createRelay({
+    room,
+    turn,
+    maxBytes: settings.MAX_BUFFERED_BYTES / 4,
+    behind: replay.members,
+    demote: replay.add,
+    size,
+    metrics
+  })
+
   // ── Updates ───────────────────────────────────────────────────────────────
 
   function onMessage (message: Message): void {
     if (message.kind === 'presence') return onPresence?.(message)
-    if (message.kind === 'ephemeral') return relayEphemeral(message)
+    if (message.kind === 'ephemeral') return relay.add(createEntry(room, message))
     if (!isOpen || message.epoch !== cursor.epoch) return onForeignEpoch(message)
     if (message.offset <= cursor.position) return onKnown(message)
-    if (message.offset === cursor.position + 1) return relay(message)
+    if (message.offset === cursor.position + 1) return onNext(message)
     cursor.ahead = Math.max(cursor.ahead, message.offset)
     void repair.fill('channel')
   }
 
-  function relay (update: StoredUpdate): void {
+  function onNext (update: StoredUpdate): void {
     const entry = createEntry(room, update)
     cursor.position = update.offset
     cursor.lastId = update.id
     tail.push(entry)
-    let delivered = 0
-    for (const member of live) {
-      if (member.waiting() > demotionBytes) {
-        live.delete(member)
-        replay.add(member)
-      } else {
-        member.deliver(entry)
-        member.position = update.offset
-        delivered++
-      }
-    }
-    metrics.delivered.inc(delivered)
-    if (update.trace !== undefined) traceRelay(room, update, size())
-    metrics.relayed.inc({ kind: 'update' })
-    metrics.lagSeconds.observe(Math.max(0, Date.now() - update.publishedAt) / 1000)
-  }
-
-  function relayEphemeral (update: EphemeralUpdate): void {
-    const entry = createEntry(room, update)
-    for (const member of live) member.deliverEphemeral(entry)
-    for (const member of replay.members()) member.deliverEphemeral(entry)
-    metrics.relayed.inc({ kind: 'ephemeral' })
+    relay.add(entry)
   }
 
   function onKnown (update: StoredUpdate): void {
@@ -140,10 +131,11 @@ export function createFeed (options: FeedOptions): Feed {
 
   function reset (found: StreamPosition, reason: string): void {
     log.info({ room, ...found, members: size(), reason }, 'feed begins anew; members are told')
+    relay.flush()
     const all = members()
     beginAt(cursor, found)
     tail.clear()
-    live.clear()
+    relay.clear()
     replay.clear()
     for (const member of all) notifyReset(member, reason)
     onReset?.()
@@ -171,10 +163,11 @@ export function createFeed (options: FeedOptions): Feed {
   async function joinFrom (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void> {
     const recovered = since !== undefined && (isAtHand(since) || await isKept(since)) && isReached(since)
     if (!isOpen) throw new RoomcastError('broker/unavailable', 'The room was closed meanwhile: subscribe again.')
+    relay.flush()
     const missed = recovered ? cursor.position - since.offset : 0
     answer({ ...positionOf(cursor), recovered, missed })
     member.position = cursor.position - missed
-    if (missed === 0) live.add(member)
+    if (missed === 0) relay.join(member)
     else replay.add(member)
     if (since !== undefined) metrics.recoveries.inc({ outcome: recovered ? 'recovered' : 'insufficient' })
   }
@@ -211,11 +204,11 @@ export function createFeed (options: FeedOptions): Feed {
   }
 
   function members (): Member[] {
-    return [...live, ...replay.members()]
+    return [...relay.members(), ...replay.members()]
   }
 
   function size (): number {
-    return live.size + replay.size + joining
+    return relay.size + replay.size + joining
   }
 
   const feed: Feed = {
@@ -232,10 +225,16 @@ export function createFeed (options: FeedOptions): Feed {
     },
 
     position: () => positionOf(cursor),
+
+    positionOf (member) {
+      relay.flush()
+      return { epoch: cursor.epoch, offset: member.position }
+    },
+
     join,
 
     leave (member) {
-      live.delete(member)
+      relay.leave(member)
       replay.remove(member)
       onMembers?.(feed)
     },
@@ -248,7 +247,7 @@ export function createFeed (options: FeedOptions): Feed {
 
     async close () {
       isOpen = false
-      live.clear()
+      relay.clear()
       replay.clear()
       await broker.unsubscribe(room)
     }

@@ -8,6 +8,7 @@ import type { StreamPosition } from '../wire/protocol.ts'
 import { createFeed, type Feed } from './feed.ts'
 import { COMMANDS_ROOM, type RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
+import { createTurn } from './turn.ts'
 
 export interface Feeds {
   /**
@@ -17,6 +18,8 @@ export interface Feeds {
   open (room: RoomKey, retention?: Retention): Promise<Feed>
   get (room: RoomKey): Feed | undefined
   all (): Iterable<Feed>
+  /** What was collected in this turn leaves now, since something else is about to. */
+  flush (): void
   /** Compares every feed with its room: the commands first, since they decide who may get the rest. */
   check (foundBy: string): Promise<void>
   start (): void
@@ -34,6 +37,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
   onOccupancy?: ((room: RoomKey, isOccupied: boolean) => void) | undefined
 }): Feeds {
   const feeds = new Map<RoomKey, Feed>()
+  const turn = createTurn()
   const opening = new Map<RoomKey, Promise<Feed>>()
   const lingering = new Map<RoomKey, NodeJS.Timeout>()
   /** Who waits for the links to the broker. */
@@ -46,6 +50,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
     const feed = createFeed({
       room,
       broker,
+      turn,
       settings,
       metrics,
       log,
@@ -166,6 +171,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
 
     get: room => feeds.get(room),
     all: () => feeds.values(),
+    flush: turn.end,
     check,
 
     start () {

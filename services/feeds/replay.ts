@@ -5,6 +5,7 @@ import type { Log } from '../observe/log.ts'
 import type { Member } from './member.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createEntry, type Entry } from './packet.ts'
+import { createBatch } from './relay.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
@@ -48,7 +49,6 @@ export interface Replay {
 export function createReplay ({ feed, broker, settings, metrics, log }: {
   feed: ReplayFeed, broker: Broker, settings: Settings, metrics: Metrics, log: Log
 }): Replay {
-  const sliceBytes = settings.MAX_BUFFERED_BYTES / 2
   const limits = { maxUpdates: settings.HISTORY_SIZE, maxBytes: settings.HISTORY_READ_BYTES }
   const members = new Set<Member>()
   let pages: Entry[][] = []
@@ -81,16 +81,16 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
   /** Hands over what is at hand and fits; the last of it and the arrival are one synchronous step. */
   function advance (member: Member): 'caughtUp' | 'full' | 'unread' {
     while (member.position < feed.position()) {
-      if (member.waiting() > sliceBytes) return 'full'
+      if (member.isFull()) return 'full'
       const entry = entryAt(member.position + 1)
       if (entry === undefined) return 'unread'
-      member.deliver(entry)
+      member.deliver(createBatch([entry]))
       member.position++
       metrics.delivered.inc()
       metrics.recovered.inc()
     }
-    members.delete(member)
     feed.caughtUp(member)
+    members.delete(member)
     return 'caughtUp'
   }
 

@@ -44,7 +44,7 @@ export function createPeers ({ broker, settings, log }: { broker: Broker, settin
   async function beat (): Promise<void> {
     const { instance } = broker
     try {
-      await broker.publishEphemeral({ room: COMMANDS_ROOM, event: HEARTBEAT_EVENT, payload: null, userId: instance, sub: instance })
+      await broker.publishEphemeral({ room: COMMANDS_ROOM, event: HEARTBEAT_EVENT, payloadJson: 'null', userId: instance, sub: instance })
     } catch (error) {
       log.debug({ err: (error as Error).message }, 'heartbeat was not sent')
     }

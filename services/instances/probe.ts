@@ -68,7 +68,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
     }
     try {
       await broker.publish({
-        room: inbox.room, event: PROBE_EVENT, payload: now, userId: broker.instance, sub: broker.instance, retention: PROBE_RETENTION
+        room: inbox.room, event: PROBE_EVENT, payloadJson: String(now), userId: broker.instance, sub: broker.instance, retention: PROBE_RETENTION
       })
       receivedAt = performance.now()
     } catch (error) {

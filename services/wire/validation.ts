@@ -45,5 +45,11 @@ export function fromText (schema: TSchema, text: unknown): unknown {
 /** Without recursion of its own beyond `depth`: what is deeper could exhaust the stack. */
 export function isDeeperThan (value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return false
-  return depth === 0 || Object.values(value).some(part => isDeeperThan(part, depth - 1))
+  if (depth === 0) return true
+  if (Array.isArray(value)) return value.some(part => isDeeperThan(part, depth - 1))
+  // JSON has no inherited fields; a list of the values would be made for each object.
+  for (const name in value) {
+    if (isDeeperThan((value as Record<string, unknown>)[name], depth - 1)) return true
+  }
+  return false
 }

@@ -186,16 +186,6 @@ async function suite (t: Test, start: Start): Promise<void> {
     t.match(await until(2), [{ kind: 'presence', instance, joined: [ann, bob], left: [] }, { kind: 'presence', instance, joined: [], left: ['socket-ann'] }])
   })
 
-  await t.test('a payload that cannot be written as JSON is refused, and leaves the room whole', async t => {
-    const broker = await start(t)
-    const { messages } = await listenTo(broker)
-    await broker.publish(publication())
-    await t.rejects(broker.publish(publication({ callerId: 'bad', payload: { n: 1n } })))
-    t.match(await broker.publish(publication({ callerId: 'bad', payload: 'good' })), { offset: 2, duplicate: false })
-    t.match(await historyOf(broker), { offset: 2, updates: [{ offset: 1 }, { offset: 2, payload: 'good' }] })
-    await eventually(() => messages.length === 2)
-  })
-
   await t.test('what is published is a copy: neither its caller nor a reader changes it for others', async t => {
     const broker = await start(t)
     const payload = { list: [1] }

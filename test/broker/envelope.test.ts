@@ -1,9 +1,10 @@
 // The envelope on Redis: survives what it cannot read, ignores what it does not know.
 import { test } from 'tap'
-import { envelopeBody, presenceEnvelope, readEnvelope, readPresenceEntry } from '../../services/broker/envelope.ts'
+import { createEnvelopeReader, envelopeBody, presenceEnvelope, readPresenceEntry } from '../../services/broker/envelope.ts'
 import { publication } from '../helpers/index.ts'
 
 const update = { v: 1, kind: 'update', epoch: 'e', offset: 7, publishedAt: 1_700_000_000_000, id: 'a', event: 'MOVE', payload: { x: 1 }, userId: 'ann' }
+const readEnvelope = createEnvelopeReader('acme/board-1')
 const write = (rest: object) => JSON.stringify({ ...update, ...rest })
 
 test('what is written is read', async t => {

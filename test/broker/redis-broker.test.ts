@@ -221,6 +221,72 @@ test('more commands than REDIS_MAX_PENDING are refused at once, and the bound is
   t.match(await broker.publish(publication({ callerId: 'late' })), { offset: 4, duplicate: false })
 })
 
+test('commands that together are larger than REDIS_MAX_PENDING_BYTES are refused at once, and the bound is free again after', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url, { REDIS_MAX_PENDING_BYTES: '100000', MAX_PAYLOAD_BYTES: '40000' }))
+  const payload = 'x'.repeat(40_000)
+  redis.pause()
+  const waiting = [broker.publish(publication({ payload })), broker.publishEphemeral(publication({ payload }))]
+  for (const refused of [broker.publish(publication({ payload, callerId: 'late' })), broker.publishEphemeral(publication({ payload }))]) {
+    await t.rejects(refused, { code: 'broker/unavailable' })
+  }
+  const small = broker.publish(publication())
+  t.match(await broker.metrics.limits.get(), { values: [{ value: 2, labels: { limit: 'redis-pending-bytes' } }] })
+  redis.resume()
+  t.strictSame((await Promise.all([...waiting, small])).map(({ offset }) => offset), [1, null, 2])
+  t.match(await broker.publish(publication({ payload, callerId: 'late' })), { offset: 3, duplicate: false })
+})
+
+test('what Redis never answers is held until the connection is given up, and counts until then', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url, { REDIS_MAX_PENDING_BYTES: '70000', PUBLISH_TIMEOUT_MS: '100' }))
+  const payload = 'x'.repeat(60_000)
+  redis.pause()
+  await t.rejects(broker.publish(publication({ payload })), { code: 'broker/timeout' })
+  await t.rejects(broker.publish(publication({ payload })), { code: 'broker/unavailable' })
+  broker.reconnect('no receipt or echo of a probe')
+  redis.resume()
+  await connected(broker)
+  t.match(await broker.publish(publication({ payload, callerId: 'next' })), { duplicate: false })
+})
+
+for (const [how, env] of [['1', {}], ['1 behind a prefix', { REDIS_PREFIX: 'app/roomcast' }]] as const) {
+  test(`databases 0 and ${how} of one Redis are two worlds, on pub/sub too`, async t => {
+    const redis = await startRedis(t)
+    const ours = await connected(redisBroker(t, `${redis.url}/0`, env))
+    const theirs = await connected(redisBroker(t, `${redis.url}/1`, env, 'two'))
+    const [here, there] = [await listenTo(ours), await listenTo(theirs)]
+    const entry = { socketId: 's', person: { userId: 'ann', displayName: 'Ann', photoURL: null, color: '#abcdef' }, state: null }
+    t.match(await ours.publish(publication({ callerId: 'a' })), { offset: 1, instances: 1 })
+    t.match(await ours.publishEphemeral(publication()), { instances: 1 })
+    await ours.updatePresence('acme/board-1', { joined: [entry], left: [] })
+    t.match(await theirs.publish(publication({ callerId: 'a', event: 'THEIRS' })), { offset: 1, duplicate: false, instances: 1 })
+    await here.until(3)
+    await there.until(1)
+    t.strictSame(here.messages.map(({ kind }) => kind), ['update', 'ephemeral', 'presence'])
+    t.match(there.messages, [{ kind: 'update', event: 'THEIRS' }])
+    const prefix = Object.values(env)[0] ?? 'roomcast'
+    t.strictSame((await redis.client().pubsub('CHANNELS') as string[]).sort(), [`${prefix}/1:{acme/board-1}:updates`, `${prefix}:{acme/board-1}:updates`])
+  })
+}
+
+test('publishes keep their order when Redis forgets its scripts between them', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url))
+  const { until } = await listenTo(broker)
+  await broker.publish(publication({ payload: 0 }))
+  const publishing: Array<Promise<unknown>> = []
+  for (let n = 1; n <= 200; n++) {
+    publishing.push(broker.publish(publication({ payload: n })))
+    if (n % 20 === 10) publishing.push(broker.commands.script('FLUSH'))
+    // Some while answers come in, some in one turn.
+    if (n % 20 > 12) await new Promise(resolve => setImmediate(resolve))
+  }
+  await Promise.all(publishing)
+  const messages = await until(201)
+  t.strictSame(messages.map(message => message.kind === 'update' && message.payload), Array.from({ length: 201 }, (_, n) => n))
+})
+
 test('garbage on the channel is dropped and counted; the next update arrives', async t => {
   const redis = await startRedis(t)
   const broker = await connected(redisBroker(t, redis.url))

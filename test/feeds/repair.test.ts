@@ -5,13 +5,20 @@ import { createFeed, type Feed } from '../../services/feeds/feed.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import type { Member } from '../../services/feeds/member.ts'
+import type { Entry } from '../../services/feeds/packet.ts'
+import type { Batch } from '../../services/feeds/relay.ts'
+import { createTurn } from '../../services/feeds/turn.ts'
 import { readSettings } from '../../services/settings.ts'
-import { within } from '../helpers/index.ts'
+import { storedUpdate, within } from '../helpers/index.ts'
+
+/** When the updates of a turn leave. */
+const endOfTurn = () => new Promise(resolve => setImmediate(resolve))
+type StoredEntries = readonly Entry[]
 
 const ROOM = 'acme/board-1'
 const settings = readSettings({})
 const silent = { debug () {}, info () {}, warn () {}, error () {} }
-const update = { room: ROOM, event: 'N', payload: 1, userId: 'ann', sub: 'ann' }
+const update = { room: ROOM, event: 'N', payloadJson: '1', userId: 'ann', sub: 'ann' }
 
 interface Rewound {
   broker: Broker
@@ -45,7 +52,7 @@ async function rewound (t: Test): Promise<Rewound> {
       await inner.renewEpoch(room, epoch)
     }
   }
-  const feed = createFeed({ room: ROOM, broker, settings, metrics: createMetrics(), log: silent })
+  const feed = createFeed({ room: ROOM, broker, turn: createTurn(), settings, metrics: createMetrics(), log: silent })
   await feed.open()
   const offsets: number[] = []
   let end: (code: string) => void = () => undefined
@@ -54,14 +61,15 @@ async function rewound (t: Test): Promise<Rewound> {
     position: 0,
     offsets,
     ended,
-    deliver: ({ update: { offset } }: { update: { offset: number } }) => { offsets.push(offset) },
-    deliverEphemeral () {},
-    waiting: () => 0,
+    deliver: ({ entries }: Batch) => { for (const { update } of entries as StoredEntries) offsets.push(update.offset) },
+    isFull: () => false,
+    isLagging: () => false,
     whenDrained: (callback: () => void) => callback(),
     end
   }
   await feed.join(member, undefined, () => {})
   for (let i = 0; i < 5; i++) await broker.publish(update)
+  await endOfTurn()
   t.strictSame(offsets, [1, 2, 3, 4, 5])
   return { broker, feed, member, rewind: offset => { rewoundTo = offset }, receive: message => receive(message) }
 }
@@ -71,6 +79,7 @@ async function assertTold (t: Test, { broker, feed, member }: Rewound, epoch: st
   t.not(feed.position().epoch, epoch)
   await feed.join(member, undefined, () => {})
   await broker.publish(update)
+  await endOfTurn()
   t.strictSame(member.offsets, [1, 2, 3, 4, 5, 1], 'and the feed goes on in the new epoch')
 }
 
@@ -87,7 +96,7 @@ test('a message of another epoch makes it look, and it finds the room behind', a
   const world = await rewound(t)
   const { epoch } = world.feed.position()
   world.rewind(2)
-  world.receive({ kind: 'update', epoch: 'another', offset: 1, publishedAt: 0, id: 'x', event: 'N', payload: 1, userId: 'ann' })
+  world.receive(storedUpdate({ epoch: 'another', id: 'x' }))
   await assertTold(t, world, epoch)
 })
 
@@ -95,13 +104,13 @@ test('a hole makes it read, and it finds the room behind', async t => {
   const world = await rewound(t)
   const { epoch } = world.feed.position()
   world.rewind(2)
-  world.receive({ kind: 'update', epoch, offset: 9, publishedAt: 0, id: 'x', event: 'N', payload: 1, userId: 'ann' })
+  world.receive(storedUpdate({ epoch, offset: 9, id: 'x' }))
   await assertTold(t, world, epoch)
 })
 
 test('another update at a known offset', async t => {
   const world = await rewound(t)
   const { epoch } = world.feed.position()
-  world.receive({ kind: 'update', epoch, offset: 5, publishedAt: 0, id: 'not-the-one', event: 'N', payload: 1, userId: 'ann' })
+  world.receive(storedUpdate({ epoch, offset: 5, id: 'not-the-one' }))
   await assertTold(t, world, epoch)
 })

@@ -1,12 +1,11 @@
 // The tail of a feed: the newest updates, up to a number of bytes.
 import { test } from 'tap'
-import type { StoredUpdate } from '../../services/broker/broker.ts'
 import { createEntry, type Entry } from '../../services/feeds/packet.ts'
 import { createTail } from '../../services/feeds/tail.ts'
+import { storedUpdate } from '../helpers/index.ts'
 
 function entry (offset: number, size = 100): Entry {
-  const update: StoredUpdate = { kind: 'update', epoch: 'e', offset, publishedAt: 1_700_000_000_000, id: 'a', event: 'E', payload: 'x'.repeat(size), userId: 'ann' }
-  return createEntry('acme/board-1', update)
+  return createEntry('acme/board-1', storedUpdate({ offset, payload: 'x'.repeat(size) }))
 }
 
 test('finds what it keeps by offset, and nothing before, after or between', async t => {

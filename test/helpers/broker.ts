@@ -1,7 +1,9 @@
 // Brokers of both kinds without the service around them, and what is asked of them.
+import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
-import { connect } from '../../plugins/redis.ts'
+import { connect } from '../../services/broker/redis-connect.ts'
 import type { Broker, HistoryRead, Message, StoredUpdate, PublishRequest } from '../../services/broker/broker.ts'
+import { publicUpdate } from '../../services/broker/envelope.ts'
 import type { Log } from '../../services/observe/log.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
 import { createMetrics, type Metrics } from '../../services/observe/metrics.ts'
@@ -15,6 +17,19 @@ const ROOM = 'acme/board-1'
 const silent = (): void => undefined
 export const silentLog: Log = { debug: silent, info: silent, warn: silent, error: silent }
 
+export interface LogLine {
+  level: keyof Log
+  fields: object
+  text: string
+}
+
+/** A log that is kept. */
+export function keptLog (): { log: Log, lines: LogLine[] } {
+  const lines: LogLine[] = []
+  const write = (level: keyof Log) => (fields: object, text: string) => { lines.push({ level, fields, text }) }
+  return { lines, log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') } }
+}
+
 export function memoryBroker (t: Test, env: Env = {}): Broker {
   const broker = createMemoryBroker({ instance: 'embedded', settings: readSettings(env) })
   t.teardown(() => broker.close())
@@ -22,14 +37,14 @@ export function memoryBroker (t: Test, env: Env = {}): Broker {
 }
 
 /** Does not wait for Redis; `connected` does. */
-export function redisBroker (t: Test, url: string, env: Env = {}, instance = 'one'): Broker & { metrics: Metrics } {
+export function redisBroker (t: Test, url: string, env: Env = {}, instance = 'one'): Broker & { metrics: Metrics, lines: LogLine[], commands: Redis } {
   const settings = readSettings({ REDIS_URL: url, ...env })
   const metrics = createMetrics()
-  const broker = createRedisBroker({
-    instance, commands: connect(settings, 'commands'), subscriber: connect(settings, 'subscriber'), settings, log: silentLog, metrics
-  })
+  const { log, lines } = keptLog()
+  const commands = connect(settings, 'commands')
+  const broker = createRedisBroker({ instance, commands, subscriber: connect(settings, 'subscriber'), settings, log, metrics })
   t.teardown(() => broker.close())
-  return { ...broker, metrics }
+  return { ...broker, metrics, lines, commands }
 }
 
 export async function connected<T extends Broker> (broker: T): Promise<T> {
@@ -38,8 +53,14 @@ export async function connected<T extends Broker> (broker: T): Promise<T> {
 }
 
 /** An update of `ann` to `acme/board-1`, unless said otherwise. */
-export function publication (rest: Partial<PublishRequest> = {}): PublishRequest {
-  return { room: ROOM, event: 'MOVE', payload: { x: 1 }, userId: 'ann', sub: 'ann', ...rest }
+export function publication ({ payload = { x: 1 }, ...rest }: Partial<PublishRequest> & { payload?: unknown } = {}): PublishRequest {
+  return { room: ROOM, event: 'MOVE', payloadJson: JSON.stringify(payload), userId: 'ann', sub: 'ann', ...rest }
+}
+
+/** An update as a broker hands it on. */
+export function storedUpdate (rest: Partial<Omit<StoredUpdate, 'kind' | 'json'>> = {}): StoredUpdate {
+  const update = { kind: 'update' as const, epoch: 'e', offset: 1, publishedAt: 1_700_000_000_000, id: 'a', event: 'E', payload: 1, userId: 'ann', ...rest }
+  return { ...update, json: JSON.stringify(publicUpdate(ROOM, update)) }
 }
 
 export async function historyOf (broker: Broker, since = 0, limits = {}, room = ROOM): Promise<HistoryRead> {

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import type { Test } from 'tap'
 import app from '../../app.ts'
 import { createErrorHandlers } from '../../plugins/errors.ts'
+import type { Session } from '../../services/sessions/session.ts'
 import { readSettings } from '../../services/settings.ts'
 import { eventually } from './eventually.ts'
 import type { Answer } from './http.ts'
@@ -14,7 +15,7 @@ export async function build (t: Test, env: Record<string, string> = {}): Promise
   t.teardown(() => server.close())
   server.setErrorHandler(onError)
   server.setNotFoundHandler(onNotFound)
-  await server.register(app, { env: { JWT_SECRET: TEST_SECRET, ...env } })
+  await server.register(app, { metrics: true, env: { JWT_SECRET: TEST_SECRET, ...env } })
   await server.ready()
   return server
 }
@@ -24,6 +25,11 @@ export async function buildReady (t: Test, env: Record<string, string> = {}): Pr
   const server = await build(t, env)
   await eventually(() => server.roomcast.commands.isCaughtUp())
   return server
+}
+
+/** The sessions, with all that the service itself knows of them. */
+export function sessionsOf (server: FastifyInstance): Session[] {
+  return [...server.roomcast.sessions.all()] as Session[]
 }
 
 export interface Injected<T> {

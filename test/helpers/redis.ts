@@ -1,11 +1,11 @@
 // Real Redis servers on free loopback ports, to be killed, stopped, restarted and failed over.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions as ClientOptions } from 'ioredis'
 import type { Scope } from './scope.ts'
 import { startChild, untilReady, type Child } from './child.ts'
-import { eventually } from './eventually.ts'
+import { tlsSettings, type Certificates } from './certificates.ts'
 import { freePort, HOST } from './ports.ts'
 
 export interface RedisOptions {
@@ -14,7 +14,14 @@ export interface RedisOptions {
   args?: string[]
   port?: number
   dir?: string
+  /** Asked of everyone, replicas and their master among them. */
+  password?: string
+  /** TLS, and nothing else. */
+  certificates?: Certificates
 }
+
+/** How a client of the test itself gets in. */
+export type Access = Pick<ClientOptions, 'port' | 'password' | 'tls'>
 
 export interface RedisServer {
   url: string
@@ -37,9 +44,12 @@ export interface RedisServer {
 export async function startRedis (t: Scope, options: RedisOptions = {}): Promise<RedisServer> {
   const port = options.port ?? await freePort()
   const dir = options.dir ?? await temporaryFolder(t)
+  const { password, certificates } = options
+  const access = accessTo({ ...options, port })
   const args = [
     '--bind', HOST,
-    '--port', String(port),
+    ...certificates === undefined ? ['--port', String(port)] : ['--port', '0', '--tls-port', String(port), ...tlsSettings(certificates).flatMap(([name, value]) => [`--${name}`, value])],
+    ...password === undefined ? [] : ['--requirepass', password, '--masterauth', password],
     '--dir', dir,
     '--save', '',
     '--appendonly', options.appendonly ? 'yes' : 'no',
@@ -49,12 +59,12 @@ export async function startRedis (t: Scope, options: RedisOptions = {}): Promise
 
   async function launch (): Promise<Child> {
     const started = await startChild(t, 'redis-server', args)
-    await untilReady(started, 'redis-server', () => answersAs(port, started.pid))
+    await untilReady(started, 'redis-server', () => answersAs(access, started.pid))
     return started
   }
 
   return {
-    url: `redis://${HOST}:${port}`,
+    url: `${certificates === undefined ? 'redis' : 'rediss'}://${HOST}:${port}`,
     port,
     dir,
     get pid () { return child.pid },
@@ -66,91 +76,21 @@ export async function startRedis (t: Scope, options: RedisOptions = {}): Promise
       await child.kill('SIGKILL')
       child = await launch()
     },
-    client: () => clientOf(t, port)
+    client: () => redisClient(t, access)
   }
 }
 
-export interface SentinelSetup {
-  /** The name of the monitored master, for REDIS_SENTINEL_NAME. */
-  name: string
-  /** Ports of the sentinels. */
-  ports: number[]
-  /** `host:port,host:port`, for REDIS_SENTINELS. */
-  addresses: string
-  /** The server that is master at first, and the one that is replica. */
-  master: RedisServer
-  replica: RedisServer
-  /** Where the sentinels say that the master is. */
-  masterPort (): Promise<number>
-  /** Kills the master ('crash') or asks for a change of roles ('command'); resolves with the new master's port. */
-  failover (how?: 'crash' | 'command'): Promise<number>
-}
-
-export async function startSentinel (t: Scope, { sentinels = 3, downAfterMs = 500, appendonly = false } = {}): Promise<SentinelSetup> {
-  const name = 'main'
-  const master = await startRedis(t, { appendonly })
-  const replica = await startRedis(t, { appendonly, args: ['--replicaof', HOST, String(master.port)] })
-  await eventually(async () => (await replica.client().info('replication')).includes('master_link_status:up'), 10_000)
-
-  const config = [
-    `sentinel monitor ${name} ${HOST} ${master.port} ${Math.floor(sentinels / 2) + 1}`,
-    `sentinel down-after-milliseconds ${name} ${downAfterMs}`,
-    `sentinel failover-timeout ${name} 3000`
-  ]
-  const ports: number[] = []
-  for (let i = 0; i < sentinels; i++) ports.push(await launchSentinel(t, config))
-
-  const clients = ports.map(port => clientOf(t, port))
-  await eventually(async () => {
-    const views = await Promise.all(clients.map(client => viewOf(client, name)))
-    return views.every(view => view.get('num-slaves') === '1' && view.get('num-other-sentinels') === String(sentinels - 1))
-  }, 20_000)
-
-  async function masterPort (): Promise<number> {
-    const views = await Promise.all(clients.map(client => viewOf(client, name)))
-    const seen = new Set(views.map(view => Number(view.get('port'))))
-    const [port] = seen
-    if (port === undefined || seen.size > 1) throw new Error(`the sentinels disagree: ${[...seen].join(', ')}`)
-    return port
-  }
-
-  async function failover (how: 'crash' | 'command' = 'crash'): Promise<number> {
-    const before = await masterPort()
-    // Refused until the sentinel has fresh news of the replica.
-    if (how === 'command') await eventually(() => clients[0]?.call('SENTINEL', 'FAILOVER', name), 15_000)
-    else await (before === master.port ? master : replica).stop()
-    return await eventually(async () => {
-      const now = await masterPort()
-      return now !== before && await isMaster(clientOf(t, now)) && now
-    }, 30_000)
-  }
-
-  return { name, ports, addresses: ports.map(port => `${HOST}:${port}`).join(','), master, replica, masterPort, failover }
-}
-
-async function launchSentinel (t: Scope, config: string[]): Promise<number> {
-  const port = await freePort()
-  const dir = await temporaryFolder(t)
-  const file = join(dir, 'sentinel.conf')
-  await writeFile(file, [`port ${port}`, `bind ${HOST}`, `dir ${dir}`, ...config, ''].join('\n'))
-  const child = await startChild(t, 'redis-sentinel', [file])
-  await untilReady(child, 'redis-sentinel', () => answersAs(port, child.pid))
-  return port
-}
-
-async function viewOf (sentinel: Redis, name: string): Promise<Map<string, string>> {
-  const reply = await sentinel.call('SENTINEL', 'MASTER', name)
-  const pairs = Array.isArray(reply) ? reply.map(String) : Object.entries(Object(reply)).flat().map(String)
-  return new Map(pairs.flatMap((key, i) => i % 2 === 0 ? [[key, pairs[i + 1] ?? '']] : []))
-}
-
-async function isMaster (client: Redis): Promise<boolean> {
+export async function isMaster (client: Redis): Promise<boolean> {
   return (await client.info('replication')).includes('role:master')
 }
 
+export function accessTo ({ port, password, certificates }: { port: number, password?: string, certificates?: Certificates }): Access {
+  return { port, ...password !== undefined && { password }, ...certificates !== undefined && { tls: { ca: certificates.ca } } }
+}
+
 /** By its process id, because a server left over on the port would answer too. */
-async function answersAs (port: number, pid: number): Promise<boolean> {
-  const client = new Redis({ host: HOST, port, retryStrategy: null, lazyConnect: true })
+export async function answersAs (access: Access, pid: number): Promise<boolean> {
+  const client = new Redis({ host: HOST, ...access, retryStrategy: null, lazyConnect: true })
   client.on('error', ignore)
   try {
     return await client.ping() === 'PONG' && (await client.info('server')).includes(`process_id:${pid}\r\n`)
@@ -159,8 +99,8 @@ async function answersAs (port: number, pid: number): Promise<boolean> {
   }
 }
 
-function clientOf (t: Scope, port: number): Redis {
-  const client = new Redis({ host: HOST, port, retryStrategy: () => 50, maxRetriesPerRequest: null })
+export function redisClient (t: Scope, access: Access): Redis {
+  const client = new Redis({ host: HOST, ...access, retryStrategy: () => 50, maxRetriesPerRequest: null })
   client.on('error', ignore)
   t.teardown(() => client.disconnect())
   return client
@@ -169,7 +109,7 @@ function clientOf (t: Scope, port: number): Redis {
 /** That a Redis goes away is what the tests are about: the client reconnects, and its commands tell the rest. */
 function ignore (): void {}
 
-async function temporaryFolder (t: Scope): Promise<string> {
+export async function temporaryFolder (t: Scope): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'roomcast-redis-'))
   t.teardown(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }))
   return dir

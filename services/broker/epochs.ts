@@ -1,0 +1,20 @@
+// New epochs. Every publish carries one, for the case that its room has none, so they come from a pool of random bytes.
+import { randomBytes } from 'node:crypto'
+
+/** 72 random bits, 12 characters of base64url. */
+const EPOCH_BYTES = 9
+const POOL_BYTES = EPOCH_BYTES * 512
+
+export function createEpochs (): () => string {
+  let pool = Buffer.alloc(0)
+  let used = 0
+
+  return () => {
+    if (used === pool.length) {
+      pool = randomBytes(POOL_BYTES)
+      used = 0
+    }
+    used += EPOCH_BYTES
+    return pool.toString('base64url', used - EPOCH_BYTES, used)
+  }
+}

@@ -1,0 +1,163 @@
+// The connection that commands go over: bounded, timed, and only ever to a Redis that said who it is.
+import { performance } from 'node:perf_hooks'
+import type { Redis } from 'ioredis'
+import { RoomcastError } from '../wire/errors.ts'
+import type { Log } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Settings } from '../settings.ts'
+import { createRedisCalls, type RedisCalls } from './redis-calls.ts'
+import { createRedisClock, type RedisClock } from './redis-clock.ts'
+import { describeRedisError, readRedisFault, toBrokerError, type RedisFault } from './redis-errors.ts'
+import { readState, type RedisIdentity } from './redis-identity.ts'
+import { createRedisPending } from './redis-pending.ts'
+import { TimeoutError, withTimeout } from './redis-timeout.ts'
+import { createRedisTurn, type RedisTurn } from './redis-turn.ts'
+
+/** How often the identity and the eviction policy of Redis are looked at again. */
+const INFO_INTERVAL_MS = 30_000
+
+export type ScriptedRedis = Redis & RedisCalls
+
+/**
+ * Runs commands.
+ * @param kind what may have happened when no answer comes: a `read` changed nothing, a `write` is in doubt
+ * @param timeoutMs default: PUBLISH_TIMEOUT_MS
+ * @param bytes of the arguments, where they are more than names and numbers
+ * @throws RoomcastError `broker/unavailable` (not run), `broker/timeout` (a write that may have run)
+ */
+export type Run = <T> (
+  kind: 'read' | 'write', command: (redis: ScriptedRedis, identity: RedisIdentity) => Promise<T>, timeoutMs?: number, bytes?: number
+) => Promise<T>
+
+export interface RedisCommands {
+  readonly clock: RedisClock
+  readonly turn: RedisTurn
+  isConnected (): boolean
+  readonly run: Run
+  /** Nothing is asked of this connection any more; it is to be given up. */
+  forget (): void
+  /** How the last write failed; undefined after one that did not. */
+  refusal (): Refusal | undefined
+  close (): void
+}
+
+export interface Refusal extends RedisFault {
+  /** In a few words, for the log. */
+  reason: string
+}
+
+export interface RedisCommandsOptions {
+  redis: Redis
+  settings: Settings
+  log: Log
+  metrics: Metrics
+  /** Redis said who it is, on a new connection. */
+  onConnected: () => void
+  /** It did what was asked. */
+  onWritten: () => void
+  /** This is not, or no longer, the Redis to ask. */
+  onUnfit: (reason: string) => void
+}
+
+export function createRedisCommands ({ redis, settings, log, metrics, onConnected, onWritten, onUnfit }: RedisCommandsOptions): RedisCommands {
+  const clock = createRedisClock()
+  const pending = createRedisPending(settings, metrics)
+  let identity: RedisIdentity | undefined
+  /** Counts connections, so that what an old one brings is not held against a new one. */
+  let connection = 0
+  let failingSince: number | undefined
+  let lastRefusal: Refusal | undefined
+
+  const turn = createRedisTurn(redis)
+  const scripted: ScriptedRedis = Object.assign(redis, createRedisCalls(redis))
+
+  redis.on('ready', () => { void onReady() })
+  redis.on('close', forget)
+  const infoTimer = setInterval(() => { if (identity !== undefined) void identify() }, INFO_INTERVAL_MS)
+  infoTimer.unref()
+
+  function forget (): void {
+    identity = undefined
+    connection++
+    failingSince = undefined
+    lastRefusal = undefined
+  }
+
+  async function onReady (): Promise<void> {
+    clock.reset()
+    await identify()
+    if (identity === undefined) return
+    log.debug({ durable: identity.durable }, 'redis commands connected')
+    onConnected()
+  }
+
+  /** INFO goes first on a new connection, so that no script runs with the run id of another process. */
+  async function identify (isNeeded = identity === undefined): Promise<void> {
+    const asked = connection
+    try {
+      const { runId, durable, unfit, now, evicts } = readState(await withTimeout(redis.info(), settings.PROBE_TIMEOUT_MS))
+      if (asked !== connection) return
+      if (unfit !== undefined) return onUnfit(unfit)
+      identity = { runId, durable }
+      if (now !== undefined) clock.sample(now)
+      if (evicts !== undefined) log.warn({ policy: evicts }, 'redis may evict history and positions: set maxmemory-policy to noeviction or volatile-ttl')
+    } catch (error) {
+      if (asked === connection && isNeeded) onUnfit(describeRedisError(error))
+    }
+  }
+
+  function onSuccess (kind: 'read' | 'write'): void {
+    failingSince = undefined
+    if (kind === 'read') return
+    lastRefusal = undefined
+    onWritten()
+  }
+
+  function onFailure (error: unknown, kind: 'read' | 'write'): void {
+    const now = performance.now()
+    const fault = readRedisFault(error)
+    const reason = describeRedisError(error)
+    failingSince ??= now
+    if (kind === 'write') lastRefusal = { ...fault, reason }
+    if (fault.server === 'wrong') return onUnfit(reason)
+    if (now - failingSince < settings.PROBE_TIMEOUT_MS) return
+    if (fault.server !== 'right') return onUnfit(reason)
+    // A full Redis still says who it is. One that refuses even that is left like any other.
+    failingSince = undefined
+    void identify(true)
+  }
+
+  return {
+    clock,
+    turn,
+    isConnected: () => identity !== undefined && redis.status === 'ready',
+
+    async run (kind, command, timeoutMs = settings.PUBLISH_TIMEOUT_MS, bytes = 0) {
+      if (identity === undefined || redis.status !== 'ready') throw new RoomcastError('broker/unavailable')
+      pending.take(bytes)
+      const asked = connection
+      const answer = command(scripted, identity)
+      // All of it is held until Redis answers or the connection ends, however long the caller waits.
+      answer.then(() => {
+        pending.release(bytes)
+        if (asked === connection) onSuccess(kind)
+      }, (error: unknown) => {
+        pending.release(bytes)
+        if (asked === connection) onFailure(error, kind)
+      })
+      try {
+        return await withTimeout(answer, timeoutMs)
+      } catch (error) {
+        if (error instanceof TimeoutError && asked === connection) onFailure(error, kind)
+        throw toBrokerError(error, kind)
+      }
+    },
+
+    forget,
+    refusal: () => lastRefusal,
+    close () {
+      clearInterval(infoTimer)
+      redis.disconnect()
+    }
+  }
+}

@@ -1,0 +1,83 @@
+// How a connection to Redis is made: straight, or to the master that the Sentinels name, by TCP or TLS.
+import { performance } from 'node:perf_hooks'
+import { Redis, type RedisOptions } from 'ioredis'
+import type { Settings } from '../settings.ts'
+import { readRedisUrl, readSentinels, type RedisAddress } from '../settings/urls.ts'
+
+/** How much longer the pause gets with each attempt. */
+const PAUSE_STEP_MS = 50
+
+export function isRedisConfigured ({ REDIS_URL, REDIS_SENTINELS }: Settings): boolean {
+  return REDIS_URL !== '' || REDIS_SENTINELS !== ''
+}
+
+/** The database that REDIS_URL names; pub/sub knows none, so channels have it in their names. */
+export function redisDatabase (settings: Settings): number {
+  return addressOf(settings)?.database ?? 0
+}
+
+/** Where Redis is, for the log: nothing of it is secret. */
+export function redisPlace (settings: Settings): string {
+  if (settings.REDIS_SENTINELS !== '') return `${settings.REDIS_SENTINEL_NAME} at ${settings.REDIS_SENTINELS}`
+  const { host, port } = addressOf(settings) as RedisAddress
+  return `${host}:${port}`
+}
+
+/** A connection that is made at once, and again whenever it is lost, until it is disconnected. */
+export function connect (settings: Settings, connectionName: string): Redis {
+  const address = addressOf(settings)
+  const options: RedisOptions = {
+    connectionName: `roomcast-${connectionName}`,
+    // A command is refused at once when the link is down, and never sent a second time behind our back.
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    // The link does these itself: it has to know when every channel is confirmed, and which Redis it is that answers.
+    autoResubscribe: false,
+    enableReadyCheck: false,
+    retryStrategy: createPauses(settings.REDIS_RECONNECT_MAX_MS),
+    connectTimeout: settings.PROBE_TIMEOUT_MS,
+    // A half-open connection does not answer our FIN either.
+    disconnectTimeout: 50,
+    ...address !== undefined && { db: address.database },
+    ...address?.username && { username: address.username },
+    ...address?.password && { password: address.password },
+    // Which certificates are good is Node's affair: NODE_EXTRA_CA_CERTS adds an authority.
+    ...address?.tls && { tls: {} }
+  }
+  if (settings.REDIS_SENTINELS === '') return new Redis({ ...options, host: address?.host, port: address?.port })
+  return new Redis({
+    ...options,
+    sentinels: readSentinels(settings.REDIS_SENTINELS),
+    name: settings.REDIS_SENTINEL_NAME,
+    sentinelRetryStrategy: attempt => Math.min(PAUSE_STEP_MS * attempt, settings.REDIS_RECONNECT_MAX_MS),
+    sentinelCommandTimeout: settings.PROBE_TIMEOUT_MS,
+    ...settings.REDIS_SENTINEL_USERNAME !== '' && { sentinelUsername: settings.REDIS_SENTINEL_USERNAME },
+    ...settings.REDIS_SENTINEL_PASSWORD !== '' && { sentinelPassword: settings.REDIS_SENTINEL_PASSWORD },
+    ...address?.tls && { sentinelTLS: {}, enableTLSForSentinelMode: true }
+  })
+}
+
+function addressOf ({ REDIS_URL }: Settings): RedisAddress | undefined {
+  return REDIS_URL === '' ? undefined : readRedisUrl(REDIS_URL)
+}
+
+/**
+ * The pause before each attempt to connect. ioredis counts its attempts anew with each connection that it gets; one
+ * that is of no use (a replica, a wrong password) would be made twenty times a second.
+ */
+function createPauses (maxMs: number): () => number {
+  let attempts = 0
+  let lastAt = -Infinity
+  return () => {
+    const now = performance.now()
+    attempts = now - lastAt < 2 * maxMs + PAUSE_STEP_MS ? attempts + 1 : 1
+    lastAt = now
+    return Math.min(PAUSE_STEP_MS * attempts, maxMs)
+  }
+}
+
+/** Gives up a connection, so that it is made anew. One that is just being made is left alone: ioredis would end it for good. */
+export function renew (redis: Redis): void {
+  if (redis.status === 'connect' || redis.status === 'ready') redis.disconnect(true)
+}

@@ -1,0 +1,31 @@
+// Who answers at the other end of a connection, by its own INFO.
+
+export interface RedisIdentity {
+  runId: string
+  /** It keeps an append-only file, and is no promoted replica: a new process has all that the one before it had. */
+  durable: boolean
+}
+
+export interface RedisState extends RedisIdentity {
+  /** Why it cannot serve us, whatever it answers otherwise. */
+  unfit: 'a replica' | 'loading' | undefined
+  /** Milliseconds by its clock. */
+  now: number | undefined
+  /** The policy by which it may evict history and positions. */
+  evicts: string | undefined
+}
+
+export function readState (info: string): RedisState {
+  const fields = Object.fromEntries(info.split('\r\n').map(line => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon), line.slice(colon + 1)]
+  })) as Record<string, string | undefined>
+  const policy = fields['maxmemory_policy']
+  return {
+    runId: fields['run_id'] ?? '',
+    durable: fields['aof_enabled'] === '1' && (fields['second_repl_offset'] ?? '-1') === '-1',
+    unfit: /^(slave|replica)$/.test(fields['role'] ?? '') ? 'a replica' : fields['loading'] === '1' ? 'loading' : undefined,
+    now: fields['server_time_usec'] === undefined ? undefined : Number(fields['server_time_usec']) / 1000,
+    evicts: policy?.startsWith('allkeys') === true && fields['maxmemory'] !== '0' ? policy : undefined
+  }
+}

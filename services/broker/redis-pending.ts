@@ -1,0 +1,38 @@
+// What was sent to Redis and not answered: bounded in commands and in bytes, since all of it is held here meanwhile.
+import { RoomcastError } from '../wire/errors.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Settings } from '../settings.ts'
+
+export interface RedisPending {
+  /**
+   * A command is to be sent.
+   * @param bytes of its arguments
+   * @throws RoomcastError `broker/unavailable` where too much waits already
+   */
+  take (bytes: number): void
+  /** It was answered, or given up with its connection. */
+  release (bytes: number): void
+}
+
+export function createRedisPending (settings: Settings, metrics: Metrics): RedisPending {
+  let commands = 0
+  let held = 0
+
+  return {
+    take (bytes) {
+      if (commands >= settings.REDIS_MAX_PENDING) refuse('redis-pending')
+      if (held + bytes > settings.REDIS_MAX_PENDING_BYTES) refuse('redis-pending-bytes')
+      commands++
+      held += bytes
+    },
+    release (bytes) {
+      commands--
+      held -= bytes
+    }
+  }
+
+  function refuse (limit: string): never {
+    metrics.limits.inc({ limit })
+    throw new RoomcastError('broker/unavailable', 'Too much waits for Redis, and this was not sent: try again in a moment.')
+  }
+}

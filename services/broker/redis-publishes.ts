@@ -1,0 +1,96 @@
+// Publishes of one turn are one call of their script: what a call costs Redis and us is shared by all of them.
+import { ReplyError } from 'ioredis'
+import type { Retention } from './broker.ts'
+import type { RedisCalls } from './redis-calls.ts'
+import type { RedisIdentity } from './redis-identity.ts'
+import type { RedisTurn } from './redis-turn.ts'
+
+/** Redis does nothing else while a call runs. */
+const MAX_UPDATES = 100
+const MAX_LENGTH = 1_048_576
+
+export interface RedisPublish {
+  kind: 'update' | 'once' | 'ephemeral'
+  /** Of the meta, of the log, and of the receipt where the kind is `once`. */
+  keys: string[]
+  channel: string
+  /** Of the envelope. */
+  body: string
+  retention: Retention
+  /** By Redis' clock: later, nothing is published. */
+  deadline: number
+}
+
+export type RedisPublished =
+  | { outcome: 'late', time: number }
+  | { outcome: 'new' | 'known', time: number, epoch: string, offset: number, instances: number }
+
+export type PublishInTurn = (redis: RedisCalls, identity: RedisIdentity, update: RedisPublish) => Promise<RedisPublished>
+
+interface Batch {
+  redis: RedisCalls
+  identity: RedisIdentity
+  retention: Retention
+  /** The earliest of its updates. */
+  deadline: number
+  keys: string[]
+  args: string[]
+  length: number
+  waiting: Array<{ resolve: (published: RedisPublished) => void, reject: (error: unknown) => void }>
+}
+
+/** Updates keep their order, and fail each for itself. */
+export function createRedisPublishes ({ turn, receiptSeconds, newEpoch }: {
+  turn: RedisTurn, receiptSeconds: number, newEpoch: () => string
+}): PublishInTurn {
+  let open: Batch | undefined
+
+  return (redis, identity, update) => new Promise((resolve, reject) => {
+    const batch = batchFor(redis, identity, update)
+    batch.deadline = Math.min(batch.deadline, update.deadline)
+    batch.keys.push(...update.keys)
+    batch.args.push(update.kind, update.channel, update.body)
+    batch.length += update.body.length
+    batch.waiting.push({ resolve, reject })
+  })
+
+  function batchFor (redis: RedisCalls, identity: RedisIdentity, { retention, deadline, body }: RedisPublish): Batch {
+    if (open !== undefined && open.identity === identity && open.retention === retention &&
+      open.waiting.length < MAX_UPDATES && open.length + body.length <= MAX_LENGTH) return open
+    if (open === undefined) turn.atEnd(send)
+    else send()
+    open = { redis, identity, retention, deadline, keys: [], args: [], length: 0, waiting: [] }
+    return open
+  }
+
+  function send (): void {
+    const batch = open as Batch
+    open = undefined
+    const { redis, identity, retention, keys, args, waiting } = batch
+    redis.publishUpdates(
+      keys.length, ...keys, identity.runId, identity.durable ? '1' : '0', newEpoch(), retention.roomSeconds,
+      batch.deadline, retention.historySize, retention.historySeconds, receiptSeconds, ...args
+    ).then(answers => settle(waiting, answers as string[]), (error: unknown) => {
+      for (const { reject } of waiting) reject(error)
+    })
+  }
+}
+
+function settle (waiting: Batch['waiting'], [first, ...answers]: string[]): void {
+  if (first === 'late') {
+    for (const { resolve } of waiting) resolve({ outcome: 'late', time: Number(answers[0]) })
+    return
+  }
+  for (const [i, { resolve, reject }] of waiting.entries()) {
+    const answer = answers[i] as string
+    if (answer.startsWith(FAILED)) {
+      // As Redis says where an error comes from.
+      reject(new ReplyError(`${answer.slice(FAILED.length)} script: publish`))
+    } else {
+      const [outcome, epoch, offset, instances = 0] = answer.split(' ')
+      resolve({ outcome: outcome as 'new' | 'known', time: Number(first), epoch: epoch as string, offset: Number(offset), instances: Number(instances) })
+    }
+  }
+}
+
+const FAILED = 'failed '

@@ -1,0 +1,146 @@
+// What no schema of one setting can say: URLs by their parts, and settings that contradict one another.
+import { isIP } from 'node:net'
+import { isFetchUrl, readRedisUrl } from './urls.ts'
+import type { SettingName, Settings } from '../settings.ts'
+
+/** What surrounds a payload in a packet or a command: ids, names, punctuation. */
+const AROUND_A_PAYLOAD = 1024
+
+const KEY_SOURCES = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const
+
+interface Rule {
+  /** The settings it looks at; where one of them has a fault of its own, that is told instead. */
+  of: SettingName[]
+  /** What is wrong and what to do; false where nothing is. */
+  fault: (settings: Settings) => string | false
+}
+
+const rules: Rule[] = [
+  // URLs and addresses
+  {
+    of: ['REDIS_URL'],
+    fault: ({ REDIS_URL }) => REDIS_URL !== '' && readRedisUrl(REDIS_URL) === undefined &&
+      'REDIS_URL should be redis://user:password@host:port/database, or rediss:// for TLS, and nothing after it; in the user and the password write # as %23, / as %2F, ? as %3F and % as %25'
+  },
+  ...(['JWT_JWKS_URL', 'WEBHOOK_URL', 'OTEL_EXPORTER_OTLP_ENDPOINT'] as const).map((name): Rule => ({
+    of: [name],
+    fault: settings => settings[name] !== '' && !isFetchUrl(settings[name]) &&
+      `${name} should be http://host:port/path, or https://, without user, password and fragment; an @ in the path is written %40`
+  })),
+  {
+    of: ['CORS_ORIGINS'],
+    fault: ({ CORS_ORIGINS }) => CORS_ORIGINS.split(',').some(origin => !/^\s*(null|[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*]+)?\s*$/.test(origin)) &&
+      'CORS_ORIGINS should list origins as browsers send them, https://app.example.com: no path, no / at the end, no *'
+  },
+  {
+    of: ['TRUST_PROXY'],
+    fault: ({ TRUST_PROXY }) => TRUST_PROXY !== '' && !TRUST_PROXY.split(',').every(isAddressRange) &&
+      'TRUST_PROXY should list addresses and ranges, 10.0.0.0/8,fd00::/8, or loopback, linklocal, uniquelocal'
+  },
+
+  // Secrets, and what they belong to
+  {
+    of: [...KEY_SOURCES],
+    fault: settings => keySources(settings).length > 1 &&
+      `${keySources(settings).join(' and ')} are set: exactly one key source should be`
+  },
+  {
+    of: [...KEY_SOURCES, 'NODE_ENV'],
+    fault: settings => settings.NODE_ENV === 'production' && keySources(settings).length === 0 &&
+      'JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL should be set: in production there is no random key'
+  },
+  {
+    of: ['JWT_SECRET_PREVIOUS', 'JWT_SECRET'],
+    fault: ({ JWT_SECRET_PREVIOUS, JWT_SECRET }) => JWT_SECRET_PREVIOUS !== '' && JWT_SECRET === '' &&
+      'JWT_SECRET_PREVIOUS should be set only together with JWT_SECRET'
+  },
+  {
+    of: ['WEBHOOK_URL', 'WEBHOOK_SECRET'],
+    fault: ({ WEBHOOK_URL, WEBHOOK_SECRET }) => WEBHOOK_URL !== '' && WEBHOOK_SECRET === '' &&
+      'WEBHOOK_SECRET should be set together with WEBHOOK_URL: the receiver must know who calls'
+  },
+  {
+    of: ['REDIS_SENTINELS', 'REDIS_SENTINEL_USERNAME', 'REDIS_SENTINEL_PASSWORD'],
+    fault: ({ REDIS_SENTINELS, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD }) => REDIS_SENTINELS === '' && REDIS_SENTINEL_USERNAME + REDIS_SENTINEL_PASSWORD !== '' &&
+      'REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD should be set only together with REDIS_SENTINELS'
+  },
+  {
+    of: ['REDIS_SENTINEL_USERNAME', 'REDIS_SENTINEL_PASSWORD'],
+    fault: ({ REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD }) => REDIS_SENTINEL_USERNAME !== '' && REDIS_SENTINEL_PASSWORD === '' &&
+      'REDIS_SENTINEL_PASSWORD should be set together with REDIS_SENTINEL_USERNAME'
+  },
+
+  // Sizes: whatever MAX_PAYLOAD_BYTES allows has to pass everywhere
+  ...([
+    ['MAX_PACKET_BYTES', "else a socket's publish only ends its connection"],
+    ['MAX_BUFFERED_BYTES', 'else the largest update cuts off everyone it is sent to'],
+    ['REDIS_MAX_PENDING_BYTES', 'else the largest update is never sent to Redis'],
+    ['EMBEDDED_MAX_BYTES', 'else the largest update is never kept']
+  ] as const).map(([name, reason]): Rule => ({
+    of: [name, 'MAX_PAYLOAD_BYTES'],
+    fault: settings => settings[name] < settings.MAX_PAYLOAD_BYTES + AROUND_A_PAYLOAD &&
+      `${name} should be at least MAX_PAYLOAD_BYTES and ${AROUND_A_PAYLOAD} more: ${reason}`
+  })),
+  {
+    of: ['HISTORY_READ_BYTES', 'MAX_PAYLOAD_BYTES'],
+    fault: ({ HISTORY_READ_BYTES, MAX_PAYLOAD_BYTES }) => HISTORY_READ_BYTES < 2 * MAX_PAYLOAD_BYTES &&
+      'HISTORY_READ_BYTES should hold two of the largest updates: raise it with MAX_PAYLOAD_BYTES'
+  },
+
+  // Times that must be in order
+  {
+    of: ['PROBE_TIMEOUT_MS', 'PROBE_INTERVAL_MS'],
+    fault: ({ PROBE_TIMEOUT_MS, PROBE_INTERVAL_MS }) => PROBE_TIMEOUT_MS <= PROBE_INTERVAL_MS &&
+      'PROBE_TIMEOUT_MS should be more than PROBE_INTERVAL_MS: else a probe counts as missing before the next is sent'
+  },
+  {
+    of: ['LEASE_MS', 'HEARTBEAT_MS'],
+    fault: ({ LEASE_MS, HEARTBEAT_MS }) => LEASE_MS < 2 * HEARTBEAT_MS &&
+      'LEASE_MS should be at least twice HEARTBEAT_MS: else an instance that lives counts as gone'
+  },
+  {
+    of: ['PING_TIMEOUT_MS', 'EVENT_LOOP_MAX_DELAY_MS'],
+    fault: ({ PING_TIMEOUT_MS, EVENT_LOOP_MAX_DELAY_MS }) => PING_TIMEOUT_MS <= EVENT_LOOP_MAX_DELAY_MS &&
+      'PING_TIMEOUT_MS should be more than EVENT_LOOP_MAX_DELAY_MS: else a delay that counts as healthy ends every connection'
+  },
+  {
+    of: ['CLOSE_TIMEOUT_MS', 'PUBLISH_TIMEOUT_MS'],
+    fault: ({ CLOSE_TIMEOUT_MS, PUBLISH_TIMEOUT_MS }) => CLOSE_TIMEOUT_MS < PUBLISH_TIMEOUT_MS &&
+      'CLOSE_TIMEOUT_MS should be at least PUBLISH_TIMEOUT_MS: else publishes are cut off when the process ends'
+  },
+  {
+    of: ['PRESENCE_TTL_SECONDS', 'POSITION_CHECK_MS'],
+    fault: ({ PRESENCE_TTL_SECONDS, POSITION_CHECK_MS }) => PRESENCE_TTL_SECONDS * 1000 < 2 * POSITION_CHECK_MS &&
+      'PRESENCE_TTL_SECONDS should be at least twice POSITION_CHECK_MS, which keeps presence alive'
+  },
+  ...(['HISTORY_TTL_SECONDS', 'IDEMPOTENCY_TTL_SECONDS'] as const).map((name): Rule => ({
+    of: ['ROOM_TTL_SECONDS', name],
+    fault: settings => settings.ROOM_TTL_SECONDS < settings[name] &&
+      `ROOM_TTL_SECONDS should be at least ${name}: what outlives its room is lost`
+  })),
+  {
+    of: ['TOKEN_EXPIRING_SECONDS', 'TOKEN_MAX_SECONDS'],
+    fault: ({ TOKEN_EXPIRING_SECONDS, TOKEN_MAX_SECONDS }) => TOKEN_EXPIRING_SECONDS >= TOKEN_MAX_SECONDS &&
+      'TOKEN_EXPIRING_SECONDS should be less than TOKEN_MAX_SECONDS: else every token is running out as soon as it is made'
+  }
+]
+
+/**
+ * What cannot be seen in one setting by its schema.
+ * @param faulty settings whose own fault is told already
+ */
+export function faultsTogether (settings: Settings, faulty: ReadonlySet<SettingName>): string[] {
+  return rules
+    .filter(({ of }) => !of.some(name => faulty.has(name)))
+    .map(({ fault }) => fault(settings))
+    .filter(fault => fault !== false)
+}
+
+function keySources (settings: Settings): string[] {
+  return KEY_SOURCES.filter(name => settings[name] !== '')
+}
+
+function isAddressRange (text: string): boolean {
+  const [address = '', bits = '0', ...rest] = text.split('/')
+  return /^(loopback|linklocal|uniquelocal)$/.test(text) || (isIP(address) !== 0 && rest.length === 0 && (/^\d{1,3}$/.test(bits) || isIP(bits) !== 0))
+}

@@ -1,0 +1,43 @@
+// Names of the environment that are no setting and look like one. Others' variables live beside ours, so only what is
+// a letter or two away from a long name counts, and only where that setting is not there itself.
+
+/** HOST and PORT are near to too much. */
+const SHORTEST = 8
+/** In a short name two letters are much. */
+const LONG = 12
+
+/** Pairs of a name that is no setting and the setting it is nearest to. */
+export function misspelt (given: readonly string[], settings: readonly string[]): Array<[given: string, meant: string]> {
+  const known = new Set(settings)
+  const there = new Set(given)
+  const missing = settings.filter(name => name.length >= SHORTEST && !there.has(name))
+  return given.filter(name => !known.has(name)).flatMap(name => {
+    const [nearest] = missing
+      .map(setting => ({ setting, distance: distance(name, setting) }))
+      .filter(({ setting, distance }) => distance <= (setting.length < LONG ? 1 : 2))
+      .sort((a, b) => a.distance - b.distance)
+    return nearest === undefined ? [] : [[name, nearest.setting] as [string, string]]
+  })
+}
+
+/** Letters put in, left out, changed or swapped with their neighbour; above 2 any number. */
+function distance (one: string, other: string): number {
+  if (Math.abs(one.length - other.length) > 2) return Infinity
+  let before: number[] = []
+  let last = Array.from({ length: other.length + 1 }, (_, column) => column)
+  for (let row = 1; row <= one.length; row++) {
+    const line = [row]
+    for (let column = 1; column <= other.length; column++) {
+      const same = one[row - 1] === other[column - 1]
+      const swapped = row > 1 && column > 1 && one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1]
+      line.push(Math.min(
+        (last[column] as number) + 1,
+        (line[column - 1] as number) + 1,
+        (last[column - 1] as number) + (same ? 0 : 1),
+        swapped ? (before[column - 2] as number) + 1 : Infinity
+      ))
+    }
+    [before, last] = [last, line]
+  }
+  return last[other.length] as number
+}
