@@ -50,10 +50,10 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
   const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = retention.roomSeconds) =>
     [runId, durable ? '1' : '0', newEpoch(), roomSeconds]
 
-  async function publish (publication: PublishRequest): Promise<Receipt> {
+  function publish (publication: PublishRequest): Promise<Receipt> {
     const { room, sub, callerId } = publication
     const { meta, log, receipt, channel } = namesOf(room)
-    return await publishByDeadline(callerId === undefined
+    return publishByDeadline(callerId === undefined
       ? { publication, kind: 'update', keys: [meta, log], channel }
       : { publication, kind: 'once', keys: [meta, log, receipt(sub, callerId)], channel })
   }

@@ -102,6 +102,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
   // ── What each holds ───────────────────────────────────────────────────────
 
   function onHeld (buffer: WatchedBuffer): void {
+    if (buffer.isTerminated || !buffers.has(buffer.connection)) return
     watched.add(buffer)
     if (buffer.isOverfull()) cutOff(buffer, 'limit/slow-client', 0)
   }

@@ -251,6 +251,7 @@ test('a socket that takes nothing more is cut off the moment it passes its limit
     stuck.emit('much', 'x'.repeat(60_000))
     most = Math.max(most, waiting())
   }
+  for (const n of upTo(20)) stuck.emit(`after-${n}`)
   await ended
   t.ok(most > 262_144 && most < 262_144 + 70_000, `${most} bytes waited`)
   t.match((await world.metrics.limits.get()).values, [{ labels: { limit: 'slow-client' }, value: 1 }])
