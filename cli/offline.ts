@@ -7,7 +7,8 @@ export async function askOffline<T> (path: string, env: Env, headers: Record<str
   const [{ default: Fastify }, { default: app }] = await Promise.all([import('fastify'), import('../app.ts')])
   const server = Fastify()
   try {
-    await server.register(app, { env: without(/^(REDIS|WEBHOOK)_/, env) })
+    // As server.ts does.
+    await server.register(app, { metrics: true, env: without(/^(REDIS|WEBHOOK)_/, env) })
     return (await server.inject({ url: path, headers })).json<T>()
   } finally {
     await server.close()

@@ -32,7 +32,7 @@ export function listSources (folder = '') {
   return readdirSync(join(root, folder), { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).map(entry => {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) return OTHERS.has(entry.name) ? '' : listSources(path)
-    if (!/\.(ts|js|json|html|css)$/.test(entry.name)) return ''
+    if (/^\.|\.md$/.test(entry.name)) return ''
     const { mtimeMs, size } = statSync(join(root, path))
     return `${path} ${mtimeMs} ${size}\n`
   }).join('')

@@ -1,6 +1,6 @@
 // `npm run build` and what `npm start` makes of it, on a small service in place of ours.
 import { execFile } from 'node:child_process'
-import { cp, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
@@ -9,9 +9,11 @@ import { pathOf } from '../helpers/paths.ts'
 const run = promisify(execFile)
 
 test('a build that is up to date is left alone; one source changed, added or gone makes it old, and a failed build leaves none', async t => {
-  const dir = t.testdir({ scripts: {}, playground: {}, cli: { 'roomcast.ts': 'export {}\n' }, plugins: {}, 'package.json': '{ "type": "module" }', 'server.ts': 'export const version = 1\n' })
+  const dir = t.testdir({ scripts: {}, cli: { 'roomcast.ts': 'export {}\n' }, plugins: {}, 'package.json': '{ "type": "module" }', 'server.ts': 'export const version = 1\n' })
   const parts = ['tsconfig.json', 'tsconfig.build.json', 'plugins/fastify-socket-io.ts', ...['build', 'bundles', 'sources', 'assets'].map(name => `scripts/${name}.js`)]
   for (const path of parts) await cp(pathOf(path), join(dir, path))
+  const { assets } = await import(pathOf('scripts/assets.js')) as { assets: string[] }
+  for (const asset of assets) await mkdir(join(dir, asset), { recursive: true })
   await symlink(pathOf('node_modules'), join(dir, 'node_modules'))
   const { isBuilt } = await import(join(dir, 'scripts/sources.js')) as { isBuilt: () => boolean }
   const build = async () => await run(process.execPath, ['scripts/build.js', '--if-changed'], { cwd: dir })
