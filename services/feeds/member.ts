@@ -1,10 +1,15 @@
 // A member of a room on this instance, as its feed sees it.
 import type { ErrorCode } from '../wire/errors.ts'
+import type { Lock } from './lock.ts'
 import type { Batch } from './relay.ts'
 
 export interface Member {
   /** Offset of the last update that was handed over; the feed keeps it. */
   position: number
+  /** For whom history is read: callers take turns. */
+  readonly caller?: string
+  /** Shared by the members of one connection. */
+  readonly replayLock?: Lock
   deliver (batch: Batch): void
   /** So much waits for it that it is served at its own pace. */
   isFull (): boolean

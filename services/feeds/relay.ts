@@ -16,7 +16,7 @@ export interface Batch {
 
 /** The live members of a room. Whatever changes who they are first lets go what was collected: it is for those before. */
 export interface Relay {
-  readonly size: number
+  size (): number
   /** The next update of the room, or an ephemeral one: it leaves at the end of this turn. */
   add (entry: Entry<StoredUpdate | EphemeralUpdate>): void
   /** The member has everything up to now, and gets what comes next. */
@@ -94,7 +94,7 @@ export function createRelay ({ room, turn, maxBytes, behind, demote, size, metri
   }
 
   return {
-    get size () { return live.size },
+    size: () => live.size,
 
     add (entry) {
       if (bytes + entry.packet.bytes > maxBytes) flush()

@@ -6,6 +6,7 @@ import type { Credentials } from './credentials.ts'
 import { errorCodes, RoomcastError, toRoomcastError, type ErrorCode } from '../wire/errors.ts'
 import type { Feed } from '../feeds/feed.ts'
 import { limitError } from '../observe/limits.ts'
+import { createLock, type Lock } from '../feeds/lock.ts'
 import type { Member } from '../feeds/member.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Packet } from '../feeds/packet.ts'
@@ -52,6 +53,7 @@ export function createMemberships (socket: Socket, sendBuffer: SendBuffer, crede
 class SocketMemberships implements Memberships, Watcher {
   readonly sendBuffer: SendBuffer
   readonly context: MembershipContext
+  private lock: Lock | undefined
   private readonly socket: Socket
   private readonly credentials: Credentials
   private readonly members = new Map<RoomKey, RoomMember>()
@@ -130,6 +132,14 @@ class SocketMemberships implements Memberships, Watcher {
     for (const room of this.rooms()) this.forget(room, isForGood ? 'left' : 'disconnect')
   }
 
+  get caller (): string { return this.credentials.identity.sub }
+
+  /** Most connections never need one. */
+  get replayLock (): Lock {
+    this.lock ??= createLock()
+    return this.lock
+  }
+
   // As presence sees it.
   get id (): string { return this.socket.id }
   send (packet: Packet): void {
@@ -169,6 +179,9 @@ class RoomMember implements Member {
   deliver ({ packet }: Batch): void {
     this.memberships.sendBuffer.send(packet)
   }
+
+  get caller (): string { return this.memberships.caller }
+  get replayLock (): Lock { return this.memberships.replayLock }
 
   isFull (): boolean {
     return this.memberships.isFull()

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { test, type Test } from 'tap'
 import { createFeed } from '../../services/feeds/feed.ts'
 import type { Member } from '../../services/feeds/member.ts'
+import { createFeedMemory } from '../../services/feeds/memory.ts'
 import type { Entry } from '../../services/feeds/packet.ts'
 import { createTurn } from '../../services/feeds/turn.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
@@ -19,14 +20,14 @@ const silent = { debug () {}, info () {}, warn () {}, error () {} }
 
 async function openFeed (t: Test, url: string, env: Record<string, string>) {
   // Ten thousand members in this very process hold up its own publishing.
-  const settings = readSettings({ PUBLISH_TIMEOUT_MS: '20000', CLOSE_TIMEOUT_MS: '20000', ...env })
+  const settings = readSettings({ REDIS_URL: url, PUBLISH_TIMEOUT_MS: '20000', CLOSE_TIMEOUT_MS: '20000', ...env })
   const metrics = createMetrics()
   const connections = [0, 1].map(() => new Redis(url, { enableOfflineQueue: false, autoResubscribe: false }))
   const [commands, subscriber] = connections as [Redis, Redis]
   const broker = createRedisBroker({ instance: 'test', commands, subscriber, settings, log: silent, metrics })
   t.teardown(() => broker.close())
   await eventually(() => broker.fault() === undefined)
-  const feed = createFeed({ room: ROOM, broker, turn: createTurn(), settings, metrics, log: silent })
+  const feed = createFeed({ room: ROOM, broker, turn: createTurn(), memory: createFeedMemory(settings, metrics), settings, metrics, log: silent })
   await feed.open()
   t.teardown(() => feed.close())
   const reads = async () => (await metrics.historyReads.get()).values[0]?.value ?? 0

@@ -6,6 +6,7 @@ import type { Broker, Message } from '../../services/broker/broker.ts'
 import { RoomcastError } from '../../services/wire/errors.ts'
 import { createFeed } from '../../services/feeds/feed.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
+import { createFeedMemory } from '../../services/feeds/memory.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import type { SubscribeResult, StreamPosition } from '../../services/wire/protocol.ts'
 import { readSettings } from '../../services/settings.ts'
@@ -22,6 +23,7 @@ const metrics = createMetrics()
 /** A small history, tail and read, so that every border is met often. */
 const env = { HISTORY_SIZE: '40', FEED_TAIL_BYTES: '600', HISTORY_READ_BYTES: '700', MAX_PAYLOAD_BYTES: '350', MAX_BUFFERED_BYTES: '2048' }
 const settings = readSettings(env)
+const memory = createFeedMemory(settings, metrics)
 const UPDATES = 30
 
 /** In turns of the event loop, so that a thousand trials take seconds. */
@@ -121,7 +123,7 @@ async function runTrial (broker: Broker, room: string, random: Random): Promise<
   const [{ epoch }] = await broker.touch([room]) as [StreamPosition]
   // Every third feed lags far behind its room: its channel is slow.
   const disturbed = disturb(broker, random, { lossPercent, lag: [1, 2, 8][random.below(3)] as number })
-  const feed = createFeed({ room, broker: disturbed, turn: createTurn(), settings, metrics, log: silent })
+  const feed = createFeed({ room, broker: disturbed, turn: createTurn(), memory, settings, metrics, log: silent })
   await untilDone(() => feed.open())
 
   const publishing = (async () => {
@@ -173,7 +175,7 @@ for (const { kind, trials } of [{ kind: 'embedded', trials: 1000 }, { kind: 'red
   test(`${trials} trials on the ${kind} broker with delays and losses at every step: once, in order, or told`, async t => {
     const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31))
     t.comment(`seed ${seed}`)
-    const broker = kind === 'embedded' ? createMemoryBroker({ instance: 'test', settings }) : await connectRedis()
+    const broker = kind === 'embedded' ? createMemoryBroker({ instance: 'test', settings, metrics }) : await connectRedis()
     t.teardown(() => broker.close())
     const before = (await metrics.recoveries.get()).values.map(({ value }) => value)
     for (let i = 0; i < trials; i++) {

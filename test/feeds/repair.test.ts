@@ -3,6 +3,7 @@ import { test, type Test } from 'tap'
 import type { Broker, HistoryRead, Message } from '../../services/broker/broker.ts'
 import { createFeed, type Feed } from '../../services/feeds/feed.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
+import { createFeedMemory } from '../../services/feeds/memory.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import type { Member } from '../../services/feeds/member.ts'
 import type { Entry } from '../../services/feeds/packet.ts'
@@ -17,6 +18,7 @@ type StoredEntries = readonly Entry[]
 
 const ROOM = 'acme/board-1'
 const settings = readSettings({})
+const metrics = createMetrics()
 const silent = { debug () {}, info () {}, warn () {}, error () {} }
 const update = { room: ROOM, event: 'N', payloadJson: '1', userId: 'ann', sub: 'ann' }
 
@@ -31,7 +33,7 @@ interface Rewound {
 }
 
 async function rewound (t: Test): Promise<Rewound> {
-  const inner = createMemoryBroker({ instance: 'one', settings })
+  const inner = createMemoryBroker({ instance: 'one', settings, metrics })
   t.teardown(() => inner.close())
   let rewoundTo: number | undefined
   let receive: (message: Message) => void = () => undefined
@@ -52,7 +54,7 @@ async function rewound (t: Test): Promise<Rewound> {
       await inner.renewEpoch(room, epoch)
     }
   }
-  const feed = createFeed({ room: ROOM, broker, turn: createTurn(), settings, metrics: createMetrics(), log: silent })
+  const feed = createFeed({ room: ROOM, broker, turn: createTurn(), memory: createFeedMemory(settings, metrics), settings, metrics, log: silent })
   await feed.open()
   const offsets: number[] = []
   let end: (code: string) => void = () => undefined
