@@ -1,19 +1,35 @@
-// `npm run build` writes the client to client/dist/ and the service to dist/; `--tests`: with the tests; `--incremental`: only
-// what has changed since last time.
+// `npm run build` writes the client to client/dist/ and the service to dist/. `--tests`: with the tests; `--incremental`: only what
+// has changed since last time; `--if-changed`: nothing at all, unless a source has changed.
 import { spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { copyAssets } from './assets.js'
+import { forgetSources, isBuilt, listSources, rememberSources } from './sources.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const tsc = fileURLToPath(import.meta.resolve('typescript/bin/tsc'))
-const project = process.argv.includes('--tests') ? 'tsconfig.test.json' : 'tsconfig.build.json'
+const has = flag => process.argv.includes(flag)
 
-if (!process.argv.includes('--incremental')) for (const folder of ['dist', 'client/dist']) rmSync(`${root}${folder}`, { recursive: true, force: true })
-const isBuilt = compile('client') && compile(project)
-copyAssets()
-process.exitCode = isBuilt ? 0 : 1
+if (!has('--if-changed') || !isBuilt()) await build()
 
-function compile (config) {
-  return spawnSync(process.execPath, [tsc, '-p', config], { cwd: root, stdio: 'inherit' }).status === 0
+async function build () {
+  const sources = listSources()
+  forgetSources()
+  if (!has('--incremental') && !has('--if-changed')) {
+    for (const folder of ['dist', 'client/dist']) rmSync(`${root}${folder}`, { recursive: true, force: true })
+  }
+  if (!compile('client') || !compile(has('--tests') ? 'tsconfig.test.json' : 'tsconfig.build.json')) {
+    process.exitCode = 1
+    return
+  }
+  // Loaded only here: where nothing has changed, nothing waits for it.
+  const { writeBundles } = await import('./bundles.js')
+  await writeBundles()
+  copyAssets()
+  chmodSync(`${root}dist/cli/roomcast.js`, 0o755)
+  rememberSources(sources)
+}
+
+function compile (project) {
+  const tsc = fileURLToPath(import.meta.resolve('typescript/bin/tsc'))
+  return spawnSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' }).status === 0
 }
