@@ -53,6 +53,10 @@ test('a fresh app installs the package alone, without a complaint, and finds eac
   t.strictSame(other, [])
   t.ok(['README.md', 'LICENSE'].every(name => packed.files.some(({ path }) => path === name)))
 
+  for (const [tool, rest] of [['publint', ['--strict']], ['attw', ['--profile', 'esm-only']]] as const) {
+    await t.resolves(run(pathOf(`node_modules/.bin/${tool}`), [packed.filename, ...rest], { cwd: dir }), tool)
+  }
+
   await writeFile(join(dir, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module' }))
   await npm('install', `./${packed.filename}`, '--prefer-offline', '--no-audit', '--no-fund')
   await npm('ls', '--all')
