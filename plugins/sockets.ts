@@ -166,10 +166,8 @@ export async function openSockets (fastify: FastifyInstance, {
 
   function onEnd (session: Session, reason: string): void {
     sessions.remove(session)
-    connections.forget(session.socket.conn)
     metrics.disconnects.inc({ reason })
-    // A connection has one session: nothing else can come over it, and it would stay open for nobody.
-    session.socket.conn.close()
+    connections.onSessionEnd(session.socket.conn)
   }
 }
 

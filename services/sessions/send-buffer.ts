@@ -209,7 +209,8 @@ class Buffered implements WatchedBuffer {
   terminate (): void {
     this.isTerminated = true
     this.polls?.destroy()
-    if (this.webSocket === undefined) this.connection.close(true)
+    // In a turn of its own, as that of a WebSocket: whoever has just handed over a packet still finds its session.
+    if (this.webSocket === undefined) setImmediate(() => this.connection.close(true))
     else this.webSocket.terminate()
   }
 }
