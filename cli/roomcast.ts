@@ -20,10 +20,10 @@ const commands: Record<string, () => Promise<{ default: Command }>> = {
 
 const [name, ...words] = process.argv.slice(2)
 
-// The reader of a pipe has left, as `head` does: nobody is there to be told more.
+// The reader of a pipe has left, as `head` does: nobody is there to be told more. A service goes on without.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
+  if (error.code !== 'EPIPE') throw error
+  if (name !== 'start') process.exit(0)
 })
 
 try {

@@ -14,7 +14,7 @@ const isOne = process.argv.includes('--one')
 const JOBS = 3
 
 /** The folders that mirror services/, and scripts; neither faults nor attacks, nor what needs a browser. */
-const QUICK = /^test\/(?!faults|security|client)[^/]+\/|^test\/(round|settings)\.test\.ts$/
+const QUICK = /^test\/(?!faults|security|client|cli\/)[^/]+\/|^test\/(round|settings)\.test\.ts$/
 
 const tools = ['node', 'scripts/system-tools.js']
 const versions = ['node', 'scripts/check-versions.js']

@@ -38,11 +38,15 @@ function follow (client: Client, room: Room, service: Service): Promise<void> {
       else reject(new CommandError(`${code}: ${message}`))
     }
     client.on('error', onError)
-    client.on('status', status => { if (status === 'connecting') tell('connection lost, connecting again') })
     client.on('draining', ({ reconnectInMs }) => tell(`told: draining: this instance goes away, to another one in ${reconnectInMs} ms`))
-    // The client tries again by itself; where this is no Roomcast at all, trying does not help.
-    client.socket.once('connect_error', ({ message }) => {
+    // The client tries again by itself; where this never was Roomcast, trying does not help.
+    const onNoConnection = ({ message }: Error) => {
       if (client.socket.active) ask(service, 'GET', '/api/v1/health/').then(() => tell(`not connected (${message}), trying again`)).catch(reject)
+    }
+    client.socket.once('connect_error', onNoConnection)
+    client.on('status', status => {
+      client.socket.off('connect_error', onNoConnection)
+      if (status === 'connecting') tell('connection lost, connecting again')
     })
 
     room.on('error', onError)

@@ -119,6 +119,21 @@ test('tail: it connects again by itself, and tells what it could not recover', a
   t.strictSame([printed(tail), printed(other)].map(updates => updates.map(({ payload }) => payload)), [[1, 2, 3], [3]])
 })
 
+test('tail: a service that is away for a while is waited for', async t => {
+  const first = await startInstance(t)
+  await first.ready()
+  const tail = await startRoomcast(t, ['tail', 'acme/board-5', '--url', first.url], env)
+  await eventually(() => tail.output().includes('# joined'), 20_000)
+  await first.kill()
+  await eventually(() => tail.output().includes('# connection lost, connecting again'))
+  const second = await startInstance(t, { PORT: String(first.port) })
+  await second.ready()
+  await eventually(() => tail.output().includes('# told: not everything could be recovered'), 20_000)
+  await publish(second.url, { workspaceId: 'acme', appId: 'board-5', event: 'N', payload: 1 })
+  await eventually(() => printed(tail).length === 1)
+  t.match(await tail.kill('SIGINT'), { code: 0 })
+})
+
 test('tail: an access that ends, ends it, with the reason', async t => {
   const tail = await startRoomcast(t, ['tail', 'acme/board-4'], { ...env, ROOMCAST_TOKEN: token({ sub: 'mia' }) })
   await eventually(() => tail.output().includes('# joined'), 20_000)
