@@ -61,7 +61,7 @@ export default fp<RoomcastOptions>(async (host, options) => {
       // A hook answers preflights; it runs where there is a route.
       api.options('/*', { schema: { hide: true } }, async () => {})
       await api.register(async authenticated => {
-        authenticated.addHook('onRequest', parts.authenticator.authenticate)
+        parts.authenticator.protect(authenticated)
         await authenticated.register(publishRoutes, parts)
         await authenticated.register(appRoutes, parts)
         await authenticated.register(roomRoutes, parts)

@@ -3,15 +3,22 @@ import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { createErrorHandlers } from './plugins/errors.ts'
 import { demoClaims } from './services/access/demo.ts'
+import { readDotEnv } from './services/dot-env.ts'
+import { loadTracing } from './services/observe/load-tracing.ts'
+import { createLogStream } from './services/observe/log-stream.ts'
+import { loadPrettifier } from './services/observe/prettifier.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
 
+/** Once no request is left, the app closes within this: what waits for the webhook is sent, Redis is left. */
+const CLOSE_GRACE_MS = 5000
 /** Ctrl-C reaches a process that npm started twice: from the terminal, and from npm. */
 const SAME_SIGNAL_MS = 500
 
-function createServer (settings: Settings): FastifyInstance {
+async function createServer (settings: Settings): Promise<FastifyInstance> {
   const { onError, onNotFound, onClientError } = createErrorHandlers(settings, () => server.roomcast?.metrics)
   const server = Fastify({
     logger: {
+      stream: createLogStream({ prettify: await loadPrettifier(settings), onLost: () => server.roomcast?.metrics.logErrors.inc() }),
       level: settings.LOG_LEVEL,
       // Without the query: what a careless client put there may be a token.
       serializers: { req: ({ method, url, id }: FastifyRequest) => ({ method, url: url.split('?')[0], id }) },
@@ -35,12 +42,13 @@ function createServer (settings: Settings): FastifyInstance {
 }
 
 async function main (): Promise<void> {
+  readDotEnv()
   const settings = readSettings(process.env)
-  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await import('./services/observe/tracing-sdk.ts')
+  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await loadTracing()
   const instrumentation = tracing?.startTracing()
   // Only now: instrumentation has to stand before what it instruments is loaded.
   const { default: app } = await import('./app.ts')
-  const server = createServer(settings)
+  const server = await createServer(settings)
   if (instrumentation !== undefined) {
     await server.register(instrumentation.plugin())
     server.addHook('onClose', instrumentation.stop)
@@ -80,14 +88,14 @@ ${address}/#token=${token}
 function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
   const { log } = server
   let leavingSince: number | undefined
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (leavingSince !== undefined) {
-        if (Date.now() - leavingSince < SAME_SIGNAL_MS) return
+        if (performance.now() - leavingSince < SAME_SIGNAL_MS) return
         log.warn({ signal }, 'second signal: ending at once')
         process.exit(1)
       }
-      leavingSince = Date.now()
+      leavingSince = performance.now()
       log.info({ signal }, 'leaving')
       leave(server, settings, log).catch((error: unknown) => {
         log.error({ err: error }, 'leaving failed')
@@ -103,8 +111,12 @@ async function leave (server: FastifyInstance, settings: Settings, log: FastifyB
   // A request whose caller does not read its answer would keep the process for ever.
   setTimeout(() => {
     log.warn({ afterMs: settings.CLOSE_TIMEOUT_MS }, 'requests did not finish: ending without them')
-    process.exit(0)
+    server.server.closeAllConnections()
   }, settings.CLOSE_TIMEOUT_MS)
+  setTimeout(() => {
+    log.error('the app did not close: ending without it')
+    process.exit(1)
+  }, settings.CLOSE_TIMEOUT_MS + CLOSE_GRACE_MS)
   await server.close()
   process.exit(0)
 }

@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks'
 import type { PublishRequest } from '../services/broker/broker.ts'
 import { createMemoryBroker } from '../services/broker/memory-broker.ts'
+import { createMetrics } from '../services/observe/metrics.ts'
 import { readSettings } from '../services/settings.ts'
 import { tracePublish } from '../services/observe/tracing.ts'
 
@@ -15,7 +16,7 @@ export interface TracingCost {
 
 /** Medians of rounds that alternate, so that what else the machine does falls on both alike. */
 export async function measureTracing (): Promise<TracingCost> {
-  const broker = createMemoryBroker({ instance: 'bench', settings: readSettings({}) })
+  const broker = createMemoryBroker({ instance: 'bench', settings: readSettings({}), metrics: createMetrics() })
   const room = 'acme/board-1'
   const publication = (trace: string | undefined): PublishRequest =>
     ({ room, event: 'E', payloadJson: '{"card":7,"column":"done"}', userId: 'ann', sub: 'ann', callerId: undefined, trace })

@@ -1,8 +1,10 @@
 // fastify.roomcast: what the app around the service gets, its one decorator. The app is trusted; what it gives is checked.
 import { Command } from '../services/instances/commands.ts'
 import type { Identity } from '../services/access/identity.ts'
+import { assertWithinReach, targetOf } from '../services/access/revocations.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
 import { drain } from '../services/sessions/drain.ts'
+import type { Settings } from '../services/settings.ts'
 import { RoomcastError } from '../services/wire/errors.ts'
 import { HostPublish, RoomRef, type CommandResult, type PresenceList, type Receipt } from '../services/wire/protocol.ts'
 import { roomKey, type RoomKey, type RoomName } from '../services/wire/rooms.ts'
@@ -66,8 +68,6 @@ export interface Roomcast {
 export interface HostSession {
   /** The id of its socket. */
   readonly id: string
-  /** When it was authenticated, in milliseconds since 1970. */
-  readonly startedAt: number
   /** Who its token says it is. */
   identity (): Identity
   /** The keys, `workspaceId/appId`, of the rooms it is in. */
@@ -87,7 +87,7 @@ export function createRoomcast ({ publisher, presence, commands, sessions, readi
     presence: { list: async room => await presence.list(roomKey(parse(RoomRef, room))) },
     commands: {
       isCaughtUp: commands.isCaughtUp,
-      execute: async command => await commands.execute(parse(Command, command))
+      execute: async command => await commands.execute(checkedCommand(command, settings))
     },
     sessions,
     readiness,
@@ -98,6 +98,14 @@ export function createRoomcast ({ publisher, presence, commands, sessions, readi
     },
     signDemo: authenticator.signDemo
   }
+}
+
+function checkedCommand (given: unknown, settings: Settings): Command {
+  const command = parse(Command, given)
+  if (command.do !== 'revoke' && command.do !== 'restore') return command
+  const target = targetOf(command.target)
+  if (command.do === 'revoke') assertWithinReach(target, settings)
+  return { do: command.do, target }
 }
 
 /** What JSON says of a value: a copy, which no later change of the original reaches. */

@@ -8,6 +8,9 @@ import { createPresence, type Presence } from '../services/presence/presence.ts'
 import { createSessions, type Sessions } from '../services/sessions/sessions.ts'
 import type { Base, Updates } from './updates.ts'
 
+/** Requests under way may have used up the time to close; a healthy receiver takes what waits in this. */
+const LEAST_CLOSE_MS = 2000
+
 export interface People {
   presence: Presence
   feeds: Feeds
@@ -45,9 +48,12 @@ function tellBackend (fastify: FastifyInstance, parts: Base & Updates): Occupanc
   const webhook = createWebhook(parts)
   const occupancy = createOccupancy({ ...parts, onChange: webhook.add })
   parts.peers.onBeat(occupancy.onBeat)
+  let closesAt: number | undefined
+  fastify.addHook('preClose', async () => { closesAt = performance.now() + parts.settings.CLOSE_TIMEOUT_MS })
   fastify.addHook('onClose', async () => {
     await occupancy.close()
-    await webhook.close()
+    const leftMs = closesAt === undefined ? parts.settings.CLOSE_TIMEOUT_MS : closesAt - performance.now()
+    await webhook.close(Math.max(leftMs, LEAST_CLOSE_MS))
   })
   return occupancy
 }

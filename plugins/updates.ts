@@ -36,7 +36,7 @@ export function carryUpdates (fastify: FastifyInstance, base: Base): Updates {
   if (!isRedisConfigured(settings)) log.warn({ instance }, 'no REDIS_URL: the embedded broker serves this one instance only')
   const broker = isRedisConfigured(settings)
     ? createRedisBroker({ instance, ...openRedis(fastify, settings), ...base })
-    : createMemoryBroker({ instance, settings })
+    : createMemoryBroker({ instance, ...base })
   const inbox = createInbox({ broker, log })
   const probe = createProbe({ broker, inbox, ...base })
   const peers = createPeers({ broker, ...base })

@@ -1,7 +1,10 @@
-// GET history and presence of a room.
+// GET history and presence of a room. Both are reads that the caller is not billed for: they have a rate a token, and
+// those that come on one connection without waiting for answers are served one by one.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { identityOf } from '../plugins/auth.ts'
 import { authorize } from '../services/access/capabilities.ts'
+import { createRates } from '../services/access/rate.ts'
 import { RoomcastError } from '../services/wire/errors.ts'
 import { failures, READER } from '../services/documents/failures.ts'
 import { Answer, Epoch, HistoryPage, Offset, PresenceList, RoomRef, success } from '../services/wire/protocol.ts'
@@ -10,14 +13,32 @@ import { publicUpdate } from '../services/broker/envelope.ts'
 import { roomKey } from '../services/wire/rooms.ts'
 import type { Broker } from '../services/broker/broker.ts'
 import type { Presence } from '../services/presence/presence.ts'
+import { limitError } from '../services/observe/limits.ts'
+import type { Metrics } from '../services/observe/metrics.ts'
 import type { Settings } from '../services/settings.ts'
 
 const DEFAULT_LIMIT = 100
 
-const roomRoutes: FastifyPluginAsyncTypebox<{ broker: Broker, presence: Presence, settings: Settings }> = async (fastify, { broker, presence, settings }) => {
+const roomRoutes: FastifyPluginAsyncTypebox<{ broker: Broker, presence: Presence, settings: Settings, metrics: Metrics }> = async (fastify, { broker, presence, settings, metrics }) => {
   const defaultLimit = Math.min(DEFAULT_LIMIT, settings.HISTORY_SIZE)
 
+  const rates = createRates(settings.READS_PER_SECOND, settings.READ_BURST)
+  /** Of each connection, when its last answer has left. */
+  const answered = new WeakMap<object, Promise<unknown>>()
+
+  async function assertRate (request: FastifyRequest): Promise<void> {
+    if (!rates.take(identityOf(request).sub)) throw limitError(metrics, 'read-rate')
+  }
+
+  /** Whoever does not take the answers gets no more of them made. */
+  async function takeTurn ({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const before = answered.get(raw.socket)
+    answered.set(raw.socket, new Promise(resolve => reply.raw.once('close', resolve)))
+    await before
+  }
+
   fastify.get('/workspaces/:workspaceId/apps/:appId/history', {
+    preHandler: [assertRate, takeTurn],
     schema: {
       operationId: 'history',
       tags: ['rooms'],
@@ -29,15 +50,16 @@ const roomRoutes: FastifyPluginAsyncTypebox<{ broker: Broker, presence: Presence
         offset: Type.Optional(Offset),
         limit: Type.Optional(Type.Integer({ minimum: 0, maximum: settings.HISTORY_SIZE, default: defaultLimit }))
       }),
-      response: { 200: Answer(HistoryPage), ...failures(...READER) }
+      response: { 200: Answer(HistoryPage), ...failures(...READER, 'limit/read-rate') }
     },
   }, async request => {
     const { params, query } = request
-    authorize(identityOf(request).capabilities, 'subscribe', params)
+    const { sub, capabilities } = identityOf(request)
+    authorize(capabilities, 'subscribe', params)
     const { epoch, offset, limit = defaultLimit } = query
     if ((epoch === undefined) !== (offset === undefined)) throw new RoomcastError('request/invalid', 'epoch and offset belong together: send both, or neither.')
     const room = roomKey(params)
-    const kept = await broker.history(room, offset ?? 0, { maxUpdates: limit, maxBytes: settings.HISTORY_READ_BYTES })
+    const kept = await broker.history(room, offset ?? 0, { maxUpdates: limit, maxBytes: settings.HISTORY_READ_BYTES }, sub)
     const recovered = epoch !== undefined && offset !== undefined && isRecoverable({ epoch, offset }, kept)
     const isWanted = epoch === undefined || recovered
     return success({
@@ -49,12 +71,13 @@ const roomRoutes: FastifyPluginAsyncTypebox<{ broker: Broker, presence: Presence
   })
 
   fastify.get('/workspaces/:workspaceId/apps/:appId/presence', {
+    preHandler: [assertRate, takeTurn],
     schema: {
       operationId: 'presence',
       tags: ['rooms'],
       summary: 'Who is in the room, over all instances',
       params: RoomRef,
-      response: { 200: Answer(PresenceList), ...failures(...READER) }
+      response: { 200: Answer(PresenceList), ...failures(...READER, 'limit/read-rate') }
     }
   }, async request => {
     authorize(identityOf(request).capabilities, 'presence', request.params)

@@ -9,7 +9,8 @@ const tools = {
   'redis-sentinel': 'redis-sentinel',
   openssl: 'openssl',
   nginx: 'nginx',
-  chromium: 'chromium'
+  chromium: 'chromium',
+  faketime: 'faketime'
 }
 
 // A plain user's PATH often leaves out sbin, where Debian puts nginx.

@@ -15,13 +15,13 @@ const flag = (value: boolean, description: string) => Type.Boolean({ default: va
 /** 24.8 days: the longest a Node timer can wait; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647
 
-const SENTINEL = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:[\\]]+):\\d{1,5}'
+const SENTINEL = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:@/[\\]]+):\\d{1,5}'
 
 const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
 
 export const Settings = Type.Object({
   // Process
-  NODE_ENV: choice(['production', 'development', 'test'], 'development', 'production: refuse to start without a key, no playground, JSON logs.'),
+  NODE_ENV: choice(['production', 'development', 'test'], 'development', 'production: refuse to start without a key, no playground, JSON logs. development: stop at once, readable logs on a terminal.'),
   HOST: text('127.0.0.1', 'Address to listen on. 0.0.0.0 in a container. Not "localhost": it opens a second listener without Socket.IO.', { pattern: '^(?!localhost$).+$' }),
   PORT: whole(3000, 'Port to listen on.', 0, 65535),
   LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'How much to log. Tokens and payloads are never logged.'),
@@ -39,6 +39,8 @@ export const Settings = Type.Object({
   JWT_ISSUER: text('', 'Required value of `iss`. Empty: not checked.'),
   JWT_AUDIENCE: text('', 'Required value of `aud`. Empty: not checked.'),
   TOKEN_MAX_SECONDS: whole(2_592_000, 'A token whose `exp` is further away is refused: revocations must be kept for as long as that.', 1),
+  CLOCK_TOLERANCE_SECONDS: whole(5, 'How far ahead `nbf` and `iat` may be, since clocks differ; a token that is further ahead is refused for now. `exp` has no leeway.', 0, 600),
+  TOKEN_CACHE_SIZE: whole(5000, 'Tokens whose signature is not verified again; their time, their key and revocations are checked at every use. The one unused for longest goes first.', 1),
   TOKEN_EXPIRING_SECONDS: whole(60, 'How long before its end a client is told that its token is running out.', 1),
   JWKS_CACHE_SECONDS: whole(600, 'How long fetched keys are used before they are fetched again.', 1),
   JWKS_REFETCH_SECONDS: whole(30, 'At most one fetch in this time for key ids that are unknown: a flood of made-up ids must not reach the issuer.', 1),
@@ -60,16 +62,22 @@ export const Settings = Type.Object({
   PROBE_INTERVAL_MS: whole(1000, 'How often an instance publishes to itself through Redis.', 1, LONGEST_TIMER_MS),
   PROBE_TIMEOUT_MS: whole(2500, 'No echo of a probe for this long: not ready, and the links to Redis are replaced. Readiness must turn within 3 s.', 1, LONGEST_TIMER_MS),
   POSITION_CHECK_MS: whole(3000, "How often the positions of all feeds are compared with the rooms': finds a lost last update within 5 s.", 1, LONGEST_TIMER_MS),
+  POSITION_CHECKS_PER_SECOND: whole(700, 'Most rooms that an instance compares in a second: with more rooms than fit into POSITION_CHECK_MS, each is compared less often.', 1),
+  READS_AT_ONCE: whole(16, 'Reads of history and presence under way to Redis; more wait for their turn, callers in turn.', 1),
+  READS_MAX_BYTES: whole(8_388_608, 'Most that the answers to these reads may be large together: publishes and probes wait behind them.', 1),
 
   // History
   HISTORY_SIZE: whole(1000, 'Updates kept of a room.', 1),
   HISTORY_TTL_SECONDS: whole(600, 'How long the history of a room outlives its newest update; a client may be away for that long.', 1),
   IDEMPOTENCY_TTL_SECONDS: whole(600, 'How long an id of a caller is remembered, so that a retry publishes nothing.', 1),
-  ROOM_TTL_SECONDS: whole(2_592_000, 'How long an unused room keeps its epoch and offset.', 1),
+  ROOM_TTL_SECONDS: whole(2_592_000, 'How long a room keeps its epoch and offset after its last update. One without any update lives for twice HISTORY_TTL_SECONDS after its last member.', 1),
+  READ_ROOM_TTL_SECONDS: whole(300, 'How long a room lives that somebody has only asked for: long enough to subscribe from the position that was told.', 1),
   COMMANDS_HISTORY_SIZE: whole(100_000, 'Commands of operators that are kept, revocations among them; each is about 300 bytes.', 1),
   FEED_TAIL_BYTES: whole(1_048_576, 'Newest updates of a room that an instance keeps itself, as packets, to serve those who come back without asking Redis; in memory about three times that.', 0),
+  FEEDS_MAX_BYTES: whole(67_108_864, 'Most that an instance keeps of recent updates over all rooms, with the history it has read for those who come back; the rooms quiet for longest lose theirs first.', 0),
   HISTORY_READ_BYTES: whole(1_048_576, 'Most that one read of history brings; a longer replay takes several.', 1),
   ROOM_LINGER_MS: whole(10_000, 'How long an instance stays on the channel of a room that its last member left, so that those who reconnect find it warm.', 0, LONGEST_TIMER_MS),
+  EMBEDDED_MAX_ROOMS: whole(100_000, 'Most rooms that the embedded broker remembers, and as many that were only asked for; the longest unused are forgotten first.', 1),
   EMBEDDED_MAX_RECEIPTS: whole(100_000, 'Most ids of callers that the embedded broker remembers; the oldest are forgotten first.', 1),
   EMBEDDED_MAX_BYTES: whole(268_435_456, 'Most bytes of history that the embedded broker keeps, over all rooms; the rooms longest without an update lose theirs first.', 1),
 
@@ -78,14 +86,18 @@ export const Settings = Type.Object({
   MAX_PAYLOAD_DEPTH: whole(256, 'Deepest nesting of a payload: what is deeper can exhaust the stack of whoever reads it.', 1, 2000),
   MAX_BATCH: whole(100, 'Updates in one batch.', 1),
   MAX_PACKET_BYTES: whole(524_288, 'Largest packet or long-polling body from a client; a payload, escaped, must fit.', 1024),
-  MAX_BUFFERED_BYTES: whole(1_048_576, 'Most bytes that wait in the send buffer of one socket. Replay keeps to half of it.', 1024),
+  MAX_BUFFERED_BYTES: whole(1_048_576, 'Most bytes that the process holds for one connection, whatever they are; above it the connection is cut off. Replay keeps to half of it.', 1024),
+  AUTH_MAX_BUFFERED_BYTES: whole(65_536, 'Most bytes that the process holds for a connection that has not authenticated: nothing large is ever sent to one.', 1024),
   EPHEMERAL_MAX_BUFFERED_BYTES: whole(65_536, 'A socket in which more than this waits is left out of ephemeral updates.', 0),
   STALL_TIMEOUT_MS: whole(4500, 'A socket that drains nothing for this long is cut off: within 5 s, the pace of the check included.', 100, LONGEST_TIMER_MS),
-  POLLING_STALL_TIMEOUT_MS: whole(20_000, 'The same for long polling, where a client asks for more only after it has loaded the last answer.', 100, LONGEST_TIMER_MS),
+  POLLING_STALL_TIMEOUT_MS: whole(20_000, 'The same for long polling, where a client shows only by its next poll that it has read the last answer.', 100, LONGEST_TIMER_MS),
+  CONTROL_FRAMES_PER_SECOND: whole(10, 'WebSocket pings and pongs of one client in a second, on average: each ping is answered. Heartbeats of clients and proxies come every few seconds.', 1),
+  CONTROL_FRAME_BURST: whole(100, 'WebSocket pings and pongs of one client at once.', 1),
   AUTH_TIMEOUT_MS: whole(10_000, 'A connection that has not authenticated by then is closed.', 1, LONGEST_TIMER_MS),
   MAX_CONNECTIONS: whole(25_000, 'TCP connections of the process, those included that never say anything; more are closed at once. Above MAX_SOCKETS, so that publishes and health checks still come in.', 1),
   MAX_SOCKETS: whole(20_000, 'Sockets of this instance; more are sent to another one.', 1),
   MAX_SOCKETS_PER_USER: whole(1000, 'Sockets of one user on this instance: far above tabs and devices, since kiosks and scripts may share one user.', 1),
+  MAX_ROOMS: whole(50_000, 'Rooms that this instance follows, empty ones that it keeps warm included; those make room first.', 1),
   MAX_ROOMS_PER_SOCKET: whole(500, 'Rooms that one socket may be in.', 1),
   CONNECTIONS_PER_SECOND: whole(500, 'New connections this instance takes in a second, on average.', 1),
   CONNECTION_BURST: whole(2000, 'New connections it takes at once: everybody comes back when a neighbour dies.', 1),
@@ -93,6 +105,10 @@ export const Settings = Type.Object({
   EVENT_BURST: whole(1000, 'Events of one socket at once: an honest client subscribes to all its rooms again in one go.', 1),
   PUBLISHES_PER_SECOND: whole(5000, 'Publishes with one token in a second, on average, over both doors of this instance.', 1),
   PUBLISH_BURST: whole(10_000, 'Publishes with one token at once.', 1),
+  READS_PER_SECOND: whole(100, 'Requests for history or presence over HTTP with one token in a second, on average.', 1),
+  READ_BURST: whole(300, 'Requests for history or presence with one token at once.', 1),
+  COMMANDS_PER_SECOND: whole(100, 'Commands of one operator (disconnect, unsubscribe, revoke, restore) in a second, on average: each goes to every instance and is kept.', 1),
+  COMMAND_BURST: whole(1000, 'Commands of one operator at once.', 1),
 
   // Browsers
   CORS_ORIGINS: text('', 'Foreign origins that may use the service, comma-separated, e.g. https://app.example.com. Empty: only the same origin.'),
@@ -101,7 +117,7 @@ export const Settings = Type.Object({
   PING_TIMEOUT_MS: whole(20_000, 'A heartbeat without an answer for this long ends the connection. Far above any stall of the event loop.', 1, LONGEST_TIMER_MS),
 
   // Tracing
-  OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Other OTEL_ variables count as usual.', { pattern: '^$|^https?://' }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Needs packages that the service names where they are missing. Other OTEL_ variables count as usual.', { pattern: '^$|^https?://' }),
 
   // Webhook
   WEBHOOK_URL: text('', 'Where to tell that a room got its first member over all instances, or lost its last. Empty: nowhere.', { pattern: '^$|^https?://' }),
@@ -119,15 +135,15 @@ export const Settings = Type.Object({
   PRESENCE_BATCH_MS: whole(100, 'Joins and leaves of a room are told together at this pace.', 0, LONGEST_TIMER_MS),
   PRESENCE_COUNT_MS: whole(1000, 'Pace at which the count of a room above PRESENCE_MAX is told: it goes to very many.', 0, LONGEST_TIMER_MS),
   PRESENCE_STATE_BYTES: whole(1024, 'Most bytes, as JSON, of what a session says that it does: it travels to everyone in the room.', 2),
-  PRESENCE_TTL_SECONDS: whole(60, 'How long Redis keeps the presence of a room that no instance has members of any more.', 10),
+  PRESENCE_TTL_SECONDS: whole(3600, 'How long Redis keeps the presence of a room that no instance has members of any more; it is renewed each third of that.', 10),
   HEARTBEAT_MS: whole(3000, 'How often an instance says that it lives.', 1, LONGEST_TIMER_MS),
   LEASE_MS: whole(10_000, 'An instance that is silent for this long is gone, and its collaborators with it; within 15 s, the pace of the check included.', 1, LONGEST_TIMER_MS),
 
   // Leaving
   EVENT_LOOP_MAX_DELAY_MS: whole(1000, 'An event loop that was late by this much over the last second makes the instance not ready.', 10),
-  DRAIN_DELAY_SECONDS: whole(2, 'How long /readyz says 503 before clients are moved: the load balancer must see it first.', 0, 600),
-  DRAIN_SECONDS: whole(10, 'Over how long clients are moved away, in jittered batches.', 0, 600),
-  CLOSE_TIMEOUT_MS: whole(10_000, 'How long requests under way may take to finish after that; then the process ends anyway.', 1, LONGEST_TIMER_MS)
+  DRAIN_DELAY_SECONDS: whole(2, 'How long /readyz says 503 before clients are moved: the load balancer must see it first. In development 0.', 0, 600),
+  DRAIN_SECONDS: whole(10, 'Over how long clients are moved away, in jittered batches. In development 0.', 0, 600),
+  CLOSE_TIMEOUT_MS: whole(10_000, 'How long after that requests under way may take to finish, and what waits for the webhook to be sent; then the process ends anyway.', 1, LONGEST_TIMER_MS)
 })
 
 export type Settings = Readonly<Static<typeof Settings>>

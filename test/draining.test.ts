@@ -109,6 +109,19 @@ test('clients that are stuck do not hold up the exit', async t => {
   t.ok(clock.now() < 10_000, `ended after ${Math.round(clock.now())} ms`)
 })
 
+test('SIGHUP and SIGINT drain as SIGTERM does: clients are told, publishes go on, the exit is clean', async t => {
+  for (const signal of ['SIGHUP', 'SIGINT'] as const) {
+    const instance = await startInstance(t, { DRAIN_DELAY_SECONDS: '1', DRAIN_SECONDS: '1' })
+    const member = await connect(t, instance.url, { token: token(), reconnection: false })
+    const told = nextEvent<Draining>(member, 'draining', undefined, 5000)
+    instance.process.kill(signal)
+    await eventually(async () => (await fetch(`${instance.url}/readyz`)).status === 503, 1000)
+    t.equal((await publish(instance.url, { ...ROOM, event: 'N', payload: 1 })).status, 200)
+    t.ok((await told).reconnectInMs <= 1000)
+    t.equal((await within(15_000, 'exit', instance.exited)).code, 0)
+  }
+})
+
 test('a second signal ends at once', async t => {
   const instance = await startInstance(t, { DRAIN_DELAY_SECONDS: '60' })
   const signalledAt = Date.now()

@@ -112,7 +112,9 @@ test('the app sees who is there, ends access, and is told what it asked wrong', 
   t.strictSame(await commands.execute({ do: 'disconnect', target: { userId: 'ann' } }), { sockets: 1, complete: true })
   await gone
   t.ok(bob.connected)
-  await t.rejects(commands.execute({ do: 'dismiss', target: {} } as never), { code: 'request/invalid' })
+  for (const wrong of [{ do: 'dismiss', target: {} }, { do: 'revoke', target: { userId: 'bob', issuedBefore: Math.floor(Date.now() / 1000) } }, { do: 'revoke', target: { jti: 'a', userId: 'bob', issuedBefore: Date.now() } }]) {
+    await t.rejects(commands.execute(wrong as never), { code: 'request/invalid' })
+  }
   await eventually(() => readiness.faults().length === 0)
   t.match(await metrics.registry.metrics(), 'roomcast_sockets 1')
 })

@@ -39,7 +39,8 @@ const calls: Record<string, [method: string, path: string, request: Call]> = {
   presence: ['GET', '/api/v1/workspaces/acme/apps/board-1/presence', {}],
   disconnect: ['POST', '/api/v1/sessions/disconnect', { body: { userId: 'bob' } }],
   unsubscribe: ['POST', '/api/v1/sessions/unsubscribe', { body: { userId: 'bob', ...room } }],
-  revoke: ['POST', '/api/v1/tokens/revoke', { body: { jti: 'token-1' } }]
+  revoke: ['POST', '/api/v1/tokens/revoke', { body: { jti: 'token-1' } }],
+  restore: ['POST', '/api/v1/tokens/restore', { body: { jti: 'token-1' } }]
 }
 const withoutToken = ['health', 'live', 'ready', 'metrics']
 const withToken = Object.keys(calls).filter(id => !withoutToken.includes(id))
@@ -128,6 +129,7 @@ test('every operation answers its success, and the errors of callers, as documen
     await answers(id, 401, { token: rawToken({ alg: 'none' }, { sub: 'eve' }) }, 'auth/invalid-token')
     await answers(id, 401, { token: token({ iat: 1, exp: 2 }) }, 'auth/token-expired')
     await answers(id, 401, { token: token({ jti: 'revoked' }) }, 'auth/token-revoked')
+    await answers(id, 503, { token: token({ nbf: Math.floor(Date.now() / 1000) + 60 }) }, 'auth/token-not-yet-valid')
     if (id !== 'publishBatch') await answers(id, 403, { token: token({ capabilities: {} }) }, 'auth/forbidden')
   }
   for (const id of withBody) {
@@ -147,7 +149,7 @@ test('every operation answers its success, and the errors of callers, as documen
 test('limits, keys that cannot be fetched, and a broker that is away are answered as documented', async t => {
   const redis = await startRedis(t)
   const [limited, keyless, instance] = await Promise.all([
-    startInstance(t, { PUBLISHES_PER_SECOND: '1', PUBLISH_BURST: '1' }),
+    startInstance(t, { PUBLISHES_PER_SECOND: '1', PUBLISH_BURST: '1', COMMANDS_PER_SECOND: '1', COMMAND_BURST: '1' }),
     startInstance(t, { JWT_SECRET: '', JWT_JWKS_URL: `http://${HOST}:${await freePort()}/jwks` }),
     startInstance(t, { REDIS_URL: redis.url, PUBLISH_TIMEOUT_MS: '300' })
   ])
@@ -156,6 +158,8 @@ test('limits, keys that cannot be fetched, and a broker that is away are answere
   await call(limited.url, 'POST', '/api/v1/publish', { token: token(), body: update })
   await ofLimited.answers('publish', 429, {}, 'limit/publish-rate')
   await ofLimited.answers('changeApp', 429, {}, 'limit/publish-rate')
+  await call(limited.url, 'POST', '/api/v1/tokens/revoke', { token: token(), body: { jti: 'token-1' } })
+  for (const id of ['disconnect', 'unsubscribe', 'revoke', 'restore']) await ofLimited.answers(id, 429, {}, 'limit/command-rate')
 
   const ofKeyless = await documented(t, keyless.url)
   const unknown = rawToken({ alg: 'RS256', kid: 'k' }, { sub: 'ann', exp: Math.floor(Date.now() / 1000) + 60 }, 'signature')

@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'tap'
 import type { Redis } from 'ioredis'
 import { redisScripts } from '../services/broker/redis-scripts.ts'
-import { call, cluster, connect, eventually, follow, HOST, nextEvent, noEvent, pathOf, publish, roomEvent, startRedis, subscribe, token } from './helpers/index.ts'
+import {
+  call, cluster, connect, connected, eventually, follow, HOST, listenTo, nextEvent, noEvent, pathOf, publication, publish, redisBroker, roomEvent, startRedis, subscribe, token
+} from './helpers/index.ts'
 
 const PASSWORD = 'for-this-test-only'
 
@@ -58,6 +60,25 @@ test('two instances do everything with that user', async t => {
   t.match((await call(a.url, 'POST', '/api/v1/tokens/revoke', { token: bearer, body: { jti: 'one' } })).body.data, { sockets: 1, complete: true })
   await eventually(async () => (await fetch(`${a.url}/readyz`)).ok && (await fetch(`${b.url}/readyz`)).ok)
   t.strictSame(await refused(admin), [])
+})
+
+test('with a database other than 0 its channels are those that the page names', async t => {
+  const redis = await startRedis(t)
+  const admin = redis.client()
+  const [command = '', ...args] = await aclLine()
+  await admin.call(command, ...args)
+  const address = `redis://roomcast:${PASSWORD}@${HOST}:${redis.port}/2`
+  const refusedOne = redisBroker(t, address)
+  await eventually(() => refusedOne.fault() === undefined)
+  await t.rejects(listenTo(refusedOne), { code: 'broker/unavailable' })
+
+  const text = await readFile(pathOf('docs/operations.md'), 'utf8')
+  const [, channels = ''] = /the channels are `(&\S+)`/.exec(text) ?? []
+  await admin.call(command, ...args.map(rule => rule.startsWith('&') ? channels.replace('N', '2') : rule))
+  const broker = await connected(redisBroker(t, address, {}, 'two'))
+  const { until } = await listenTo(broker)
+  t.match(await broker.publish(publication()), { offset: 1, instances: 1 })
+  await until(1)
 })
 
 test('it may run every command of the scripts, and nothing outside its keys and channels', async t => {

@@ -1,6 +1,7 @@
 // Starting: without Redis, without a key, and what is answered until both are there.
 import { test } from 'tap'
-import { call, connect, eventually, freePort, nextEvent, publish, roomEvent, startClock, startInstance, startRedis, subscribe, token } from './helpers/index.ts'
+import { call, connect, eventually, freePort, metric, nextEvent, publish, roomEvent, startClock, startInstance, startRedis, subscribe, TEST_SECRET, token } from './helpers/index.ts'
+import { startChild, untilReady } from './helpers/child.ts'
 
 const UPDATE = { workspaceId: 'acme', appId: 'board-1', event: 'E', payload: 1 }
 
@@ -51,4 +52,16 @@ test('without any setting it runs with the embedded broker and prints a token th
     token: printed, body: { workspaceId: 'acme', appId: 'board-1', displayName: 'Plans' }
   })
   t.equal(answer.status, 200)
+})
+
+test('a log that cannot be written ends nothing, neither at work nor on the way out', async t => {
+  const port = await freePort()
+  const child = await startChild(t, 'bash', ['-c', 'exec node dist/server.js > /dev/full'], {
+    PATH: process.env.PATH, PORT: String(port), HOST: '127.0.0.1', JWT_SECRET: TEST_SECRET, LOG_LEVEL: 'debug', DRAIN_DELAY_SECONDS: '0', DRAIN_SECONDS: '0'
+  })
+  const url = `http://127.0.0.1:${port}`
+  await untilReady(child, 'the service', async () => (await fetch(`${url}/readyz`)).ok)
+  t.equal((await publish(url, UPDATE)).status, 200)
+  t.ok(await metric(url, 'roomcast_log_errors_total') > 0)
+  t.strictSame(await child.kill('SIGHUP'), { code: 0, signal: null })
 })

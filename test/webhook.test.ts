@@ -1,40 +1,18 @@
 // Rooms that come and go: the webhook hears of the first member over all instances, and of the last.
 import { createHmac } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders } from 'node:http'
-import { test, type Test } from 'tap'
-import { cluster, connect, eventually, startRedis, subscribe, token } from './helpers/index.ts'
-import type { WebhookEvent } from '../services/hooks/webhook.ts'
+import { test } from 'tap'
+import { cluster, connect, eventually, rawConnect, startReceiver, startRedis, subscribe, token, within, type Receiver } from './helpers/index.ts'
 
 const SECRET = 'a-secret-of-the-webhook'
 
-interface Received { headers: IncomingHttpHeaders, text: string, events: WebhookEvent[] }
-
-/** A team's backend; answers with the statuses in turn, then 200. */
-async function startReceiver (t: Test, statuses: number[] = []) {
-  const requests: Received[] = []
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => {
-      const text = Buffer.concat(chunks).toString()
-      requests.push({ headers: request.headers, text, events: (JSON.parse(text) as { events: WebhookEvent[] }).events })
-      response.writeHead(statuses.shift() ?? 200).end()
-    })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => { server.close() })
-  const { port } = server.address() as { port: number }
-  return {
-    requests,
-    env: { WEBHOOK_URL: `http://127.0.0.1:${port}/hook`, WEBHOOK_SECRET: SECRET, WEBHOOK_BATCH_MS: '50', ROOM_LINGER_MS: '200' },
-    events: (appId: string) => requests.flatMap(({ events }) => events).filter(event => event.appId === appId).map(({ event }) => event)
-  }
+function settingsFor ({ url }: Receiver) {
+  return { WEBHOOK_URL: url, WEBHOOK_SECRET: SECRET, WEBHOOK_BATCH_MS: '50', ROOM_LINGER_MS: '200' }
 }
 
 test('one event for the first member over all instances and one for the last, signed', async t => {
   const redis = await startRedis(t)
   const receiver = await startReceiver(t)
-  const [a, b] = await cluster(t, 2, { REDIS_URL: redis.url, ...receiver.env })
+  const [a, b] = await cluster(t, 2, { REDIS_URL: redis.url, ...settingsFor(receiver) })
   await Promise.all([a.ready(), b.ready()])
   const [ann, bob] = await Promise.all([connect(t, a.url, { token: token() }), connect(t, b.url, { token: token({ sub: 'bob' }) })])
   await subscribe(ann, 'acme', 'board-1')
@@ -56,7 +34,7 @@ test('one event for the first member over all instances and one for the last, si
 
 test('what is not taken is repeated with the same ids', async t => {
   const receiver = await startReceiver(t, [500, 503])
-  const [a] = await cluster(t, 1, { ...receiver.env, WEBHOOK_RETRY_MAX_MS: '100' })
+  const [a] = await cluster(t, 1, { ...settingsFor(receiver), WEBHOOK_RETRY_MAX_MS: '100' })
   await a.ready()
   const ann = await connect(t, a.url, { token: token() })
   await subscribe(ann, 'acme', 'board-1')
@@ -68,7 +46,7 @@ test('what is not taken is repeated with the same ids', async t => {
 
 test('what is repeated is the same batch, though more has happened since', async t => {
   const receiver = await startReceiver(t, [500, 500])
-  const [a] = await cluster(t, 1, { ...receiver.env, WEBHOOK_RETRY_MAX_MS: '500' })
+  const [a] = await cluster(t, 1, { ...settingsFor(receiver), WEBHOOK_RETRY_MAX_MS: '500' })
   await a.ready()
   const ann = await connect(t, a.url, { token: token() })
   await subscribe(ann, 'acme', 'board-1')
@@ -83,7 +61,7 @@ test('what is repeated is the same batch, though more has happened since', async
 test('a killed instance leaves its rooms: the others tell, once', async t => {
   const redis = await startRedis(t)
   const receiver = await startReceiver(t)
-  const [a, b, c] = await cluster(t, 3, { REDIS_URL: redis.url, ...receiver.env, HEARTBEAT_MS: '200', LEASE_MS: '1000' })
+  const [a, b, c] = await cluster(t, 3, { REDIS_URL: redis.url, ...settingsFor(receiver), HEARTBEAT_MS: '200', LEASE_MS: '1000' })
   await Promise.all([a.ready(), b.ready(), c.ready()])
   const ann = await connect(t, a.url, { token: token() })
   await subscribe(ann, 'acme', 'board-1')
@@ -92,4 +70,22 @@ test('a killed instance leaves its rooms: the others tell, once', async t => {
   await eventually(() => receiver.events('board-1').length === 2, 10_000)
   t.strictSame(receiver.events('board-1'), ['room.occupied', 'room.vacated'])
   t.equal(await redis.client().exists('roomcast:{$/occupancy}:counts'), 0)
+})
+
+test('SIGTERM with 250 rooms to be told of: all that waits is sent, though a request under way never ends', async t => {
+  const redis = await startRedis(t)
+  const receiver = await startReceiver(t)
+  const [a] = await cluster(t, 1, {
+    REDIS_URL: redis.url, ...settingsFor(receiver), WEBHOOK_BATCH_MS: '60000', ROOM_LINGER_MS: '60000', DRAIN_DELAY_SECONDS: '0', DRAIN_SECONDS: '0', CLOSE_TIMEOUT_MS: '2000'
+  })
+  await a.ready()
+  const ann = await connect(t, a.url, { token: token(), reconnection: false })
+  await Promise.all(Array.from({ length: 250 }, async (_, i) => await subscribe(ann, 'acme', `board-${i}`)))
+  const half = await rawConnect(t, a.port)
+  half.send(`POST /api/v1/publish HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token()}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{`)
+  t.equal((await within(10_000, 'exit', a.kill('SIGTERM'))).code, 0)
+  const told = receiver.requests.flatMap(({ events }) => events)
+  t.equal(told.filter(({ event }) => event === 'room.occupied').length, 250)
+  t.strictSame(new Set(told.filter(({ event }) => event === 'room.vacated').map(({ appId }) => appId)).size, 250)
+  t.equal(new Set(told.map(({ id }) => id)).size, 500, 'each once')
 })

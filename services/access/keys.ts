@@ -1,114 +1,82 @@
-// The keys that tokens are verified with: exactly one source, each with its algorithms pinned.
-import { createPublicKey, KeyObject, randomBytes, type KeyObject as Key } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
-import { createRemoteJWKSet, customFetch, errors, type JWTHeaderParameters } from 'jose'
-import { RoomcastError } from '../wire/errors.ts'
-import type { Log } from '../observe/log.ts'
+// The keys of the settings that tokens are verified with, each with its algorithm pinned.
+import { createPublicKey, randomBytes, type KeyObject } from 'node:crypto'
+import { createVerifier } from 'fast-jwt'
+import { weaknessOf } from './key-strength.ts'
 import { SettingsError, type Settings } from '../settings.ts'
 
 export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'EdDSA'
 
-export interface VerificationKey {
-  /** A shared secret, or a public key in PEM. */
+/** A secret, or a public key in PEM, with its algorithm. */
+export interface KeyMaterial {
   key: string
-  algorithms: Algorithm[]
+  algorithm: Algorithm
 }
 
-/** Keys that stand in the settings; the current one first. */
-export function staticKeys ({ JWT_SECRET, JWT_SECRET_PREVIOUS, JWT_PUBLIC_KEY }: Settings): VerificationKey[] {
+/** A key, ready to verify; made once, used for every token. */
+export interface TokenKey {
+  /** The claims of a token that was signed with this key, for us. Says nothing of its time. @throws TokenError of fast-jwt */
+  verify (token: string): unknown
+  /** Whether what this key signed is still trusted: an issuer can take its keys out. */
+  isCurrent (): boolean
+}
+
+/** A key that its issuer published, and can take out: it comes and goes at run time. */
+export function createIssuerKey ({ key, algorithm }: KeyMaterial, settings: Settings, isCurrent: () => boolean): TokenKey {
+  const verify = createVerifier({ key, ...verifyOptions(algorithm, settings) })
+  return { verify: token => verify(token) as unknown, isCurrent }
+}
+
+/** What a token must have, whatever its key; as fast-jwt names it. */
+export function verifyOptions (algorithm: Algorithm, { JWT_ISSUER, JWT_AUDIENCE }: Settings) {
+  return {
+    algorithms: [algorithm],
+    // The times of a token are checked at each use, and by one rule: see identity.ts.
+    ignoreExpiration: true,
+    ignoreNotBefore: true,
+    // fast-jwt lets a token pass that lacks `iss` or `aud`, unless they are required.
+    requiredClaims: ['sub', 'exp', ...JWT_ISSUER === '' ? [] : ['iss'], ...JWT_AUDIENCE === '' ? [] : ['aud']],
+    ...JWT_ISSUER === '' ? {} : { allowedIss: JWT_ISSUER },
+    ...JWT_AUDIENCE === '' ? {} : { allowedAud: JWT_AUDIENCE }
+  }
+}
+
+/**
+ * The keys of the settings, the current one first.
+ * @throws SettingsError for a public key that is none, or a weak one
+ */
+export function settingsKeys ({ JWT_SECRET, JWT_SECRET_PREVIOUS, JWT_PUBLIC_KEY }: Settings): KeyMaterial[] {
   if (JWT_PUBLIC_KEY !== '') return [publicKey(JWT_PUBLIC_KEY.replaceAll('\\n', '\n'))]
-  return [JWT_SECRET, JWT_SECRET_PREVIOUS]
-    .filter(secret => secret !== '')
-    .map(key => ({ key, algorithms: ['HS256'] }))
+  return [JWT_SECRET, JWT_SECRET_PREVIOUS].filter(secret => secret !== '').map(key => ({ key, algorithm: 'HS256' }))
 }
 
 /** A key for this run only, for whoever just tries the service. */
-export function randomKey (): VerificationKey {
-  return { key: randomBytes(32).toString('base64url'), algorithms: ['HS256'] }
+export function randomKey (): KeyMaterial {
+  return { key: randomBytes(32).toString('base64url'), algorithm: 'HS256' }
 }
 
-function publicKey (pem: string): VerificationKey {
+function publicKey (text: string): KeyMaterial {
+  const { key, algorithm } = readPublicKey(text)
+  const weakness = weaknessOf(key)
+  if (weakness !== undefined) throw new SettingsError(`JWT_PUBLIC_KEY is too weak: ${weakness}`)
+  return { key: toPem(key), algorithm }
+}
+
+function readPublicKey (text: string): { key: KeyObject, algorithm: Algorithm } {
   try {
-    const key = createPublicKey(pem)
-    return { key: pem, algorithms: [algorithmOf(key)] }
+    const key = createPublicKey(text)
+    return { key, algorithm: algorithmOf(key) }
   } catch (error) {
     throw new SettingsError('JWT_PUBLIC_KEY should be a public key in PEM: RSA, P-256 or Ed25519', { cause: error })
   }
 }
 
-function algorithmOf ({ asymmetricKeyType, asymmetricKeyDetails }: Key): Algorithm {
+function algorithmOf ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): Algorithm {
   if (asymmetricKeyType === 'rsa') return 'RS256'
   if (asymmetricKeyType === 'ed25519') return 'EdDSA'
   if (asymmetricKeyType === 'ec' && asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'ES256'
   throw new TypeError(`keys of type ${String(asymmetricKeyType)} are not used here`)
 }
 
-export interface IssuerKeys {
-  /**
-   * The key that a token's header names.
-   * @throws RoomcastError `auth/invalid-token`, or `auth/keys-unavailable` while there are no keys at all
-   */
-  find (header: JWTHeaderParameters): Promise<VerificationKey>
-  close (): void
-}
-
-const MAX_KEY_ID_LENGTH = 256
-const PUBLIC_ALGORITHMS: readonly string[] = ['RS256', 'ES256', 'EdDSA']
-/** While there are no keys at all, the issuer is asked at most once in this time. */
-const FIRST_KEYS_PAUSE_MS = 1000
-
-/**
- * Keys from JWT_JWKS_URL. They are fetched again in the background, and the old ones serve while the issuer is down;
- * a key id that is unknown causes at most one fetch in JWKS_REFETCH_SECONDS.
- */
-export function createIssuerKeys (settings: Settings, log: Log): IssuerKeys {
-  let askedAt = -Infinity
-  const keys = createRemoteJWKSet(new URL(settings.JWT_JWKS_URL), {
-    timeoutDuration: settings.JWKS_TIMEOUT_MS,
-    cooldownDuration: settings.JWKS_REFETCH_SECONDS * 1000,
-    cacheMaxAge: Infinity,
-    [customFetch]: async (url, options) => {
-      // Whatever the last answer was: jose's own cool-down begins only with a good one.
-      const pauseMs = keys.jwks() === undefined ? FIRST_KEYS_PAUSE_MS : settings.JWKS_REFETCH_SECONDS * 1000
-      if (performance.now() - askedAt < pauseMs) throw new Error('the issuer was asked a moment ago')
-      askedAt = performance.now()
-      const response = await fetch(url, options)
-      return new Response(await readCapped(response, settings.JWKS_MAX_BYTES), { status: response.status })
-    }
-  })
-  const refresh = (): void => {
-    askedAt = -Infinity
-    keys.reload().catch((error: Error) => log.warn({ err: error.message }, "the issuer's keys could not be fetched; the old ones serve"))
-  }
-  refresh()
-  const timer = setInterval(refresh, settings.JWKS_CACHE_SECONDS * 1000)
-  timer.unref()
-
-  return {
-    async find (header) {
-      const { alg, kid } = header
-      if (!PUBLIC_ALGORITHMS.includes(alg) || (kid !== undefined && (typeof kid !== 'string' || kid.length > MAX_KEY_ID_LENGTH))) {
-        throw new RoomcastError('auth/invalid-token')
-      }
-      try {
-        const key = KeyObject.from(await keys({ alg, ...kid === undefined ? {} : { kid } }))
-        return { key: key.export({ type: 'spki', format: 'pem' }).toString(), algorithms: [alg as Algorithm] }
-      } catch (error) {
-        const isUnknown = error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys
-        throw new RoomcastError(isUnknown || keys.jwks() !== undefined ? 'auth/invalid-token' : 'auth/keys-unavailable', undefined, { cause: error })
-      }
-    },
-    close: () => clearInterval(timer)
-  }
-}
-
-async function readCapped (response: Response, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length
-    if (bytes > maxBytes) throw new Error(`the answer has more than ${maxBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
+export function toPem (key: KeyObject): string {
+  return key.export({ type: 'spki', format: 'pem' }).toString()
 }

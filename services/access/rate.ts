@@ -8,27 +8,46 @@ export interface Rate {
   isIdle (): boolean
 }
 
-export function createRate (perSecond: number, burst: number, now: () => number = () => performance.now()): Rate {
-  let level = burst
-  let filledAt = now()
+export function createRate (perSecond: number, burst: number, now: () => number = readClock): Rate {
+  return new Bucket(perSecond, burst, now)
+}
 
-  function fill (): void {
-    const time = now()
-    level = Math.min(burst, level + (time - filledAt) / 1000 * perSecond)
-    filledAt = time
+function readClock (): number {
+  return performance.now()
+}
+
+/** A class: each connection has one. */
+class Bucket implements Rate {
+  private readonly perSecond: number
+  private readonly burst: number
+  private readonly now: () => number
+  private level: number
+  private filledAt: number
+
+  constructor (perSecond: number, burst: number, now: () => number) {
+    this.perSecond = perSecond
+    this.burst = burst
+    this.now = now
+    this.level = burst
+    this.filledAt = now()
   }
 
-  return {
-    take () {
-      fill()
-      if (level < 1) return false
-      level--
-      return true
-    },
-    isIdle () {
-      fill()
-      return level >= burst
-    }
+  take (): boolean {
+    this.fill()
+    if (this.level < 1) return false
+    this.level--
+    return true
+  }
+
+  isIdle (): boolean {
+    this.fill()
+    return this.level >= this.burst
+  }
+
+  private fill (): void {
+    const time = this.now()
+    this.level = Math.min(this.burst, this.level + (time - this.filledAt) / 1000 * this.perSecond)
+    this.filledAt = time
   }
 }
 
@@ -44,7 +63,7 @@ export function createRates (perSecond: number, burst: number) {
         rate = createRate(perSecond, burst)
         rates.set(key, rate)
         if (rates.size > sweepAt) {
-          for (const [idle, { isIdle }] of rates) if (isIdle()) rates.delete(idle)
+          for (const [idle, bucket] of rates) if (bucket.isIdle()) rates.delete(idle)
           sweepAt = Math.max(1000, rates.size * 2)
         }
       }

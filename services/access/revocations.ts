@@ -1,50 +1,135 @@
-// Revoked tokens, in memory: the decision about every token is taken from here.
+// Revoked tokens, in memory: the decision about every token is taken from here. What is known can be told to others in
+// any order, and more than once: of two entries with one target the later counts.
+import { Type, type Static } from '@sinclair/typebox'
 import type { Identity } from './identity.ts'
+import { CLOCK_STEP_MS } from './time.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { RevokeCommand } from '../wire/protocol.ts'
+import type { Settings } from '../settings.ts'
+import { RoomcastError } from '../wire/errors.ts'
+import { RevokeCommand } from '../wire/protocol.ts'
 
 /** How often what is over is looked for. */
 const SWEEP_MS = 60_000
+/** How far back `issuedBefore` may lie: a time in seconds lies further back, in 1970. */
+const LONGEST_BACK_MS = 10 * 365 * 24 * 3600 * 1000
+
+/** What is known of one target. A revocation that was taken back is kept as well, so that nobody brings it in again. */
+export const Revocation = Type.Object({
+  target: RevokeCommand,
+  isRevoked: Type.Boolean(),
+  at: Type.Integer({ description: 'when the command was given, by the clock of the broker' }),
+  until: Type.Integer({ description: 'no token that it concerns lives longer; the same wherever and whenever it is written again' })
+})
+export type Revocation = Static<typeof Revocation>
 
 export interface Revocations {
-  /** @param until milliseconds since 1970; no token that it concerns lives longer */
-  add (command: RevokeCommand, until: number): void
+  /** A command: it counts after all that was known of its target. @param at milliseconds since 1970, by the clock of the broker */
+  revoke (target: RevokeCommand, at: number): void
+  restore (target: RevokeCommand, at: number): void
+  /** What another instance knows. */
+  learn (revocation: Revocation): void
   isRevoked (identity: Identity): boolean
-  /** All that still matter, to write them again. */
-  all (): RevokeCommand[]
+  /** All that still matters, in an order that depends on nothing else. */
+  known (): Revocation[]
 }
 
-export function createRevocations (metrics: Metrics): Revocations {
-  const tokens = new Map<string, number>()
-  const users = new Map<string, { issuedBefore: number, until: number }>()
-
+export function createRevocations (settings: Settings, metrics: Metrics): Revocations {
+  const maxMs = settings.TOKEN_MAX_SECONDS * 1000
+  const entries = new Map<string, Revocation>()
+  /** Of those, the ones that are revoked: where a token is looked up. */
+  const tokens = new Set<string>()
+  const users = new Map<string, Set<number>>()
   let sweptAt = 0
 
-  function forgetOver (now: number): void {
-    if (now - sweptAt < SWEEP_MS) return
+  function command (target: RevokeCommand, isRevoked: boolean, at: number): void {
+    const name = nameOf(target)
+    // A clock that went back does not make a later command the earlier one.
+    const after = Math.max(at, (entries.get(name)?.at ?? -1) + 1)
+    // A token that is concerned was issued before `issuedBefore`, which may lie ahead, but not for ever.
+    const lastIssued = 'issuedBefore' in target ? Math.min(Math.max(at, target.issuedBefore), at + maxMs) : at
+    put(name, { target, isRevoked, at: after, until: lastIssued + maxMs + CLOCK_STEP_MS })
+  }
+
+  function put (name: string, entry: Revocation): void {
+    forgetOver()
+    drop(name)
+    entries.set(name, entry)
+    const { target, isRevoked } = entry
+    if (isRevoked) {
+      if ('jti' in target) tokens.add(target.jti)
+      else users.set(target.userId, (users.get(target.userId) ?? new Set()).add(target.issuedBefore))
+    }
+    metrics.revocations.set(tokens.size + users.size)
+  }
+
+  function drop (name: string): void {
+    const entry = entries.get(name)
+    if (entry === undefined) return
+    entries.delete(name)
+    const { target } = entry
+    if ('jti' in target) {
+      tokens.delete(target.jti)
+    } else {
+      const moments = users.get(target.userId)
+      moments?.delete(target.issuedBefore)
+      if (moments?.size === 0) users.delete(target.userId)
+    }
+  }
+
+  function forgetOver (): void {
+    const now = Date.now()
+    if (Math.abs(now - sweptAt) < SWEEP_MS) return
     sweptAt = now
-    for (const [jti, until] of tokens) if (until <= now) tokens.delete(jti)
-    for (const [userId, { until }] of users) if (until <= now) users.delete(userId)
+    for (const [name, { until }] of entries) if (until <= now) drop(name)
   }
 
   return {
-    add (command, until) {
-      if ('jti' in command) {
-        tokens.set(command.jti, until)
-      } else {
-        const { userId, issuedBefore } = command
-        users.set(userId, { issuedBefore: Math.max(issuedBefore, users.get(userId)?.issuedBefore ?? 0), until })
-      }
-      forgetOver(Date.now())
-      metrics.revocations.set(tokens.size + users.size)
+    revoke: (target, at) => command(target, true, at),
+    restore: (target, at) => command(target, false, at),
+
+    learn (revocation) {
+      const name = nameOf(revocation.target)
+      const known = entries.get(name)
+      const isLater = known === undefined || revocation.at > known.at || (revocation.at === known.at && revocation.isRevoked && !known.isRevoked)
+      if (isLater && revocation.until > Date.now()) put(name, revocation)
     },
+
     isRevoked ({ sub, jti, issuedAt }) {
-      const user = users.get(sub)
-      return (jti !== undefined && tokens.has(jti)) || (user !== undefined && issuedAt < user.issuedBefore)
+      if (jti !== undefined && tokens.has(jti)) return true
+      const moments = users.get(sub)
+      if (moments === undefined) return false
+      for (const issuedBefore of moments) if (issuedAt < issuedBefore) return true
+      return false
     },
-    all: () => [
-      ...[...tokens.keys()].map(jti => ({ jti })),
-      ...[...users].map(([userId, { issuedBefore }]) => ({ userId, issuedBefore }))
-    ]
+
+    known () {
+      const now = Date.now()
+      return [...entries].filter(([, { until }]) => until > now).sort(([a], [b]) => a < b ? -1 : 1).map(([, entry]) => entry)
+    }
   }
+}
+
+/**
+ * What a revocation names, and nothing else.
+ * @throws RoomcastError `request/invalid` where it names a token and a user
+ */
+export function targetOf (given: RevokeCommand): RevokeCommand {
+  if ('jti' in given && 'userId' in given) throw new RoomcastError('request/invalid', 'jti and userId: one of them at a time; send two requests.')
+  return 'jti' in given ? { jti: given.jti } : { userId: given.userId, issuedBefore: given.issuedBefore }
+}
+
+/** @throws RoomcastError `request/invalid` for an `issuedBefore` in another unit, which would revoke nothing, or lock a user out for ever */
+export function assertWithinReach (target: RevokeCommand, { TOKEN_MAX_SECONDS }: Settings, now = Date.now()): void {
+  if (!('issuedBefore' in target)) return
+  if (target.issuedBefore >= now - LONGEST_BACK_MS && target.issuedBefore <= now + TOKEN_MAX_SECONDS * 1000) return
+  throw new RoomcastError('request/invalid', `issuedBefore: should be in milliseconds since 1970, from ten years ago to ${TOKEN_MAX_SECONDS} seconds (TOKEN_MAX_SECONDS) from now; this one is not within reach.`)
+}
+
+/** How long a revocation can matter, at most: until the last token that it concerns has ended. In seconds. */
+export function longestRevocation ({ TOKEN_MAX_SECONDS }: Settings): number {
+  return 2 * TOKEN_MAX_SECONDS + CLOCK_STEP_MS / 1000
+}
+
+function nameOf (target: RevokeCommand): string {
+  return JSON.stringify('jti' in target ? [target.jti] : [target.userId, target.issuedBefore])
 }

@@ -2,13 +2,9 @@
 import type { EventEmitter } from 'node:events'
 import type { Collaborator, Receipt, StreamPosition } from '../wire/protocol.ts'
 import type { RoomKey } from '../wire/rooms.ts'
+import type { Retention } from './retention.ts'
 
-/** How much of a room is kept, and for how long. */
-export interface Retention {
-  historySize: number
-  historySeconds: number
-  roomSeconds: number
-}
+export type { Retention } from './retention.ts'
 
 export interface PublishRequest {
   room: RoomKey
@@ -117,14 +113,21 @@ export interface UpdateBroker {
   unsubscribe (room: RoomKey): Promise<void>
 
   /**
-   * The rooms' positions; makes a room that is missing, at offset 0, and keeps those that are there alive.
+   * The rooms' positions; makes a room that is missing, at offset 0, and renews the life of each: `roomSeconds`, or
+   * `emptyRoomSeconds` where nothing was published yet.
    * When it resolves, every message up to these positions that will come over the present link has come:
    * a feed that is behind its room now has a hole. Undefined for a room that cannot be read; rejects where none can.
    */
   touch (rooms: RoomKey[], retention?: Retention): Promise<Array<StreamPosition | undefined>>
 
-  /** Position and history in one atomic read. */
-  history (room: RoomKey, since: number, limits: HistoryLimits): Promise<HistoryRead>
+  /** The same guarantees as `touch` gives, by plain reads: a room whose position is certain is not written to. */
+  positions (rooms: RoomKey[], retention?: Retention): Promise<Array<StreamPosition | undefined>>
+
+  /**
+   * Position and history in one atomic read. A room that is missing is made, and lives READ_ROOM_TTL_SECONDS.
+   * @param caller for whom: callers take turns, and each read of a room waits for the one before. Default: the room
+   */
+  history (room: RoomKey, since: number, limits: HistoryLimits, caller?: string): Promise<HistoryRead>
 
   /** Starts a new epoch if the room still has this one: of many who ask, the first changes something. */
   renewEpoch (room: RoomKey, epoch: string): Promise<void>
@@ -134,7 +137,8 @@ export interface UpdateBroker {
 export interface PresenceBroker {
   /** Stores who of this instance came and went in a room, and tells every subscriber. */
   updatePresence (room: RoomKey, delta: Omit<PresenceDelta, 'kind' | 'instance'>): Promise<void>
-  presence (room: RoomKey): Promise<PresenceSnapshot>
+  /** @param caller as for `history` */
+  presence (room: RoomKey, caller?: string): Promise<PresenceSnapshot>
   /** Forgets what an instance that fell silent has left behind in a room. */
   forgetPresence (room: RoomKey, instance: string, socketIds: string[]): Promise<void>
 }

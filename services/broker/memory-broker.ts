@@ -1,88 +1,40 @@
 // The embedded broker: the same guarantees in one process, for a single instance without Redis.
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import type { Broker, BrokerEvents, HistoryLimits, Message, StoredUpdate, PresenceEntry, PublishRequest, Retention } from './broker.ts'
+import type { Broker, BrokerEvents, HistoryLimits, Message, StoredUpdate, PresenceEntry, PublishRequest } from './broker.ts'
 import { publicUpdate } from './envelope.ts'
-import { createEpochs } from './epochs.ts'
+import { createMemoryRooms } from './memory-rooms.ts'
 import { RoomcastError } from '../wire/errors.ts'
-import type { Receipt } from '../wire/protocol.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Receipt, StreamPosition } from '../wire/protocol.ts'
+import { defaultRetention } from './retention.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
 const SWEEP_MS = 1000
 
-interface LogEntry { update: StoredUpdate, bytes: number }
-
-interface Room {
-  epoch: string
-  offset: number
-  log: LogEntry[]
-  logExpiresAt: number
-  expiresAt: number
-}
-
 export interface MemoryBrokerOptions {
   instance: string
   settings: Settings
+  metrics: Metrics
   now?: () => number
 }
 
-export function createMemoryBroker ({ instance, settings, now = Date.now }: MemoryBrokerOptions): Broker {
+export function createMemoryBroker ({ instance, settings, metrics, now = Date.now }: MemoryBrokerOptions): Broker {
   const events = new EventEmitter<BrokerEvents>()
-  const newEpoch = createEpochs()
-  const rooms = new Map<RoomKey, Room>()
-  /** Rooms with history, in the order of their newest update: the first was quiet for longest. */
-  const logged = new Map<RoomKey, Room>()
   const receipts = new Map<string, { receipt: Receipt, expiresAt: number }>()
   const handlers = new Map<RoomKey, (message: Message) => void>()
   const people = new Map<RoomKey, Map<string, PresenceEntry>>()
   const occupied = new Set<RoomKey>()
-  let bytes = 0
   let closed = false
-  const retention: Retention = {
-    historySize: settings.HISTORY_SIZE,
-    historySeconds: settings.HISTORY_TTL_SECONDS,
-    roomSeconds: settings.ROOM_TTL_SECONDS
-  }
+  const retention = defaultRetention(settings)
+  const rooms = createMemoryRooms({ settings, metrics, isFollowed: key => handlers.has(key), now })
   const sweeper = setInterval(sweep, SWEEP_MS)
   sweeper.unref()
 
-  function open (key: RoomKey, { roomSeconds } = retention): Room {
-    const room = rooms.get(key) ?? { epoch: newEpoch(), offset: 0, log: [], logExpiresAt: 0, expiresAt: 0 }
-    if (room.log.length > 0 && room.logExpiresAt <= now()) dropLog(key, room)
-    room.expiresAt = now() + roomSeconds * 1000
-    rooms.set(key, room)
-    return room
-  }
-
-  function dropLog (key: RoomKey, room: Room): void {
-    for (const entry of room.log) bytes -= entry.bytes
-    room.log = []
-    logged.delete(key)
-  }
-
-  function append (key: RoomKey, room: Room, entry: LogEntry, { historySize, historySeconds }: Retention): void {
-    room.log.push(entry)
-    bytes += entry.bytes
-    while (room.log.length > historySize) bytes -= (room.log.shift() as LogEntry).bytes
-    room.logExpiresAt = now() + historySeconds * 1000
-    logged.delete(key)
-    logged.set(key, room)
-    for (const [quietKey, quiet] of logged) {
-      if (bytes <= settings.EMBEDDED_MAX_BYTES) break
-      dropLog(quietKey, quiet)
-    }
-  }
-
   function sweep (): void {
+    rooms.sweep()
     const time = now()
-    for (const [key, room] of rooms) {
-      if (handlers.has(key)) continue
-      if (room.log.length > 0 && room.logExpiresAt <= time) dropLog(key, room)
-      if (room.expiresAt > time) continue
-      dropLog(key, room)
-      rooms.delete(key)
-    }
     // Kept in the order they were given, and all for the same time.
     for (const [key, { expiresAt }] of receipts) {
       if (expiresAt > time) break
@@ -103,13 +55,12 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
     if (known !== undefined && known.expiresAt > now()) return { ...known.receipt, duplicate: true }
 
     const fields = copyFields(publication)
-    const room = open(key, keep)
-    room.offset++
-    const stamped = { kind: 'update' as const, epoch: room.epoch, offset: room.offset, publishedAt: now(), ...fields }
-    const update: StoredUpdate = { ...stamped, json: JSON.stringify(publicUpdate(key, stamped)), trace: publication.trace }
-    append(key, room, { update, bytes: publication.payloadJson.length }, keep)
+    const update = rooms.append(key, keep, publication.payloadJson.length, (epoch, offset) => {
+      const stamped = { kind: 'update' as const, epoch, offset, publishedAt: now(), ...fields }
+      return { ...stamped, json: JSON.stringify(publicUpdate(key, stamped)), trace: publication.trace }
+    })
     const handler = handlers.get(key)
-    const receipt: Receipt = { id: update.id, epoch: room.epoch, offset: room.offset, duplicate: false, instances: handler === undefined ? 0 : 1 }
+    const receipt: Receipt = { id: update.id, epoch: update.epoch, offset: update.offset, duplicate: false, instances: handler === undefined ? 0 : 1 }
     if (receiptKey !== undefined) {
       receipts.delete(receiptKey)
       if (receipts.size >= settings.EMBEDDED_MAX_RECEIPTS) receipts.delete(receipts.keys().next().value as string)
@@ -122,7 +73,7 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
   async function publishEphemeral (publication: PublishRequest): Promise<Receipt> {
     assertOpen()
     const { room: key } = publication
-    const { epoch } = open(key)
+    const { epoch } = rooms.use(key, retention)
     const stamped = { kind: 'ephemeral' as const, epoch, publishedAt: now(), ...copyFields(publication) }
     const handler = handlers.get(key)
     handler?.({ ...stamped, json: JSON.stringify(publicUpdate(key, stamped)) })
@@ -131,16 +82,24 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
 
   async function history (key: RoomKey, since: number, { maxUpdates, maxBytes }: HistoryLimits) {
     assertOpen()
-    const { epoch, offset, log } = open(key)
+    const { epoch, offset, log } = rooms.look(key)
     const updates: StoredUpdate[] = []
     let read = 0
-    const first = log.findIndex(entry => entry.update.offset > since)
-    for (let i = first; i >= 0 && i < log.length && updates.length < maxUpdates && read < maxBytes; i++) {
-      const entry = log[i] as LogEntry
-      updates.push(entry.update)
-      read += entry.bytes
+    for (const { update, bytes } of log) {
+      if (update.offset <= since) continue
+      if (updates.length >= maxUpdates || read >= maxBytes) break
+      updates.push(update)
+      read += bytes
     }
     return { epoch, offset, oldest: log[0]?.update.offset, updates }
+  }
+
+  async function touch (keys: RoomKey[], keep = retention): Promise<StreamPosition[]> {
+    assertOpen()
+    return keys.map(key => {
+      const { epoch, offset } = rooms.use(key, keep)
+      return { epoch, offset }
+    })
   }
 
   return {
@@ -159,19 +118,11 @@ export function createMemoryBroker ({ instance, settings, now = Date.now }: Memo
       handlers.delete(key)
     },
 
-    async touch (keys, keep) {
-      assertOpen()
-      return keys.map(key => {
-        const { epoch, offset } = open(key, keep)
-        return { epoch, offset }
-      })
-    },
+    touch,
+    positions: touch,
 
     async renewEpoch (key, epoch) {
-      const room = open(key)
-      if (room.epoch !== epoch) return
-      dropLog(key, room)
-      Object.assign(room, { epoch: newEpoch(), offset: 0 })
+      if (rooms.use(key, retention).epoch === epoch) rooms.renew(key)
     },
 
     async updatePresence (key, { joined, left }) {

@@ -3,19 +3,22 @@ import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import type { Redis } from 'ioredis'
-import type { Broker, BrokerEvents, Message, StoredUpdate, PublishRequest, Retention } from './broker.ts'
+import type { Broker, BrokerEvents, HistoryLimits, HistoryRead, Message, PresenceSnapshot, StoredUpdate, PublishRequest } from './broker.ts'
 import { createEnvelopeReader, envelopeBody, presenceEnvelope, readPresenceEntry } from './envelope.ts'
 import { createEpochs } from './epochs.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt, StreamPosition } from '../wire/protocol.ts'
-import { redisDatabase } from './redis-connect.ts'
+import { createReads } from './reads.ts'
+import type { ScriptedRedis } from './redis-commands.ts'
+import { placeOf } from './redis-connect.ts'
 import { describeRedisError } from './redis-errors.ts'
 import type { RedisIdentity } from './redis-identity.ts'
 import { createRedisLink } from './redis-link.ts'
 import { createRedisPublishes, type RedisPublish } from './redis-publishes.ts'
 import { occupancyNames, redisNames } from './redis-scripts.ts'
+import { defaultRetention, emptyRoomSeconds } from './retention.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
@@ -35,19 +38,15 @@ export interface RedisBrokerOptions {
 
 export function createRedisBroker ({ instance, commands, subscriber, settings, log, metrics }: RedisBrokerOptions): Broker {
   const events = new EventEmitter<BrokerEvents>()
-  const link = createRedisLink({ commands, subscriber, settings, log, metrics, events })
-  const retention: Retention = {
-    historySize: settings.HISTORY_SIZE,
-    historySeconds: settings.HISTORY_TTL_SECONDS,
-    roomSeconds: settings.ROOM_TTL_SECONDS
-  }
+  const link = createRedisLink({ commands, subscriber, place: placeOf(commands), settings, log, metrics, events })
+  const reads = createReads({ settings, metrics })
+  const retention = defaultRetention(settings)
   const newEpoch = createEpochs()
   const publishInTurn = createRedisPublishes({ turn: link.turn, receiptSeconds: settings.IDEMPOTENCY_TTL_SECONDS, newEpoch })
-  const database = redisDatabase(settings)
-  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, database)
+  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, commands.options.db)
 
-  /** The arguments that every script on a room starts with. */
-  const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = retention.roomSeconds) =>
+  /** The arguments that every script on a room starts with. @param roomSeconds how long a room lives that is made, or begins anew */
+  const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = emptyRoomSeconds(retention)) =>
     [runId, durable ? '1' : '0', newEpoch(), roomSeconds]
 
   /** Publishes by a deadline; once more if Redis' clock turns out to have been set. */
@@ -85,34 +84,70 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     })
   }
 
-  async function touch (rooms: RoomKey[], { roomSeconds } = retention): Promise<Array<StreamPosition | undefined>> {
-    const found: Array<StreamPosition | undefined> = []
-    for (let from = 0; from < rooms.length; from += POSITIONS_CHUNK) {
-      const chunk = rooms.slice(from, from + POSITIONS_CHUNK)
-      const answers = await link.run('read', async (redis, identity) => {
-        const settled = await Promise.allSettled(chunk.map(async room => {
-          const names = namesOf(room)
-          return await redis.position(names.meta, names.log, names.presence, ...roomArgs(identity, roomSeconds), settings.PRESENCE_TTL_SECONDS) as [string, number]
-        }))
-        const refused = settled.find(answer => answer.status === 'rejected')
-        if (refused !== undefined && settled.every(answer => answer.status === 'rejected')) throw refused.reason
-        if (refused !== undefined) log.warn({ err: describeRedisError(refused.reason) }, 'redis did not tell the position of a room')
-        return settled.map(answer => answer.status === 'fulfilled' ? answer.value : undefined)
-      }, settings.PROBE_TIMEOUT_MS)
-      for (const answer of answers) found.push(answer && { epoch: answer[0], offset: Number(answer[1]) })
-    }
+  async function touch (rooms: RoomKey[], keep = retention): Promise<Array<StreamPosition | undefined>> {
+    const found = await askEach(rooms, async (redis, identity, room) => {
+      const names = namesOf(room)
+      const [epoch, offset] = await redis.position(
+        names.meta, names.log, names.presence, ...roomArgs(identity, emptyRoomSeconds(keep)), keep.roomSeconds, settings.PRESENCE_TTL_SECONDS
+      ) as [string, number]
+      return { epoch, offset }
+    })
     await link.barrier()
     return found
   }
 
-  async function history (room: RoomKey, since: number, { maxUpdates, maxBytes }: { maxUpdates: number, maxBytes: number }) {
+  async function positions (rooms: RoomKey[], keep = retention): Promise<Array<StreamPosition | undefined>> {
+    const found = await askEach(rooms, async (redis, { runId }, room) => {
+      const [epoch, offset, run] = await redis.hmget(namesOf(room).meta, 'epoch', 'offset', 'run')
+      return typeof epoch === 'string' && typeof offset === 'string' && run === runId ? { epoch, offset: Number(offset) } : null
+    })
+    // Missing, or written last by another Redis process: what that means is for the script to decide.
+    const unsure = rooms.filter((_, i) => found[i] === null)
+    if (unsure.length === 0) await link.barrier()
+    const decided = unsure.length === 0 ? [] : await touch(unsure, keep)
+    return found.map(position => position === null ? decided.shift() : position)
+  }
+
+  /** Asks for each room, a chunk in one turn; undefined for a room that Redis refuses. Rejects where it refuses a whole chunk. */
+  async function askEach<T> (rooms: RoomKey[], ask: (redis: ScriptedRedis, identity: RedisIdentity, room: RoomKey) => Promise<T>): Promise<Array<T | undefined>> {
+    const answers: Array<T | undefined> = []
+    for (let from = 0; from < rooms.length; from += POSITIONS_CHUNK) {
+      const chunk = rooms.slice(from, from + POSITIONS_CHUNK)
+      answers.push(...await link.run('read', async (redis, identity) => {
+        const settled = await Promise.allSettled(chunk.map(room => ask(redis, identity, room)))
+        const refused = settled.find(answer => answer.status === 'rejected')
+        if (refused !== undefined && settled.every(answer => answer.status === 'rejected')) throw refused.reason
+        if (refused !== undefined) log.warn({ err: describeRedisError(refused.reason) }, 'redis did not tell the position of a room')
+        return settled.map(answer => answer.status === 'fulfilled' ? answer.value : undefined)
+      }, settings.PROBE_TIMEOUT_MS))
+    }
+    return answers
+  }
+
+  function history (room: RoomKey, since: number, { maxUpdates, maxBytes }: HistoryLimits, caller = room): Promise<HistoryRead> {
     const names = namesOf(room)
-    metrics.historyReads.inc()
-    const [epoch, offset, oldest, texts] = await link.run('read', (redis, identity) => redis.history(
-      names.meta, names.log, ...roomArgs(identity), since, maxUpdates, maxBytes
-    ) as Promise<[string, number, number, string[]]>, settings.PROBE_TIMEOUT_MS)
-    const updates = texts.map(createEnvelopeReader(room)).filter((message): message is StoredUpdate => message?.kind === 'update')
-    return { epoch, offset, oldest: oldest < 0 ? undefined : oldest, updates }
+    // Where few updates are wanted, they are not as large as that.
+    const bytes = Math.min(maxBytes, maxUpdates * 2 * settings.MAX_PAYLOAD_BYTES)
+    return reads.run({ room, question: `history ${since} ${maxUpdates} ${maxBytes}`, caller, bytes }, async () => {
+      metrics.historyReads.inc()
+      const [epoch, offset, oldest, texts] = await link.run('read', (redis, identity) => redis.history(
+        names.meta, names.log, ...roomArgs(identity, settings.READ_ROOM_TTL_SECONDS), since, maxUpdates, maxBytes
+      ) as Promise<[string, number, number, string[]]>, settings.PROBE_TIMEOUT_MS)
+      const updates = texts.map(createEnvelopeReader(room)).filter((message): message is StoredUpdate => message?.kind === 'update')
+      return { epoch, offset, oldest: oldest < 0 ? undefined : oldest, updates }
+    })
+  }
+
+  function presence (room: RoomKey, caller = room): Promise<PresenceSnapshot> {
+    // How large it is nobody knows beforehand.
+    const bytes = settings.READS_MAX_BYTES / settings.READS_AT_ONCE
+    return reads.run({ room, question: 'presence', caller, bytes }, async () => {
+      const fields = await link.run('read', redis => redis.hgetall(namesOf(room).presence))
+      return Object.entries(fields).flatMap(([field, value]) => {
+        const entry = readPresenceEntry(value)
+        return entry === undefined ? [] : [{ instance: field.slice(0, field.indexOf('/')), entry }]
+      })
+    })
   }
 
   return {
@@ -123,7 +158,9 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     subscribe,
     unsubscribe: room => link.unsubscribe(namesOf(room).channel),
     touch,
+    positions,
     history,
+    presence,
 
     async renewEpoch (room, epoch) {
       const names = namesOf(room)
@@ -138,14 +175,6 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
       await link.run('write', redis => redis.updatePresence(
         names.presence, names.channel, settings.PRESENCE_TTL_SECONDS, envelope, joined.length, ...sets, ...drops
       ), settings.PUBLISH_TIMEOUT_MS, 2 * Buffer.byteLength(envelope))
-    },
-
-    async presence (room) {
-      const fields = await link.run('read', redis => redis.hgetall(namesOf(room).presence))
-      return Object.entries(fields).flatMap(([field, value]) => {
-        const entry = readPresenceEntry(value)
-        return entry === undefined ? [] : [{ instance: field.slice(0, field.indexOf('/')), entry }]
-      })
     },
 
     async forgetPresence (room, silent, socketIds) {

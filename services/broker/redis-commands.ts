@@ -87,12 +87,12 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
     clock.reset()
     await identify()
     if (identity === undefined) return
-    log.info({ durable: identity.durable }, 'redis commands connected')
+    log.debug({ durable: identity.durable }, 'redis commands connected')
     onConnected()
   }
 
   /** INFO goes first on a new connection, so that no script runs with the run id of another process. */
-  async function identify (): Promise<void> {
+  async function identify (isNeeded = identity === undefined): Promise<void> {
     const asked = connection
     try {
       const { runId, durable, unfit, now, evicts } = readState(await withTimeout(redis.info(), settings.PROBE_TIMEOUT_MS))
@@ -102,7 +102,7 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
       if (now !== undefined) clock.sample(now)
       if (evicts !== undefined) log.warn({ policy: evicts }, 'redis may evict history and positions: set maxmemory-policy to noeviction or volatile-ttl')
     } catch (error) {
-      if (asked === connection && identity === undefined) onUnfit(describeRedisError(error))
+      if (asked === connection && isNeeded) onUnfit(describeRedisError(error))
     }
   }
 
@@ -119,7 +119,12 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
     const reason = describeRedisError(error)
     failingSince ??= now
     if (kind === 'write') lastRefusal = { ...fault, reason }
-    if (fault.server === 'wrong' || now - failingSince >= settings.PROBE_TIMEOUT_MS) onUnfit(reason)
+    if (fault.server === 'wrong') return onUnfit(reason)
+    if (now - failingSince < settings.PROBE_TIMEOUT_MS) return
+    if (fault.server !== 'right') return onUnfit(reason)
+    // A full Redis still says who it is. One that refuses even that is left like any other.
+    failingSince = undefined
+    void identify(true)
   }
 
   return {

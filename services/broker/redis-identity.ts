@@ -24,7 +24,7 @@ export function readState (info: string): RedisState {
   return {
     runId: fields['run_id'] ?? '',
     durable: fields['aof_enabled'] === '1' && (fields['second_repl_offset'] ?? '-1') === '-1',
-    unfit: fields['role'] === 'slave' ? 'a replica' : fields['loading'] === '1' ? 'loading' : undefined,
+    unfit: /^(slave|replica)$/.test(fields['role'] ?? '') ? 'a replica' : fields['loading'] === '1' ? 'loading' : undefined,
     now: fields['server_time_usec'] === undefined ? undefined : Number(fields['server_time_usec']) / 1000,
     evicts: policy?.startsWith('allkeys') === true && fields['maxmemory'] !== '0' ? policy : undefined
   }

@@ -8,7 +8,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
 import type { RedisClock } from './redis-clock.ts'
 import { createRedisCommands, type Run } from './redis-commands.ts'
-import { redisPlace, renew } from './redis-connect.ts'
+import { renew } from './redis-connect.ts'
 import { describeRedisError } from './redis-errors.ts'
 import { createRedisOutage } from './redis-outage.ts'
 import type { RedisTurn } from './redis-turn.ts'
@@ -27,14 +27,17 @@ export interface RedisLink extends Pick<RedisSubscriber, 'subscribe' | 'unsubscr
 export interface RedisLinkOptions {
   commands: Redis
   subscriber: Redis
+  /** Where this Redis is, for the log. */
+  place: string
   settings: Settings
   log: Log
   metrics: Metrics
   events: EventEmitter<BrokerEvents>
 }
 
-export function createRedisLink ({ commands, subscriber, settings, log, metrics, events }: RedisLinkOptions): RedisLink {
-  const outage = createRedisOutage(redisPlace(settings), log)
+export function createRedisLink ({ commands, subscriber, place, settings, log, metrics, events }: RedisLinkOptions): RedisLink {
+  const outage = createRedisOutage(place, log)
+  let hasBeenUp = false
   let closed = false
 
   watch(commands, 'commands')
@@ -83,13 +86,16 @@ export function createRedisLink ({ commands, subscriber, settings, log, metrics,
 
   /** Both are up, one of them newly: what passed in between may be missing here, or gone from Redis. */
   function announce (): void {
-    if (asking.isConnected() && listening.isConfirmed()) events.emit('resumed')
+    if (fault() !== undefined) return
+    if (!hasBeenUp) log.info({ redis: place }, 'redis connected')
+    hasBeenUp = true
+    events.emit('resumed')
   }
 
   /** Looks for the Redis to ask anew: at the same address, or where the Sentinels say. */
   function leave (reason: string): void {
     outage.failed(reason)
-    metrics.redisReplaced.inc()
+    if (asking.isConnected()) metrics.redisReplaced.inc()
     asking.forget()
     renew(commands)
     renew(subscriber)

@@ -1,9 +1,9 @@
 // Publishes of one turn are one call of their script: what a call costs Redis and us is shared by all of them.
 import { ReplyError } from 'ioredis'
-import type { Retention } from './broker.ts'
 import type { RedisCalls } from './redis-calls.ts'
 import type { RedisIdentity } from './redis-identity.ts'
 import type { RedisTurn } from './redis-turn.ts'
+import { emptyRoomSeconds, type Retention } from './retention.ts'
 
 /** Redis does nothing else while a call runs. */
 const MAX_UPDATES = 100
@@ -68,8 +68,8 @@ export function createRedisPublishes ({ turn, receiptSeconds, newEpoch }: {
     open = undefined
     const { redis, identity, retention, keys, args, waiting } = batch
     redis.publishUpdates(
-      keys.length, ...keys, identity.runId, identity.durable ? '1' : '0', newEpoch(), retention.roomSeconds,
-      batch.deadline, retention.historySize, retention.historySeconds, receiptSeconds, ...args
+      keys.length, ...keys, identity.runId, identity.durable ? '1' : '0', newEpoch(), emptyRoomSeconds(retention),
+      batch.deadline, retention.historySize, retention.historySeconds, receiptSeconds, retention.roomSeconds, ...args
     ).then(answers => settle(waiting, answers as string[]), (error: unknown) => {
       for (const { reject } of waiting) reject(error)
     })

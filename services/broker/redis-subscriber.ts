@@ -63,7 +63,7 @@ export function createRedisSubscriber ({ redis, settings, log, metrics, onConfir
       return
     }
     confirmed = true
-    log.info({ channels: handlers.size }, 'redis subscriber connected')
+    log.debug({ channels: handlers.size }, 'redis subscriber connected')
     onConfirmed()
   }
 

@@ -9,7 +9,7 @@ export const ANY_CALLER = ['auth/foreign-origin', 'server/internal'] as const sa
 
 /** What a route that needs a token may answer besides: token, form, and a broker that does not know yet what was revoked. */
 export const TOKEN_BEARER = [
-  ...ANY_CALLER, 'auth/missing-token', 'auth/invalid-token', 'auth/token-expired', 'auth/token-revoked', 'auth/keys-unavailable',
+  ...ANY_CALLER, 'auth/missing-token', 'auth/invalid-token', 'auth/token-expired', 'auth/token-revoked', 'auth/token-not-yet-valid', 'auth/keys-unavailable',
   'request/invalid', 'broker/unavailable'
 ] as const satisfies ErrorCode[]
 

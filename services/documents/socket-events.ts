@@ -30,7 +30,7 @@ export interface ServerEvent {
 }
 
 const ANY = ['request/invalid', 'limit/event-rate', 'server/internal'] as const satisfies ErrorCode[]
-const NEW_TOKEN = ['auth/invalid-token', 'auth/token-expired', 'auth/token-revoked', 'auth/keys-unavailable', 'auth/forbidden'] as const satisfies ErrorCode[]
+const NEW_TOKEN = ['auth/invalid-token', 'auth/token-expired', 'auth/token-revoked', 'auth/token-not-yet-valid', 'auth/keys-unavailable', 'auth/forbidden'] as const satisfies ErrorCode[]
 
 export const clientEvents: readonly ClientEvent[] = [
   {
@@ -39,7 +39,7 @@ export const clientEvents: readonly ClientEvent[] = [
     summary: 'Enter a room; with `since`, get what was missed first. Needs `subscribe` on the room.',
     data: Type.Object({ event: Type.Literal('SUBSCRIBE'), payload: SubscribePayload }),
     answer: SubscribeResult,
-    codes: [...ANY, ...NEW_TOKEN, 'limit/rooms-per-socket', 'broker/unavailable']
+    codes: [...ANY, ...NEW_TOKEN, 'auth/unsubscribed', 'limit/rooms-per-socket', 'broker/unavailable']
   },
   {
     request: 'UNSUBSCRIBE',
@@ -97,7 +97,7 @@ export const serverEvents: readonly ServerEvent[] = [
     name: 'unsubscribed',
     event: 'unsubscribed',
     summary: 'The server ended the subscription. On `history/insufficient`, load the state anew and subscribe again.',
-    data: withCodes(Unsubscribed, ['history/insufficient', 'auth/token-expired', 'auth/token-revoked', 'auth/forbidden', 'auth/unsubscribed'])
+    data: Unsubscribed
   },
   {
     name: 'tokenExpiring',
@@ -109,7 +109,7 @@ export const serverEvents: readonly ServerEvent[] = [
     name: 'closing',
     event: 'closing',
     summary: 'The server ends the connection for good, right after this; a stock client does not come back by itself.',
-    data: withCodes(Closing, ['auth/token-expired', 'auth/token-revoked', 'auth/disconnected', 'limit/event-rate'])
+    data: Closing
   },
   {
     name: 'draining',

@@ -1,25 +1,32 @@
 // A feed: what this instance knows of one room that has local members, and the one place that puts updates in order.
 // Offset already relayed: drop. Next in line: relay. A hole: read the history from the position on. So however the
 // link to the broker fails, members see every update once, in order; where history does not reach, they are told.
-import type { Broker, EphemeralUpdate, Message, StoredUpdate, PresenceDelta, Retention } from '../broker/broker.ts'
-import { beginAt, createCursor, positionOf, sawForeignEpoch } from './cursor.ts'
+import type { Broker, Message, StoredUpdate, PresenceDelta, Retention } from '../broker/broker.ts'
+import { createCursor } from './cursor.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Member } from './member.ts'
+import type { FeedMemory } from './memory.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { SubscribeResult, StreamPosition } from '../wire/protocol.ts'
 import { isRecoverable } from './recovery.ts'
 import { createEntry } from './packet.ts'
+import { createRelay } from './relay.ts'
 import { createRepair } from './repair.ts'
 import { createReplay } from './replay.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 import { createTail } from './tail.ts'
-import { traceRelay } from '../observe/tracing.ts'
+import type { Turn } from './turn.ts'
+
+/** Made once: every room is compared every few seconds, and nearly all are in step. */
+const IN_STEP = Promise.resolve()
 
 export interface FeedOptions {
   room: RoomKey
   broker: Broker
+  memory: FeedMemory
+  turn: Turn
   settings: Settings
   metrics: Metrics
   log: Log
@@ -29,15 +36,20 @@ export interface FeedOptions {
   onReset?: () => void
   /** The number of members changed. */
   onMembers?: (feed: Feed) => void
+  /** The broker refused something that is tried again when positions are compared: soon, please. */
+  onFailed?: (feed: Feed) => void
 }
 
 export interface Feed {
   readonly room: RoomKey
   readonly retention: Retention | undefined
-  readonly size: number
+  /** Members, those on their way in included. */
+  size (): number
   /** Subscribes to the channel, then takes the room's position. */
   open (): Promise<void>
   position (): StreamPosition
+  /** Up to where a member was given the room's updates. */
+  positionOf (member: Member): StreamPosition
   /**
    * Adds a member. `answer` is called right before the first update is handed over, in the same turn.
    * @param since where the member stopped; undefined to begin at the feed's position
@@ -46,23 +58,24 @@ export interface Feed {
   join (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void>
   leave (member: Member): void
   members (): Member[]
-  /** Compares with the room's position, as it was read after `before` was taken with `position()`. */
+  /**
+   * Compares with the room's position, as it was read after `before` was taken with `position()`; resolves when what
+   * that found is mended. Tries again what failed.
+   */
   compare (found: StreamPosition, before: StreamPosition, foundBy: string): Promise<void>
   close (): Promise<void>
 }
 
 export function createFeed (options: FeedOptions): Feed {
-  const { room, broker, settings, metrics, log, retention, onPresence, onReset, onMembers } = options
-  const demotionBytes = settings.MAX_BUFFERED_BYTES / 2
+  const { room, broker, turn, memory, settings, metrics, log, retention, onPresence, onReset, onMembers, onFailed } = options
   const cursor = createCursor()
-  const tail = createTail(settings.FEED_TAIL_BYTES)
-  const live = new Set<Member>()
+  const tail = createTail(settings.FEED_TAIL_BYTES, memory.budget)
   let isOpen = false
   /** Members on their way in: the feed is not to be closed under them. */
   let joining = 0
 
   const repair = createRepair({
-    feed: { room, cursor, isOpen: () => isOpen, relay, reset },
+    feed: { room, cursor, isOpen: () => isOpen, relay: onNext, reset, failed: () => onFailed?.(feed) },
     broker,
     settings,
     retention,
@@ -73,81 +86,72 @@ export function createFeed (options: FeedOptions): Feed {
     feed: {
       room,
       epoch: () => cursor.epoch,
-      position: () => cursor.position,
+      position: () => cursor.offset,
       recent: offset => tail.get(offset),
-      caughtUp: member => live.add(member),
+      caughtUp: member => relay.join(member),
       lost: member => notifyReset(member, 'replay'),
-      diverged: repair.recheck
+      diverged: repair.recheck,
+      failed: () => onFailed?.(feed)
     },
     broker,
+    memory,
     settings,
     metrics,
     log
+  })
+
+  const relay = createRelay({
+    room,
+    turn,
+    maxBytes: settings.MAX_BUFFERED_BYTES / 4,
+    behind: replay.members,
+    demote: replay.add,
+    size,
+    metrics
   })
 
   // ── Updates ───────────────────────────────────────────────────────────────
 
   function onMessage (message: Message): void {
     if (message.kind === 'presence') return onPresence?.(message)
-    if (message.kind === 'ephemeral') return relayEphemeral(message)
+    if (message.kind === 'ephemeral') return relay.add(createEntry(room, message))
     if (!isOpen || message.epoch !== cursor.epoch) return onForeignEpoch(message)
-    if (message.offset <= cursor.position) return onKnown(message)
-    if (message.offset === cursor.position + 1) return relay(message)
-    cursor.ahead = Math.max(cursor.ahead, message.offset)
+    if (message.offset <= cursor.offset) return onKnown(message)
+    if (message.offset === cursor.offset + 1) return onNext(message)
+    cursor.sawAhead(message.offset)
     void repair.fill('channel')
   }
 
-  function relay (update: StoredUpdate): void {
+  function onNext (update: StoredUpdate): void {
     const entry = createEntry(room, update)
-    cursor.position = update.offset
-    cursor.lastId = update.id
+    cursor.advance(update)
     tail.push(entry)
-    let delivered = 0
-    for (const member of live) {
-      if (member.waiting() > demotionBytes) {
-        live.delete(member)
-        replay.add(member)
-      } else {
-        member.deliver(entry)
-        member.position = update.offset
-        delivered++
-      }
-    }
-    metrics.delivered.inc(delivered)
-    if (update.trace !== undefined) traceRelay(room, update, size())
-    metrics.relayed.inc({ kind: 'update' })
-    metrics.lagSeconds.observe(Math.max(0, Date.now() - update.publishedAt) / 1000)
-  }
-
-  function relayEphemeral (update: EphemeralUpdate): void {
-    const entry = createEntry(room, update)
-    for (const member of live) member.deliverEphemeral(entry)
-    for (const member of replay.members()) member.deliverEphemeral(entry)
-    metrics.relayed.inc({ kind: 'ephemeral' })
+    relay.add(entry)
   }
 
   function onKnown (update: StoredUpdate): void {
     metrics.dropped.inc({ reason: 'known' })
-    const known = update.offset === cursor.position ? cursor.lastId : tail.get(update.offset)?.update.id
+    const known = update.offset === cursor.offset ? cursor.lastId : tail.get(update.offset)?.update.id
     // The broker went back in time and gives offsets out anew.
     if (known !== undefined && known !== update.id) void repair.renew('conflict')
   }
 
   function onForeignEpoch (update: StoredUpdate): void {
-    sawForeignEpoch(cursor, update)
+    cursor.sawForeignEpoch(update)
     if (isOpen) void repair.recheck()
   }
 
   function reset (found: StreamPosition, reason: string): void {
     log.info({ room, ...found, members: size(), reason }, 'feed begins anew; members are told')
+    relay.flush()
     const all = members()
-    beginAt(cursor, found)
+    cursor.beginAt(found)
     tail.clear()
-    live.clear()
+    relay.clear()
     replay.clear()
     for (const member of all) notifyReset(member, reason)
     onReset?.()
-    if (cursor.ahead > cursor.position) void repair.fill('reset')
+    if (cursor.isBehind()) void repair.fill('reset')
   }
 
   function notifyReset (member: Member, reason: string): void {
@@ -169,28 +173,29 @@ export function createFeed (options: FeedOptions): Feed {
   }
 
   async function joinFrom (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void> {
-    const recovered = since !== undefined && (isAtHand(since) || await isKept(since)) && isReached(since)
+    const recovered = since !== undefined && (isAtHand(since) || await isKept(since, member.caller)) && isReached(since)
     if (!isOpen) throw new RoomcastError('broker/unavailable', 'The room was closed meanwhile: subscribe again.')
-    const missed = recovered ? cursor.position - since.offset : 0
-    answer({ ...positionOf(cursor), recovered, missed })
-    member.position = cursor.position - missed
-    if (missed === 0) live.add(member)
+    relay.flush()
+    const missed = recovered ? cursor.offset - since.offset : 0
+    answer({ ...cursor.position(), recovered, missed })
+    member.position = cursor.offset - missed
+    if (missed === 0) relay.join(member)
     else replay.add(member)
     if (since !== undefined) metrics.recoveries.inc({ outcome: recovered ? 'recovered' : 'insufficient' })
   }
 
   /** The feed alone can bring everything after `since`, and is not behind it. */
   function isAtHand (since: StreamPosition): boolean {
-    return isReached(since) && (since.offset === cursor.position || replay.reaches(since.offset + 1))
+    return isReached(since) && (since.offset === cursor.offset || replay.reaches(since.offset + 1))
   }
 
   function isReached (since: StreamPosition): boolean {
-    return since.epoch === cursor.epoch && since.offset <= cursor.position
+    return since.epoch === cursor.epoch && since.offset <= cursor.offset
   }
 
   /** Whether the room in the broker still has what came after `since`; brings a feed that is behind it up to there. */
-  async function isKept (since: StreamPosition): Promise<boolean> {
-    const read = () => replay.read(since.epoch === cursor.epoch ? since.offset : undefined)
+  async function isKept (since: StreamPosition, caller: string | undefined): Promise<boolean> {
+    const read = () => replay.read(since.epoch === cursor.epoch ? since.offset : undefined, caller)
     let found = await read()
     if (found.epoch !== cursor.epoch) {
       await repair.recheck()
@@ -199,7 +204,7 @@ export function createFeed (options: FeedOptions): Feed {
     }
     if (!isRecoverable(since, found)) return false
     if (isAhead(since)) {
-      cursor.ahead = Math.max(cursor.ahead, since.offset)
+      cursor.sawAhead(since.offset)
       await repair.fill('recovery')
       if (isAhead(since)) throw new RoomcastError('broker/unavailable', 'The room could not be caught up with: subscribe again.')
     }
@@ -207,49 +212,56 @@ export function createFeed (options: FeedOptions): Feed {
   }
 
   function isAhead (since: StreamPosition): boolean {
-    return since.epoch === cursor.epoch && since.offset > cursor.position
+    return since.epoch === cursor.epoch && since.offset > cursor.offset
   }
 
   function members (): Member[] {
-    return [...live, ...replay.members()]
+    return [...relay.members(), ...replay.members()]
   }
 
   function size (): number {
-    return live.size + replay.size + joining
+    return relay.size() + replay.size() + joining
   }
 
   const feed: Feed = {
     room,
     retention,
-    get size () { return size() },
+    size,
 
     async open () {
       await broker.subscribe(room, onMessage)
       const [found] = await broker.touch([room], retention)
-      beginAt(cursor, found as StreamPosition)
+      cursor.beginAt(found as StreamPosition)
       isOpen = true
-      if (cursor.ahead > cursor.position) void repair.fill('open')
+      if (cursor.isBehind()) void repair.fill('open')
     },
 
-    position: () => positionOf(cursor),
+    position: cursor.position,
+
+    positionOf (member) {
+      relay.flush()
+      return { epoch: cursor.epoch, offset: member.position }
+    },
+
     join,
 
     leave (member) {
-      live.delete(member)
+      relay.leave(member)
       replay.remove(member)
       onMembers?.(feed)
     },
 
     members,
-    async compare (found, before, foundBy) {
+    compare (found, before, foundBy) {
       replay.retry()
-      await repair.compare(found, before, foundBy)
+      return cursor.isAt(found) ? IN_STEP : repair.compare(found, before, foundBy)
     },
 
     async close () {
       isOpen = false
-      live.clear()
+      relay.clear()
       replay.clear()
+      tail.clear()
       await broker.unsubscribe(room)
     }
   }

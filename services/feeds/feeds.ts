@@ -1,24 +1,32 @@
-// All feeds of this instance: opens them, keeps them warm after the last member left, and compares them with their rooms.
+// All feeds of this instance: opens them up to a limit, and keeps them warm for a while after the last member left.
 import { performance } from 'node:perf_hooks'
 import type { Broker, PresenceDelta, Retention } from '../broker/broker.ts'
 import { RoomcastError } from '../wire/errors.ts'
+import { limitError } from '../observe/limits.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { StreamPosition } from '../wire/protocol.ts'
 import { createFeed, type Feed } from './feed.ts'
+import { createLinger } from './linger.ts'
+import { createLock } from './lock.ts'
+import { createFeedMemory } from './memory.ts'
+import { createPositionCheck } from './position-check.ts'
 import { COMMANDS_ROOM, type RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
+import { createTurn } from './turn.ts'
+
+/** Rooms that are opened at the same time: a crowd comes with far more, and would fill the link to Redis. */
+const OPENS_AT_ONCE = 500
 
 export interface Feeds {
   /**
    * The open feed of a room; opens it first if need be. Its caller joins it in the same turn, or leaves it to linger.
-   * @throws RoomcastError `broker/unavailable`
+   * @throws RoomcastError `broker/unavailable`, `limit/rooms-per-instance`
    */
   open (room: RoomKey, retention?: Retention): Promise<Feed>
   get (room: RoomKey): Feed | undefined
   all (): Iterable<Feed>
-  /** Compares every feed with its room: the commands first, since they decide who may get the rest. */
-  check (foundBy: string): Promise<void>
+  /** What was collected in this turn leaves now, since something else is about to. */
+  flush (): void
   start (): void
   close (): Promise<void>
 }
@@ -34,30 +42,66 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
   onOccupancy?: ((room: RoomKey, isOccupied: boolean) => void) | undefined
 }): Feeds {
   const feeds = new Map<RoomKey, Feed>()
+  const turn = createTurn()
   const opening = new Map<RoomKey, Promise<Feed>>()
-  const lingering = new Map<RoomKey, NodeJS.Timeout>()
+  const openingPlaces = createLock(OPENS_AT_ONCE)
+  const memory = createFeedMemory(settings, metrics)
+  const positions = createPositionCheck({ feeds, broker, settings, metrics, log })
+  /** Rooms that nobody is in. */
+  const lingering = createLinger<Feed>(settings.ROOM_LINGER_MS, feed => { if (feed.size() === 0) void close(feed) })
   /** Who waits for the links to the broker. */
   const waiting = new Set<() => void>()
-  let checking: Promise<void> | undefined
-  let isCheckDue = false
-  let timer: NodeJS.Timeout | undefined
+
+  /**
+   * Room for one more: where there is none, the room that nobody was in for longest goes.
+   * @throws RoomcastError `limit/rooms-per-instance`
+   */
+  function assertRoomLimit (): void {
+    // The commands are no one's room.
+    if (feeds.size + opening.size - Number(feeds.has(COMMANDS_ROOM)) < settings.MAX_ROOMS) return
+    const quiet = longestEmpty()
+    if (quiet !== undefined) {
+      void close(quiet)
+      return
+    }
+    throw limitError(metrics, 'rooms-per-instance')
+  }
+
+  function longestEmpty (): Feed | undefined {
+    let feed = lingering.next()
+    // Somebody is on the way in: it lingers again if that fails.
+    while (feed !== undefined && feed.size() > 0) {
+      lingering.delete(feed)
+      feed = lingering.next()
+    }
+    return feed
+  }
 
   async function openAnew (room: RoomKey, retention: Retention | undefined): Promise<Feed> {
     const feed = createFeed({
       room,
       broker,
+      memory,
+      turn,
       settings,
       metrics,
       log,
       retention,
       onMembers,
+      onFailed: positions.soon,
       onPresence: delta => onPresence?.(room, delta),
       onReset: () => onReset?.(room)
     })
     const deadline = performance.now() + settings.SUBSCRIBE_TIMEOUT_MS
-    while (!await isOpened(feed, deadline)) await resumed(deadline)
+    const leave = await openingPlaces.acquire()
+    try {
+      while (!await isOpened(feed, deadline)) await resumed(deadline)
+    } finally {
+      leave()
+    }
     feeds.set(room, feed)
     metrics.rooms.set(feeds.size)
+    positions.opened(feed)
     onMembers(feed)
     return feed
   }
@@ -88,16 +132,16 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
   }
 
   function onMembers (feed: Feed): void {
-    clearTimeout(lingering.get(feed.room))
-    lingering.delete(feed.room)
-    if (feed.size > 0) return onOccupancy?.(feed.room, true)
-    if (feeds.get(feed.room) !== feed) return
-    lingering.set(feed.room, setTimeout(() => { if (feed.size === 0) void close(feed) }, settings.ROOM_LINGER_MS).unref())
+    if (feed.size() > 0) {
+      lingering.delete(feed)
+      onOccupancy?.(feed.room, true)
+    } else if (feeds.get(feed.room) === feed) {
+      lingering.put(feed)
+    }
   }
 
   async function close (feed: Feed): Promise<void> {
-    clearTimeout(lingering.get(feed.room))
-    lingering.delete(feed.room)
+    lingering.delete(feed)
     feeds.delete(feed.room)
     metrics.rooms.set(feeds.size)
     onOccupancy?.(feed.room, false)
@@ -112,52 +156,19 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
     }
   }
 
-  function check (foundBy: string): Promise<void> {
-    if (checking !== undefined) {
-      isCheckDue = true
-      return checking
-    }
-    checking = checkAll(foundBy).finally(() => {
-      checking = undefined
-      if (isCheckDue) {
-        isCheckDue = false
-        void check(foundBy)
-      }
-    })
-    return checking
-  }
-
-  async function checkAll (foundBy: string): Promise<void> {
-    const commands = feeds.get(COMMANDS_ROOM)
-    const rest = [...feeds.values()].filter(feed => feed !== commands)
-    try {
-      if (commands !== undefined) await compare([commands], foundBy)
-      if (rest.length > 0) await compare(rest, foundBy)
-      metrics.positionChecks.inc({ outcome: 'done' })
-    } catch (error) {
-      metrics.positionChecks.inc({ outcome: 'failed' })
-      log.debug({ err: (error as Error).message }, 'positions could not be compared; done again later')
-    }
-  }
-
-  async function compare (some: Feed[], foundBy: string): Promise<void> {
-    const before = some.map(feed => feed.position())
-    const found = await broker.touch(some.map(feed => feed.room), some[0]?.retention)
-    await Promise.all(some.map((feed, i) => found[i] && feed.compare(found[i], before[i] as StreamPosition, foundBy)))
-    if (found.includes(undefined)) throw new RoomcastError('broker/unavailable', 'The position of a room could not be read.')
-  }
-
   function onResumed (): void {
     for (const done of waiting) done()
-    void check('reconnect')
   }
 
   return {
     async open (room, retention) {
       const feed = feeds.get(room)
+      // An empty one has its whole time again.
+      if (feed?.size() === 0) lingering.put(feed)
       if (feed !== undefined) return feed
       let promise = opening.get(room)
       if (promise === undefined) {
+        if (room !== COMMANDS_ROOM) assertRoomLimit()
         promise = openAnew(room, retention).finally(() => opening.delete(room))
         opening.set(room, promise)
       }
@@ -166,16 +177,16 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
 
     get: room => feeds.get(room),
     all: () => feeds.values(),
-    check,
+    flush: turn.end,
 
     start () {
       broker.events.on('resumed', onResumed)
-      timer = setInterval(() => { void check('position check') }, settings.POSITION_CHECK_MS)
-      timer.unref()
+      positions.start()
     },
 
     async close () {
-      clearInterval(timer)
+      positions.close()
+      lingering.clear()
       broker.events.off('resumed', onResumed)
       await Promise.all([...feeds.values()].map(close))
     }

@@ -1,15 +1,17 @@
-// Relay: encodes the Socket.IO packet of a message once, so that every member is handed the same bytes.
+// Packet: what is written to a connection, encoded once: as texts for long polling, as WebSocket frames for everyone else.
 import { Encoder, PacketType } from 'socket.io-parser'
-import * as ws from 'ws'
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import { RawJson } from '../wire/raw-json.ts'
 import { roomEvent, type RoomKey } from '../wire/rooms.ts'
 
-/** A packet as engine.io takes it, with the WebSocket frame made ahead as Socket.IO's own adapter does. */
+/** One or more Socket.IO packets that leave together. */
 export interface Packet {
-  text: string
-  options: { compress: boolean, wsPreEncodedFrame: Buffer[] }
-  bytes: number
+  /** As Engine.IO takes them, one by one. */
+  readonly texts: readonly string[]
+  /** The same as WebSocket frames in one buffer, made when first needed. */
+  readonly frames: Buffer
+  /** Length of `frames`. */
+  readonly bytes: number
 }
 
 /** An update with its packet. */
@@ -18,22 +20,14 @@ export interface Entry<T extends StoredUpdate | EphemeralUpdate = StoredUpdate> 
   readonly packet: Packet
 }
 
-// ws exports its frame writer without a type.
-const { Sender } = ws as unknown as { Sender: { frame: (data: Buffer, options: object) => Buffer[] } }
-const TEXT_FRAME = { readOnly: false, mask: false, rsv1: false, opcode: 1, fin: true }
-const ENGINE_MESSAGE = '4'
+const ENGINE_MESSAGE = '4'.charCodeAt(0)
+const FINAL_TEXT = 0x81
 const encoder = new Encoder()
 
 export function encodePacket (event: string, data: unknown): Packet {
-  return createPacket(data instanceof RawJson
+  return createPacket([data instanceof RawJson
     ? `${PacketType.EVENT}[${JSON.stringify(event)},${data.text}]`
-    : encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string)
-}
-
-function createPacket (text: string): Packet {
-  // One buffer: header and body apart would cost each member a vectored write.
-  const frame = Buffer.concat(Sender.frame(Buffer.from(ENGINE_MESSAGE + text), TEXT_FRAME))
-  return { text, options: { compress: false, wsPreEncodedFrame: [frame] }, bytes: frame.length }
+    : encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string])
 }
 
 /** The packet is encoded when it is first needed, and kept with the entry. */
@@ -42,8 +36,54 @@ export function createEntry<T extends StoredUpdate | EphemeralUpdate> (room: Roo
   return {
     update,
     get packet () {
-      packet ??= createPacket(`${PacketType.EVENT}[${JSON.stringify(roomEvent(room))},${update.json}]`)
+      packet ??= createPacket([`${PacketType.EVENT}["${roomEvent(room)}",${update.json}]`])
       return packet
     }
   }
+}
+
+export function joinPackets (packets: readonly Packet[]): Packet {
+  const [first] = packets
+  return packets.length === 1 && first !== undefined ? first : createPacket(packets.flatMap(({ texts }) => texts))
+}
+
+function createPacket (texts: readonly string[]): Packet {
+  const lengths = texts.map(text => Buffer.byteLength(text) + 1)
+  const bytes = lengths.reduce((sum, length) => sum + headBytes(length) + length, 0)
+  let frames: Buffer | undefined
+  return {
+    texts,
+    bytes,
+    get frames () {
+      frames ??= encodeFrames(texts, lengths, bytes)
+      return frames
+    }
+  }
+}
+
+/** Frames of a server: final, text, not masked (RFC 6455, 5.2). */
+function encodeFrames (texts: readonly string[], lengths: readonly number[], bytes: number): Buffer {
+  const frames = Buffer.allocUnsafe(bytes)
+  let at = 0
+  for (const [i, text] of texts.entries()) {
+    at = writeHead(frames, at, lengths[i] as number)
+    frames[at++] = ENGINE_MESSAGE
+    at += frames.write(text, at)
+  }
+  return frames
+}
+
+function headBytes (length: number): number {
+  return length < 126 ? 2 : length < 65_536 ? 4 : 10
+}
+
+function writeHead (frames: Buffer, at: number, length: number): number {
+  frames[at] = FINAL_TEXT
+  if (length < 126) return frames.writeUInt8(length, at + 1)
+  if (length < 65_536) {
+    frames[at + 1] = 126
+    return frames.writeUInt16BE(length, at + 2)
+  }
+  frames[at + 1] = 127
+  return frames.writeBigUInt64BE(BigInt(length), at + 2)
 }

@@ -1,7 +1,7 @@
 // Repair: how a feed gets back in step with its room in the broker. A hole is filled from history; a room whose past
 // is not ours any more makes the feed begin anew.
 import type { Broker, StoredUpdate, Retention } from '../broker/broker.ts'
-import { positionOf, type Cursor } from './cursor.ts'
+import type { Cursor } from './cursor.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -18,6 +18,8 @@ export interface RepairFeed {
   relay (update: StoredUpdate): void
   /** Begins anew at a position that cannot be reached from ours; every member is told. */
   reset (found: StreamPosition, reason: string): void
+  /** Something failed for want of the broker: it is done again with the next comparison, which is due soon. */
+  failed (): void
 }
 
 export interface Repair {
@@ -43,36 +45,37 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
   function fill (foundBy: string): Promise<void> {
     filling ??= attempt(async () => {
       metrics.repairs.inc({ found_by: foundBy })
-      while (feed.isOpen() && cursor.position < cursor.ahead) await fillOnce()
+      while (feed.isOpen() && cursor.isBehind()) await fillOnce()
     }).then(isDone => {
       filling = undefined
       // Asked for after the loop had ended.
-      if (isDone && feed.isOpen() && cursor.position < cursor.ahead) return fill(foundBy)
+      if (isDone && feed.isOpen() && cursor.isBehind()) return fill(foundBy)
     })
     return filling
   }
 
   async function fillOnce (): Promise<void> {
-    const before = positionOf(cursor)
+    const before = cursor.position()
     const target = cursor.ahead
     // From one earlier on: if the update at our position is another one now, the room's past was rewritten.
     const from = cursor.lastId === undefined ? before.offset : before.offset - 1
-    const found = await broker.history(room, from, limits)
+    const maxUpdates = Math.min(limits.maxUpdates, target - from)
+    const found = await broker.history(room, from, { ...limits, maxUpdates })
     if (isOver(before)) return
     if (found.epoch !== cursor.epoch) return feed.reset(found, 'epoch')
     if (found.offset < before.offset) return await renewNow('behind')
     const [first] = found.updates
-    if (first?.offset === before.offset && before.offset === cursor.position && first.id !== cursor.lastId) return await renewNow('conflict')
+    if (first?.offset === before.offset && before.offset === cursor.offset && first.id !== cursor.lastId) return await renewNow('conflict')
     for (const update of found.updates) {
-      if (update.offset === cursor.position + 1) feed.relay(update)
+      if (update.offset === cursor.offset + 1) feed.relay(update)
     }
-    if (cursor.position > before.offset) return
-    if (found.offset > cursor.position) {
-      log.warn({ room, position: cursor.position, offset: found.offset }, 'history does not reach the hole')
+    if (cursor.offset > before.offset) return
+    if (found.offset > cursor.offset) {
+      log.warn({ room, position: cursor.offset, offset: found.offset }, 'history does not reach the hole')
       feed.reset(found, 'history')
     } else if (cursor.ahead === target) {
       // The room has no such update: what announced it was not ours.
-      cursor.ahead = cursor.position
+      cursor.forgetAhead()
     }
   }
 
@@ -80,14 +83,14 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
     if (isOver(before)) return
     if (found.epoch !== cursor.epoch) feed.reset(found, 'epoch')
     else if (found.offset < before.offset) await renewNow('behind')
-    else cursor.ahead = Math.max(cursor.ahead, found.offset)
+    else cursor.sawAhead(found.offset)
     // Not awaited here: a fill can lead to a comparison, and would wait for itself.
-    if (cursor.ahead > cursor.position) void fill(foundBy)
+    if (cursor.isBehind()) void fill(foundBy)
   }
 
   async function renewNow (reason: string): Promise<void> {
-    const { epoch, position } = cursor
-    log.warn({ room, epoch, position, reason }, 'the broker went back in time: new epoch')
+    const { epoch, offset } = cursor
+    log.warn({ room, epoch, offset, reason }, 'the broker went back in time: new epoch')
     await broker.renewEpoch(room, epoch)
     const [found] = await broker.touch([room], retention) as [StreamPosition]
     if (feed.isOpen() && found.epoch !== cursor.epoch) feed.reset(found, reason)
@@ -98,7 +101,6 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
     return !feed.isOpen() || before.epoch !== cursor.epoch
   }
 
-  /** What fails for want of the broker is done again by the next position check. */
   async function attempt (work: () => Promise<void>): Promise<boolean> {
     try {
       await work()
@@ -106,6 +108,7 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
     } catch (error) {
       if (!(error instanceof RoomcastError)) log.error({ room, err: error }, 'feed failed')
       else log.debug({ room, err: error.message }, 'feed waits for the broker')
+      feed.failed()
       return false
     }
   }
@@ -120,7 +123,7 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
 
     async recheck () {
       checking ??= attempt(async () => {
-        const before = positionOf(cursor)
+        const before = cursor.position()
         const [found] = await broker.touch([room], retention) as [StreamPosition]
         await compareNow(found, before, 'recheck')
       }).finally(() => { checking = undefined })

@@ -3,15 +3,13 @@ import type { Broker, HistoryRead } from '../broker/broker.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Member } from './member.ts'
+import type { FeedMemory } from './memory.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createEntry, type Entry } from './packet.ts'
+import { createPages } from './pages.ts'
+import { createBatch } from './relay.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
-
-/** Pages of history kept while someone replays, so that members at like positions share reads. */
-const PAGES_KEPT = 4
-/** How long they are kept after they were last of use: a crowd comes back over some seconds, not in one turn. */
-const PAGES_LINGER_MS = 1000
 
 /** What replay needs of its feed. */
 export interface ReplayFeed {
@@ -25,18 +23,28 @@ export interface ReplayFeed {
   lost (member: Member): void
   /** A read found the room in another epoch, or behind the feed: compares the two. */
   diverged (): Promise<void>
+  /** A read failed: it is tried again with the next comparison, which is due soon. */
+  failed (): void
+}
+
+interface WaitingRead {
+  since: number | undefined
+  caller: string | undefined
+  resolve: (read: HistoryRead) => void
+  reject: (error: unknown) => void
 }
 
 export interface Replay {
-  readonly size: number
+  size (): number
   /** From `member.position` on; the first slice goes out before this returns. */
   add (member: Member): void
   remove (member: Member): void
   /**
    * Position and history of the room, from a read that begins after this call. All who ask meanwhile share the next one.
    * @param since only a hint from where history will be wanted; undefined when only the position is
+   * @param caller for whom
    */
-  read (since: number | undefined): Promise<HistoryRead>
+  read (since: number | undefined, caller: string | undefined): Promise<HistoryRead>
   /** Whether the update at an offset is at hand from the tail or an earlier read. */
   reaches (offset: number): boolean
   /** Those whose read failed try again. */
@@ -45,70 +53,53 @@ export interface Replay {
   clear (): void
 }
 
-export function createReplay ({ feed, broker, settings, metrics, log }: {
-  feed: ReplayFeed, broker: Broker, settings: Settings, metrics: Metrics, log: Log
+export function createReplay ({ feed, broker, memory, settings, metrics, log }: {
+  feed: ReplayFeed, broker: Broker, memory: FeedMemory, settings: Settings, metrics: Metrics, log: Log
 }): Replay {
-  const sliceBytes = settings.MAX_BUFFERED_BYTES / 2
   const limits = { maxUpdates: settings.HISTORY_SIZE, maxBytes: settings.HISTORY_READ_BYTES }
   const members = new Set<Member>()
-  let pages: Entry[][] = []
-  let waiting: Array<{ since: number | undefined, resolve: (read: HistoryRead) => void, reject: (error: unknown) => void }> = []
+  const pages = createPages(memory, () => members.size > 0 || isReading)
+  let waiting: WaitingRead[] = []
   let isReading = false
   let retries: Array<() => void> = []
-  let forgetting: NodeJS.Timeout | undefined
 
   function entryAt (offset: number): Entry | undefined {
-    const recent = feed.recent(offset)
-    if (recent !== undefined) return recent
-    for (const page of pages) {
-      const first = page[0]
-      const entry = first === undefined ? undefined : page[offset - first.update.offset]
-      if (entry?.update.offset === offset) return entry
-    }
-  }
-
-  function linger (): void {
-    forgetting ??= setTimeout(forget, PAGES_LINGER_MS).unref()
-    forgetting.refresh()
-  }
-
-  function forget (): void {
-    forgetting = undefined
-    if (members.size > 0 || isReading) linger()
-    else pages = []
+    return feed.recent(offset) ?? pages.get(offset)
   }
 
   /** Hands over what is at hand and fits; the last of it and the arrival are one synchronous step. */
   function advance (member: Member): 'caughtUp' | 'full' | 'unread' {
     while (member.position < feed.position()) {
-      if (member.waiting() > sliceBytes) return 'full'
+      if (member.isFull()) return 'full'
       const entry = entryAt(member.position + 1)
       if (entry === undefined) return 'unread'
-      member.deliver(entry)
+      member.deliver(createBatch([entry]))
       member.position++
       metrics.delivered.inc()
       metrics.recovered.inc()
     }
-    members.delete(member)
     feed.caughtUp(member)
+    members.delete(member)
     return 'caughtUp'
   }
 
+  /** One room of a connection at a time: what the others would read meanwhile cannot be sent yet. */
   async function run (member: Member): Promise<void> {
-    while (members.has(member)) {
-      const state = advance(member)
-      if (state === 'caughtUp') return
-      if (state === 'full') {
-        await new Promise<void>(resolve => { member.whenDrained(resolve) })
-      } else {
-        await readFor(member)
+    const release = await member.replayLock?.acquire()
+    try {
+      while (members.has(member)) {
+        const state = advance(member)
+        if (state === 'full') await new Promise<void>(resolve => { member.whenDrained(resolve) })
+        if (state === 'unread') await readFor(member)
       }
+    } finally {
+      release?.()
     }
   }
 
   async function readFor (member: Member): Promise<void> {
     try {
-      const { epoch, offset, updates } = await read(member.position)
+      const { epoch, offset, updates } = await read(member.position, member.caller)
       if (!members.has(member) || entryAt(member.position + 1) !== undefined) return
       if (epoch !== feed.epoch() || offset <= member.position) return await feed.diverged()
       const next = updates.find(update => update.offset > member.position)
@@ -119,13 +110,14 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
       }
     } catch (error) {
       log.debug({ room: feed.room, err: (error as Error).message }, 'history could not be read; replay waits')
+      feed.failed()
       await new Promise<void>(resolve => retries.push(resolve))
     }
   }
 
-  function read (since: number | undefined): Promise<HistoryRead> {
+  function read (since: number | undefined, caller: string | undefined): Promise<HistoryRead> {
     return new Promise((resolve, reject) => {
-      waiting.push({ since, resolve, reject })
+      waiting.push({ since, caller, resolve, reject })
       if (!isReading) void readForAll()
     })
   }
@@ -140,10 +132,9 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
       waiting = []
       const from = batch.reduce((oldest, { since = oldest }) => Math.min(oldest, since), feed.position())
       try {
-        const found = await broker.history(feed.room, from, limits)
+        const found = await broker.history(feed.room, from, limits, batch.find(({ caller }) => caller !== undefined)?.caller)
         if (found.epoch === feed.epoch() && found.updates.length > 0) {
-          pages = [found.updates.map(update => createEntry(feed.room, update)), ...pages].slice(0, PAGES_KEPT)
-          linger()
+          pages.add(found.updates.map(update => createEntry(feed.room, update)))
         }
         for (const { resolve } of batch) resolve(found)
       } catch (error) {
@@ -154,15 +145,15 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
   }
 
   return {
-    get size () { return members.size },
+    size: () => members.size,
     add (member) {
       members.add(member)
-      void run(member)
+      if (advance(member) !== 'caughtUp') void run(member)
     },
     remove: member => { members.delete(member) },
     read,
     reaches (offset) {
-      if (pages.length > 0) linger()
+      pages.use()
       return entryAt(offset) !== undefined
     },
     retry () {
@@ -173,9 +164,7 @@ export function createReplay ({ feed, broker, settings, metrics, log }: {
     members: () => members,
     clear () {
       members.clear()
-      clearTimeout(forgetting)
-      forgetting = undefined
-      pages = []
+      pages.clear()
       for (const { reject } of waiting) reject(new RoomcastError('broker/unavailable'))
       waiting = []
       this.retry()

@@ -1,4 +1,5 @@
-// The short tail of recent updates that a feed keeps, up to a number of bytes.
+// The short tail of recent updates that a feed keeps, up to a number of bytes, and to what the budget of all feeds allows.
+import type { Budget } from './budget.ts'
 import type { Entry } from './packet.ts'
 
 export interface Tail {
@@ -9,10 +10,17 @@ export interface Tail {
   clear (): void
 }
 
-export function createTail (maxBytes: number): Tail {
-  let entries: Entry[] = []
+export function createTail (maxBytes: number, budget: Budget): Tail {
+  /** Forgotten ones are undefined, up to `first`. */
+  let entries: Array<Entry | undefined> = []
   let first = 0
   let bytes = 0
+  const holder = { evict: forget }
+
+  function forget (): void {
+    entries = []
+    first = bytes = 0
+  }
 
   return {
     push (entry) {
@@ -20,13 +28,14 @@ export function createTail (maxBytes: number): Tail {
       bytes += entry.packet.bytes
       while (bytes > maxBytes && first < entries.length) {
         bytes -= (entries[first] as Entry).packet.bytes
-        first++
+        entries[first++] = undefined
       }
-      // Forgotten entries are cut off half an array at a time: cheap on average.
+      // Their places are cut off half an array at a time: cheap on average.
       if (first > 32 && first * 2 > entries.length) {
         entries = entries.slice(first)
         first = 0
       }
+      budget.use(holder, bytes)
     },
     get (offset) {
       const oldest = entries[first]
@@ -35,8 +44,8 @@ export function createTail (maxBytes: number): Tail {
         : entries[first + offset - oldest.update.offset]
     },
     clear () {
-      entries = []
-      first = bytes = 0
+      forget()
+      budget.use(holder, 0)
     }
   }
 }

@@ -6,6 +6,7 @@ import type { RoomKey } from '../wire/rooms.ts'
 
 /** Every so many heartbeats everything is said again: the broker may have forgotten, or taken us for dead. */
 const BEATS_BETWEEN_SYNCS = 5
+const ROOMS_AT_ONCE = 100
 
 export interface Occupancy {
   /** Members of this instance came to a room, or have been gone for good. */
@@ -36,7 +37,6 @@ export function createOccupancy ({ broker, peers, log, onChange }: {
     void announce()
   }
 
-  /** One after the other, so that a room that comes and goes is told in that order. */
   function announce (): Promise<void> {
     telling ??= tellAll()
       .catch((error: Error) => log.debug({ err: error.message }, 'occupancy was not told; again with a later heartbeat'))
@@ -44,18 +44,26 @@ export function createOccupancy ({ broker, peers, log, onChange }: {
     return telling
   }
 
+  /** Several rooms at once, but one room's changes one after the other: it is told in that order that it comes and goes. */
   async function tellAll (): Promise<void> {
-    for (const room of pendingChanges) {
-      // Off the list first: a change that comes meanwhile puts it on again.
-      pendingChanges.delete(room)
-      const isOccupied = occupied.has(room)
-      try {
-        const isChange = isOccupied ? await broker.occupy(room) : await broker.vacate(room)
-        if (isChange) onChange(room, isOccupied ? 'occupied' : 'vacated')
-      } catch (error) {
-        pendingChanges.add(room)
-        throw error
-      }
+    while (pendingChanges.size > 0) {
+      const rooms = [...pendingChanges].slice(0, ROOMS_AT_ONCE)
+      const outcomes = await Promise.allSettled(rooms.map(tell))
+      const failed = outcomes.find(outcome => outcome.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+    }
+  }
+
+  async function tell (room: RoomKey): Promise<void> {
+    // Off the list first: a change that comes meanwhile puts it on again.
+    pendingChanges.delete(room)
+    const isOccupied = occupied.has(room)
+    try {
+      const isChange = isOccupied ? await broker.occupy(room) : await broker.vacate(room)
+      if (isChange) onChange(room, isOccupied ? 'occupied' : 'vacated')
+    } catch (error) {
+      pendingChanges.add(room)
+      throw error
     }
   }
 

@@ -1,6 +1,7 @@
-// The webhook: signed as Standard Webhooks has it, in batches, in order, repeated with back-off until it is taken.
-import { createHmac, randomUUID } from 'node:crypto'
+// The webhook: signed as Standard Webhooks has it, in batches, in order, each repeated with back-off until it is taken.
+import { randomUUID } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
+import { Webhook as Signer } from 'standardwebhooks'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { Id, Time } from '../wire/protocol.ts'
@@ -21,58 +22,84 @@ export const WebhookBody = Type.Object({ events: Type.Array(WebhookEvent) })
 
 export interface Webhook {
   add (room: RoomKey, event: 'occupied' | 'vacated'): void
-  /** Sends what waits, once; what is not taken then is lost. */
-  close (): Promise<void>
+  /** Sends all that waits, for at most `withinMs`. What is not taken by then is dropped. */
+  close (withinMs: number): Promise<void>
 }
 
 export function createWebhook ({ settings, metrics, log }: { settings: Settings, metrics: Metrics, log: Log }): Webhook {
-  let queue: WebhookEvent[] = []
-  /** What was sent and is not known to be taken: repeated as it is, since receivers drop by the id of the batch. */
+  const signer = new Signer(keyOf(settings.WEBHOOK_SECRET), { format: 'raw' })
+  const queue: WebhookEvent[] = []
+  /** Sent, and not known to be taken: repeated as it is, since receivers drop by the id of the batch. */
   let batch: WebhookEvent[] = []
-  let timer: NodeJS.Timeout | undefined
-  let sending: Promise<void> | undefined
   let failures = 0
+  let isOverflowing = false
+  let working: Promise<void> | undefined
+  let closing: Promise<void> | undefined
+  /** Nothing more is sent. */
+  let isOver = false
+  let endPause: () => void = () => {}
+  let endAttempt: () => void = () => {}
 
-  function schedule (afterMs: number): void {
-    timer ??= setTimeout(() => {
-      timer = undefined
-      sending = sendNext().finally(() => { sending = undefined })
-    }, afterMs).unref()
-  }
-
-  async function sendNext (): Promise<void> {
-    if (batch.length === 0) batch = queue.slice(0, settings.WEBHOOK_BATCH_SIZE)
-    if (batch.length === 0) return
-    try {
-      await post(batch)
-      failures = 0
-      const sent = new Set(batch)
-      queue = queue.filter(event => !sent.has(event))
+  async function work (): Promise<void> {
+    if (closing === undefined) await pause(settings.WEBHOOK_BATCH_MS)
+    while (batch.length + queue.length > 0 && !isOver) {
+      if (batch.length === 0) batch = queue.splice(0, settings.WEBHOOK_BATCH_SIZE)
+      if (!await isTaken(batch)) {
+        const retryMs = Math.min(FIRST_RETRY_MS * 2 ** failures, settings.WEBHOOK_RETRY_MAX_MS)
+        failures++
+        await pause(retryMs)
+        continue
+      }
       metrics.webhooks.inc({ outcome: 'delivered' }, batch.length)
       batch = []
-      if (queue.length > 0) schedule(settings.WEBHOOK_BATCH_MS)
+      failures = 0
+      isOverflowing = false
+      // A full batch has been gathered already.
+      if (closing === undefined && queue.length > 0 && queue.length < settings.WEBHOOK_BATCH_SIZE) await pause(settings.WEBHOOK_BATCH_MS)
+    }
+    working = undefined
+  }
+
+  function pause (ms: number): Promise<void> {
+    return new Promise(resolve => {
+      if (isOver) return resolve()
+      const timer = setTimeout(resolve, ms).unref()
+      endPause = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  async function isTaken (events: WebhookEvent[]): Promise<boolean> {
+    const attempt = new AbortController()
+    endAttempt = () => attempt.abort(new Error('the receiver did not answer in time'))
+    const timer = setTimeout(endAttempt, settings.WEBHOOK_TIMEOUT_MS)
+    try {
+      await post(events, attempt.signal)
+      return true
     } catch (error) {
-      const retryMs = Math.min(FIRST_RETRY_MS * 2 ** failures, settings.WEBHOOK_RETRY_MAX_MS)
-      failures++
-      log.warn({ err: (error as Error).message, waiting: queue.length, retryMs }, 'webhook was not taken')
-      schedule(retryMs)
+      log.warn({ err: (error as Error).message, waiting: batch.length + queue.length, failures: failures + 1 }, 'webhook was not taken')
+      return false
+    } finally {
+      clearTimeout(timer)
     }
   }
 
-  async function post (events: WebhookEvent[]): Promise<void> {
+  async function post (events: WebhookEvent[], signal: AbortSignal): Promise<void> {
     // The same batch has the same id when it is repeated.
     const id = `batch_${(events[0] as WebhookEvent).id}`
-    const timestamp = Math.floor(Date.now() / 1000)
+    const at = new Date()
     const body = JSON.stringify({ events })
     const response = await fetch(settings.WEBHOOK_URL, {
       method: 'POST',
       redirect: 'error',
-      signal: AbortSignal.timeout(settings.WEBHOOK_TIMEOUT_MS),
+      signal,
       headers: {
         'Content-Type': 'application/json',
         'webhook-id': id,
-        'webhook-timestamp': String(timestamp),
-        'webhook-signature': signature(settings.WEBHOOK_SECRET, id, timestamp, body)
+        'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+        'webhook-signature': signer.sign(id, at, body)
       },
       body
     })
@@ -80,29 +107,49 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
     if (!response.ok) throw new Error(`the receiver answered ${response.status}`)
   }
 
+  async function finish (withinMs: number): Promise<void> {
+    const timer = setTimeout(() => {
+      isOver = true
+      endAttempt()
+      endPause()
+    }, withinMs)
+    // What a receiver refused long ago is tried again now, and soon after.
+    failures = 0
+    endPause()
+    while (working !== undefined) await working
+    clearTimeout(timer)
+    isOver = true
+    const left = batch.length + queue.splice(0).length
+    batch = []
+    if (left > 0) drop(left, 'closing: the receiver did not take these events in time, and they were dropped')
+  }
+
+  function drop (count: number, text: string): void {
+    metrics.webhooks.inc({ outcome: 'dropped' }, count)
+    log.error({ dropped: count }, text)
+  }
+
   return {
     add (room, event) {
+      if (isOver) return drop(1, 'closed: an event was dropped')
       queue.push({ id: randomUUID(), event: `room.${event}`, ...roomName(room), at: Date.now() })
-      if (queue.length > settings.WEBHOOK_QUEUE_SIZE) {
+      if (batch.length + queue.length > settings.WEBHOOK_QUEUE_SIZE) {
         queue.shift()
-        metrics.webhooks.inc({ outcome: 'dropped' })
-        log.error({ waiting: queue.length }, 'webhook queue is full: the oldest event was dropped')
+        if (isOverflowing) metrics.webhooks.inc({ outcome: 'dropped' })
+        else drop(1, 'webhook queue is full: from now on the oldest events are dropped')
+        isOverflowing = true
       }
-      if (sending === undefined) schedule(settings.WEBHOOK_BATCH_MS)
+      working ??= work()
     },
 
-    async close () {
-      await sending
-      clearTimeout(timer)
-      timer = undefined
-      await sendNext()
-      clearTimeout(timer)
+    close (withinMs) {
+      closing ??= finish(withinMs)
+      return closing
     }
   }
 }
 
-/** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
-export function signature (secret: string, id: string, timestamp: number, body: string): string {
-  const key = secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : secret
-  return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`
+/** The bytes of a secret: base64 after `whsec_`, as the specification writes it, or any text. */
+function keyOf (secret: string): Buffer {
+  return secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : Buffer.from(secret)
 }

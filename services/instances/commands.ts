@@ -1,7 +1,9 @@
 // Commands of operators to all instances: updates of one internal room, with the script, feed and catch-up of every room.
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import { Type, type Static } from '@sinclair/typebox'
 import type { Broker, StoredUpdate } from '../broker/broker.ts'
+import { createCheckpoints } from './checkpoints.ts'
 import { createCommandRoom } from './command-room.ts'
 import type { Feeds } from '../feeds/feeds.ts'
 import type { Identity } from '../access/identity.ts'
@@ -20,13 +22,12 @@ import { checker } from '../wire/validation.ts'
 const ANSWER_EVENT = 'answer'
 /** A caller has its answer within 1 s; this leaves time for the way. */
 const ANSWERS_WITHIN_MS = 900
-/** How long a disconnect also hits sockets whose handshake had begun before it. */
-const DISCONNECT_MEMORY_MS = 10_000
 
 export const Command = Type.Union([
   Type.Object({ do: Type.Literal('disconnect'), target: DisconnectCommand }),
   Type.Object({ do: Type.Literal('unsubscribe'), target: UnsubscribeCommand }),
-  Type.Object({ do: Type.Literal('revoke'), target: RevokeCommand })
+  Type.Object({ do: Type.Literal('revoke'), target: RevokeCommand }),
+  Type.Object({ do: Type.Literal('restore'), target: RevokeCommand })
 ])
 export type Command = Static<typeof Command>
 
@@ -40,7 +41,10 @@ export interface Commands {
   isRevoked (identity: Identity): boolean
   /** Ends a session that a command would have ended, had it been there already. Register the session first. */
   checkNew (session: Session): void
-  /** Tells every instance, and gathers what they did. */
+  /**
+   * Tells every instance, and gathers what they did.
+   * @throws RoomcastError `broker/…`
+   */
   execute (command: Command): Promise<CommandResult>
   start (): void
   close (): void
@@ -56,19 +60,31 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
   metrics: Metrics
   log: Log
 }): Commands {
-  const revocations = createRevocations(metrics)
+  const revocations = createRevocations(settings, metrics)
   const gathering = new Map<string, (instance: string, sockets: number) => void>()
+  /** By performance.now(). */
   const disconnectedAt = new Map<string, number>()
+  /** A disconnect also hits sockets whose handshake had begun before it, and no handshake takes longer. */
+  const disconnectMemoryMs = settings.AUTH_TIMEOUT_MS + 1000
+  const checkpoints = createCheckpoints({
+    instance: broker.instance,
+    revocations,
+    publish: (entry, id) => room.publish(entry, id),
+    settings,
+    log,
+    onKnown: endAllRevoked
+  })
   const room = createCommandRoom({
     broker,
     feeds,
     settings,
     log,
-    onCommand,
+    onEntry,
     onEphemeral ({ event, userId }) {
       if (event === HEARTBEAT_EVENT) peers.heard(userId)
     },
-    onEpoch: writeAgain
+    onReading: checkpoints.onReading,
+    onRead: checkpoints.onRead
   })
 
   inbox.on(ANSWER_EVENT, ({ payload }) => {
@@ -77,12 +93,13 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
 
   // ── Carrying out ──────────────────────────────────────────────────────────
 
-  function onCommand ({ id, payload, publishedAt }: StoredUpdate, isOld: boolean): void {
-    if (!checker(CommandMessage).Check(payload)) {
-      metrics.dropped.inc({ reason: 'garbage' })
-      return
-    }
-    const { command, from } = payload
+  function onEntry (update: StoredUpdate, isOld: boolean): void {
+    const { payload } = update
+    if (checker(CommandMessage).Check(payload)) onCommand(update, payload, isOld)
+    else if (!checkpoints.onEntry(update, isOld)) metrics.dropped.inc({ reason: 'garbage' })
+  }
+
+  function onCommand ({ id, publishedAt }: StoredUpdate, { command, from }: CommandMessage, isOld: boolean): void {
     const sockets = carryOut(command, publishedAt)
     metrics.commands.inc({ command: command.do })
     if (isOld) return
@@ -93,18 +110,25 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
   function carryOut (command: Command, publishedAt: number): number {
     if (command.do === 'disconnect') {
       const { userId } = command.target
-      const hitAt = Date.now()
+      const hitAt = performance.now()
       disconnectedAt.set(userId, hitAt)
-      setTimeout(() => { if (disconnectedAt.get(userId) === hitAt) disconnectedAt.delete(userId) }, DISCONNECT_MEMORY_MS).unref()
+      setTimeout(() => { if (disconnectedAt.get(userId) === hitAt) disconnectedAt.delete(userId) }, disconnectMemoryMs).unref()
       return end(sessions.ofUser(userId), session => session.close('auth/disconnected'))
     }
     if (command.do === 'unsubscribe') {
       const { userId, workspaceId, appId } = command.target
-      const members = sessions.ofUser(userId).filter(session => session.isMember(roomKey({ workspaceId, appId })))
-      return end(members, session => session.endMembership({ workspaceId, appId }, 'auth/unsubscribed'))
+      const concerned = sessions.ofUser(userId).filter(session => session.isConcerned(roomKey({ workspaceId, appId })))
+      return end(concerned, session => session.endMembership({ workspaceId, appId }, 'auth/unsubscribed'))
     }
-    const latestIssue = 'issuedBefore' in command.target ? Math.max(publishedAt, command.target.issuedBefore) : publishedAt
-    revocations.add(command.target, latestIssue + settings.TOKEN_MAX_SECONDS * 1000)
+    if (command.do === 'restore') {
+      revocations.restore(command.target, publishedAt)
+      return 0
+    }
+    revocations.revoke(command.target, publishedAt)
+    return endAllRevoked()
+  }
+
+  function endAllRevoked (): number {
     return end([...sessions.all()].filter(usesRevoked), endRevoked)
   }
 
@@ -126,14 +150,6 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
     if (revocations.isRevoked(session.identity())) return session.close('auth/token-revoked')
     for (const room of session.roomsWithToken()) {
       if (isRoomTokenRevoked(session, room)) session.endMembership(roomName(room), 'auth/token-revoked')
-    }
-  }
-
-  /** The room lost its past: every instance writes the revocations that it knows, under the same ids, though not those of another epoch: receipts outlive it. */
-  async function writeAgain (epoch: string): Promise<void> {
-    for (const target of revocations.all()) {
-      const id = createHash('sha256').update(JSON.stringify([epoch, target])).digest('base64url')
-      await room.publish({ command: { do: 'revoke', target } } satisfies CommandMessage, id)
     }
   }
 
@@ -179,7 +195,7 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
   }
 
   return {
-    isCaughtUp: room.isCaughtUp,
+    isCaughtUp: checkpoints.isCaughtUp,
     isRevoked: revocations.isRevoked,
 
     checkNew (session) {
@@ -190,6 +206,10 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
 
     execute,
     start: room.start,
-    close: room.close
+
+    close () {
+      room.close()
+      checkpoints.close()
+    }
   }
 }

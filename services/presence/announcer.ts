@@ -9,9 +9,9 @@ import type { People } from './people.ts'
 export interface Watcher {
   readonly id: string
   send (packet: Packet): void
-  /** Bytes handed over that have not left yet. */
-  waiting (): number
-  /** Calls back once when few enough bytes wait, or when the connection has ended. */
+  /** So much waits for it that it is behind. */
+  isFull (): boolean
+  /** Calls back once when it is not full, or when the connection has ended. */
   whenDrained (callback: () => void): void
 }
 
@@ -25,13 +25,11 @@ export interface Announcer {
 /** How a watcher that is behind last heard of users: as JSON, or undefined for one who was not there. */
 type Baseline = Map<string, string | undefined>
 
-export function createAnnouncer ({ room, people, max, maxWaitingBytes }: {
+export function createAnnouncer ({ room, people, max }: {
   room: RoomKey
   people: People
   /** Above this many collaborators only the count is told. */
   max: number
-  /** A watcher for which more waits is behind. */
-  maxWaitingBytes: number
 }): Announcer {
   const name = JSON.stringify(roomName(room)).slice(0, -1)
   const watchers = new Map<string, Watcher>()
@@ -67,7 +65,7 @@ export function createAnnouncer ({ room, people, max, maxWaitingBytes }: {
     if (!hasChanged) return
     let packet: Packet | undefined
     for (const watcher of watchers.values()) {
-      if (behind.has(watcher) || watcher.waiting() > maxWaitingBytes) postpone(watcher, before)
+      if (behind.has(watcher) || watcher.isFull()) postpone(watcher, before)
       else watcher.send(packet ??= changeSince(before))
     }
   }

@@ -92,7 +92,6 @@ export function createPresence ({ broker, isAlive, settings, log }: {
       room,
       instance: broker.instance,
       max: settings.PRESENCE_MAX,
-      maxWaitingBytes: settings.MAX_BUFFERED_BYTES / 4,
       doubtMs: settings.LEASE_MS
     })
     views.set(room, view)

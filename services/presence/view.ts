@@ -39,8 +39,8 @@ export interface View {
  * A broker that lost who is there is told again by every instance that reads it; until then, for at most `doubtMs`,
  * nobody seems to leave.
  */
-export function createView ({ room, instance: ownInstance, max, maxWaitingBytes, doubtMs }: {
-  room: RoomKey, instance: string, max: number, maxWaitingBytes: number, doubtMs: number
+export function createView ({ room, instance: ownInstance, max, doubtMs }: {
+  room: RoomKey, instance: string, max: number, doubtMs: number
 }): View {
   const people = createPeople()
   const unstored = new Set<string>()
@@ -93,7 +93,7 @@ export function createView ({ room, instance: ownInstance, max, maxWaitingBytes,
   const view: View = {
     room,
     people,
-    announcer: createAnnouncer({ room, people, max, maxWaitingBytes }),
+    announcer: createAnnouncer({ room, people, max }),
     isKnown: () => wasRead && meanwhile === undefined,
     get isDue () { return isDue },
     isUnused: () => people.sessionsOf(ownInstance).size === 0 && unstored.size === 0,

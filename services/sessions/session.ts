@@ -1,46 +1,35 @@
-// One authenticated connection: its identity, the rooms it is in, and how both end.
+// One authenticated connection: its credentials, the rooms it is in, and how it ends.
 import type { Socket } from 'socket.io'
-import { add, authorize, can, type Action, type Capabilities } from '../access/capabilities.ts'
-import { RoomcastError, toRoomcastError, type ErrorCode, errorCodes } from '../wire/errors.ts'
+import type { Action, Capabilities } from '../access/capabilities.ts'
+import { createAttempts, type Attempt } from './attempts.ts'
+import type { Connections } from './connections.ts'
+import { createCredentials, type Credentials } from './credentials.ts'
+import { errorCodes } from '../wire/errors.ts'
 import type { Feed } from '../feeds/feed.ts'
 import type { Identity } from '../access/identity.ts'
-import type { Member } from '../feeds/member.ts'
-import type { Metrics } from '../observe/metrics.ts'
-import { createSendBuffer, type SendBuffer } from './send-buffer.ts'
-import type { Watcher } from '../presence/announcer.ts'
-import type { Presence } from '../presence/presence.ts'
-import type { Closing, SubscribeResult, StreamPosition, Unsubscribed } from '../wire/protocol.ts'
+import { createMemberships, type MembershipContext, type Memberships } from './memberships.ts'
+import type { SendBuffer } from './send-buffer.ts'
+import type { Closing, ClosingCode, SubscribeResult, StreamPosition, UnsubscribedCode } from '../wire/protocol.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
-import type { Settings } from '../settings.ts'
-import { watchToken } from './token-watch.ts'
-
-/** After this long a connection that was told to close is cut off. */
-const CLOSE_GRACE_MS = 1000
-
-/** A socket in a room. */
-interface Membership {
-  feed: Feed
-  member: Member
-}
-
-/** A token that adds actions in one room. */
-interface RoomToken {
-  identity: Identity
-  cancel: () => void
-}
 
 export interface Session {
   readonly id: string
   readonly socket: Socket
   readonly sendBuffer: SendBuffer
-  /** When the handshake was authenticated. */
+  /** When the handshake began, by performance.now(). */
   readonly startedAt: number
+  /** When a token of it ends or is to be announced, in milliseconds since 1970. */
+  readonly dueAt: number
   identity (): Identity
   roomToken (room: RoomKey): Identity | undefined
   /** Rooms with a room token, also those that are only being joined. */
   roomsWithToken (): RoomKey[]
   isOpen (): boolean
   isMember (room: RoomKey): boolean
+  /** A SUBSCRIBE has come in: from now on the end of a subscription counts for it as well. */
+  attempt (room: RoomKey): Attempt
+  /** A member, or about to become one. */
+  isConcerned (room: RoomKey): boolean
   /** Up to where this socket was given the room's updates; undefined where it is no member. */
   position (room: RoomKey): StreamPosition | undefined
   rooms (): RoomKey[]
@@ -53,203 +42,110 @@ export interface Session {
   addRoomToken (room: RoomName, identity: Identity): void
   /** @throws RoomcastError `limit/rooms-per-socket` */
   assertRoomLimit (room: RoomKey): void
-  join (feed: Feed, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void>
+  /** @throws RoomcastError where the subscription may not be, or was ended meanwhile */
+  join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void>
   leave (room: RoomName): void
-  /** The server ends a subscription; the client is told. */
-  endMembership (room: RoomName, code: ErrorCode): void
+  /** The server ends a subscription, also one that is only under way; the client is told. */
+  endMembership (room: RoomName, code: UnsubscribedCode): void
+  /** Tells the client of tokens that are about to end, and acts on those that have ended. */
+  onDue (now: number): void
   /** The server ends the connection for good; the client is told, and does not come back by itself. */
-  close (code: ErrorCode): void
+  close (code: ClosingCode): void
   /** Ends the transport only: a stock client reconnects. */
   evict (): void
-  /** Ends a connection that cannot be told any more. */
-  terminate (code: ErrorCode): void
 }
 
-export interface SessionOptions {
-  socket: Socket
-  identity: Identity
-  startedAt: number
-  presence: Presence
-  settings: Settings
-  metrics: Metrics
+/** What all sessions share. */
+export interface SessionContext extends MembershipContext {
+  connections: Connections
+  onEnd: (session: Session, reason: string) => void
 }
 
-export function createSession ({ socket, identity: first, startedAt, presence, settings, metrics }: SessionOptions): Session {
-  const sendBuffer = createSendBuffer(socket.conn, settings.MAX_BUFFERED_BYTES / 4)
-  const memberships = new Map<RoomKey, Membership>()
-  const roomTokens = new Map<RoomKey, RoomToken>()
-  const watcher: Watcher = { id: socket.id, send: sendBuffer.send, waiting: sendBuffer.waiting, whenDrained: sendBuffer.whenDrained }
-  let identity = first
-  let cancelTimers = watchToken(socket, first.expiresAt, settings, {}, () => close('auth/token-expired'))
-  let isOpen = true
+export function createSession (socket: Socket, handshake: { identity: Identity, startedAt: number }, context: SessionContext): Session {
+  return new SocketSession(socket, handshake, context)
+}
 
-  socket.once('disconnect', reason => {
-    isOpen = false
-    cancelTimers()
-    for (const room of [...memberships.keys()]) forget(room, isFinal(reason, socket) ? 'left' : 'disconnect')
-    for (const { cancel } of roomTokens.values()) cancel()
-    roomTokens.clear()
-  })
+/** A class: closures would cost each of the many connections a kilobyte. */
+class SocketSession implements Session {
+  readonly socket: Socket
+  readonly sendBuffer: SendBuffer
+  readonly startedAt: number
+  private readonly context: SessionContext
+  private readonly credentials: Credentials
+  private readonly memberships: Memberships
+  private readonly attempts = createAttempts()
 
-  function capabilities (room: RoomName): Capabilities {
-    const added = roomTokens.get(roomKey(room))?.identity.capabilities
-    return added === undefined ? identity.capabilities : add(identity.capabilities, added)
+  constructor (socket: Socket, { identity, startedAt }: { identity: Identity, startedAt: number }, context: SessionContext) {
+    this.socket = socket
+    this.startedAt = startedAt
+    this.context = context
+    this.sendBuffer = context.connections.bufferOf(socket.conn)
+    this.credentials = createCredentials(identity, context.settings)
+    this.memberships = createMemberships(socket, this.sendBuffer, this.credentials, context)
+    socket.on('disconnect', reason => this.onDisconnect(reason))
   }
 
-  function allows (action: Action, room: RoomName): boolean {
-    return can(capabilities(room), action, room)
+  get id (): string { return this.socket.id }
+  get dueAt (): number { return this.credentials.dueAt }
+  identity (): Identity { return this.credentials.identity }
+  roomToken (room: RoomKey): Identity | undefined { return this.credentials.roomToken(room) }
+  roomsWithToken (): RoomKey[] { return this.credentials.roomsWithToken() }
+  capabilities (room: RoomName): Capabilities { return this.credentials.capabilities(room) }
+  allows (action: Action, room: RoomName): boolean { return this.credentials.allows(action, room) }
+
+  isOpen (): boolean { return this.socket.connected }
+  isMember (room: RoomKey): boolean { return this.memberships.has(room) }
+  position (room: RoomKey): StreamPosition | undefined { return this.memberships.position(room) }
+  rooms (): RoomKey[] { return this.memberships.rooms() }
+  assertRoomLimit (room: RoomKey): void { this.memberships.assertRoomLimit(room) }
+  leave (room: RoomName): void { this.memberships.leave(room) }
+  attempt (room: RoomKey): Attempt { return this.attempts.begin(room) }
+  isConcerned (room: RoomKey): boolean { return this.memberships.has(room) || this.attempts.has(room) }
+
+  join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void> {
+    return this.memberships.join(feed, since, attempt, answer)
   }
 
-  /** After capabilities changed: rooms that are not allowed any more are left, and presence follows. */
-  function review (room: RoomName, code: ErrorCode): void {
-    if (!memberships.has(roomKey(room))) return
-    if (allows('subscribe', room)) showPresence(room)
-    else endMembership(room, code)
+  endMembership (room: RoomName, code: UnsubscribedCode): void {
+    this.attempts.end(roomKey(room), code)
+    this.memberships.end(room, code)
   }
 
-  function showPresence (room: RoomName): void {
-    if (allows('presence', room)) presence.join(roomKey(room), watcher, identity)
-    else presence.leave(roomKey(room), socket.id, 'left')
+  renew (identity: Identity): void {
+    if (!this.isOpen()) return
+    this.credentials.renew(identity)
+    for (const room of this.memberships.rooms()) this.memberships.review(roomName(room), 'auth/forbidden')
   }
 
-  function forget (room: RoomKey, reason: 'left' | 'disconnect'): void {
-    const membership = memberships.get(room)
-    if (membership === undefined) return
-    memberships.delete(room)
-    metrics.subscriptions.dec()
-    membership.feed.leave(membership.member)
-    presence.leave(room, socket.id, reason)
+  addRoomToken (room: RoomName, identity: Identity): void {
+    if (!this.isOpen()) return
+    this.credentials.addRoomToken(roomKey(room), identity)
+    this.memberships.review(room, 'auth/forbidden')
   }
 
-  function dropRoomToken (room: RoomKey): void {
-    roomTokens.get(room)?.cancel()
-    roomTokens.delete(room)
+  onDue (now: number): void {
+    const { expiring, isOver, rooms } = this.credentials.takeDue(now)
+    for (const room of rooms) this.memberships.review(room, 'auth/token-expired')
+    for (const token of expiring) this.socket.emit('token_expiring', token)
+    if (isOver) this.close('auth/token-expired')
   }
 
-  function endMembership (room: RoomName, code: ErrorCode): void {
-    // Who is told to subscribe anew keeps the room's token, and does not seem to leave meanwhile.
-    const mayReturn = code === 'history/insufficient'
-    if (!mayReturn) dropRoomToken(roomKey(room))
-    if (!memberships.has(roomKey(room))) return
-    forget(roomKey(room), mayReturn ? 'disconnect' : 'left')
-    const ended: Unsubscribed = { ...room, code, message: errorCodes[code].message }
-    socket.emit('unsubscribed', ended)
-  }
-
-  function assertRoomLimit (room: RoomKey): void {
-    if (memberships.has(room) || memberships.size < settings.MAX_ROOMS_PER_SOCKET) return
-    metrics.limits.inc({ limit: 'rooms-per-socket' })
-    throw new RoomcastError('limit/rooms-per-socket', `This socket is in ${settings.MAX_ROOMS_PER_SOCKET} rooms, the most it may be in: leave one first.`)
-  }
-
-  function createMember (room: RoomKey): Member {
-    return {
-      position: 0,
-      deliver: entry => sendBuffer.send(entry.packet),
-      deliverEphemeral (entry) {
-        if (sendBuffer.lagging() > settings.EPHEMERAL_MAX_BUFFERED_BYTES) metrics.dropped.inc({ reason: 'lagging socket' })
-        else sendBuffer.send(entry.packet)
-      },
-      waiting: sendBuffer.waiting,
-      whenDrained: sendBuffer.whenDrained,
-      end: code => endMembership(roomName(room), code)
-    }
-  }
-
-  function close (code: ErrorCode): void {
-    if (!isOpen) return
+  close (code: ClosingCode): void {
+    if (!this.isOpen()) return
     const closing: Closing = { code, message: errorCodes[code].message, reconnect: false }
-    metrics.disconnects.inc({ reason: code })
-    socket.emit('closing', closing)
-    socket.disconnect(true)
-    cutOffLater()
+    this.socket.emit('closing', closing)
+    this.socket.disconnect(true)
+    this.context.connections.end(this.socket.conn, code)
   }
 
-  function cutOffLater (): void {
-    setTimeout(() => { if (socket.conn.readyState !== 'closed') sendBuffer.terminate() }, CLOSE_GRACE_MS).unref()
+  evict (): void {
+    this.context.connections.end(this.socket.conn, 'server/draining')
   }
 
-  return {
-    id: socket.id,
-    socket,
-    sendBuffer,
-    startedAt,
-    identity: () => identity,
-    roomToken: room => roomTokens.get(room)?.identity,
-    roomsWithToken: () => [...roomTokens.keys()],
-    isOpen: () => isOpen,
-    isMember: room => memberships.has(room),
-    position (room) {
-      const membership = memberships.get(room)
-      return membership && { epoch: membership.feed.position().epoch, offset: membership.member.position }
-    },
-    rooms: () => [...memberships.keys()],
-    capabilities,
-    allows,
-
-    renew (fresh) {
-      if (!isOpen) return
-      cancelTimers()
-      identity = fresh
-      cancelTimers = watchToken(socket, fresh.expiresAt, settings, {}, () => close('auth/token-expired'))
-      for (const room of [...memberships.keys()]) review(roomName(room), 'auth/forbidden')
-    },
-
-    addRoomToken (room, added) {
-      if (!isOpen) return
-      const key = roomKey(room)
-      dropRoomToken(key)
-      const cancel = watchToken(socket, added.expiresAt, settings, room, () => {
-        dropRoomToken(key)
-        review(room, 'auth/token-expired')
-      })
-      roomTokens.set(key, { identity: added, cancel })
-      review(room, 'auth/forbidden')
-    },
-
-    assertRoomLimit,
-
-    async join (feed, since, answer) {
-      const { room } = feed
-      const member = createMember(room)
-      const before = memberships.get(room)
-      before?.feed.leave(before.member)
-      try {
-        await feed.join(member, since, joined => {
-          if (!isOpen) throw new RoomcastError('request/invalid', 'The connection ended meanwhile.')
-          // So may a token, while the history was read.
-          authorize(capabilities(roomName(room)), 'subscribe', roomName(room))
-          assertRoomLimit(room)
-          if (!memberships.has(room)) metrics.subscriptions.inc()
-          memberships.set(room, { feed, member })
-          answer(joined)
-          showPresence(roomName(room))
-        })
-      } catch (error) {
-        if (before !== undefined) endMembership(roomName(room), toRoomcastError(error).code)
-        throw error
-      }
-    },
-
-    leave (room) {
-      forget(roomKey(room), 'left')
-      dropRoomToken(roomKey(room))
-    },
-
-    endMembership,
-    close,
-
-    evict () {
-      metrics.disconnects.inc({ reason: 'server/draining' })
-      socket.conn.close()
-      cutOffLater()
-    },
-
-    terminate (code) {
-      if (!isOpen) return
-      metrics.disconnects.inc({ reason: code })
-      sendBuffer.terminate()
-    }
+  private onDisconnect (reason: string): void {
+    this.memberships.clear(isFinal(reason, this.socket))
+    for (const room of this.credentials.roomsWithToken()) this.credentials.dropRoomToken(room)
+    this.context.onEnd(this, reason)
   }
 }
 

@@ -1,11 +1,9 @@
-// All sessions of this instance, by socket and by user; finds the sockets that do not read and cuts them off.
-import { performance } from 'node:perf_hooks'
-import type { Log } from '../observe/log.ts'
+// All sessions of this instance, by socket and by user; lets each act when a token of it ends.
 import type { Metrics } from '../observe/metrics.ts'
 import type { Session } from './session.ts'
-import type { Settings } from '../settings.ts'
 
-const STALL_CHECK_MS = 250
+/** What a token allowed ends within a second of it, by the wall clock as it is at that moment. */
+const CHECK_MS = 250
 
 export interface Sessions {
   readonly size: number
@@ -16,32 +14,14 @@ export interface Sessions {
   close (): void
 }
 
-export function createSessions ({ settings, metrics, log }: { settings: Settings, metrics: Metrics, log: Log }): Sessions {
+export function createSessions ({ metrics }: { metrics: Metrics }): Sessions {
   const sessions = new Set<Session>()
-  const byUser = new Map<string, Set<Session>>()
-  const timer = setInterval(cutOffStalled, STALL_CHECK_MS)
-  timer.unref()
-  let checkedAt = performance.now()
-
-  function cutOffStalled (): void {
-    const now = performance.now()
-    // While our own event loop stood still, nobody could drain.
-    const elapsedMs = Math.min(now - checkedAt, 2 * STALL_CHECK_MS)
-    checkedAt = now
-    let waiting = 0
-    for (const session of sessions) {
-      const { sendBuffer, socket } = session
-      const bytes = sendBuffer.waiting()
-      waiting += bytes
-      const limitMs = socket.conn.transport.name === 'polling' ? settings.POLLING_STALL_TIMEOUT_MS : settings.STALL_TIMEOUT_MS
-      const stalledMs = sendBuffer.stalledMs(elapsedMs)
-      if (stalledMs < limitMs && bytes <= settings.MAX_BUFFERED_BYTES) continue
-      metrics.limits.inc({ limit: 'slow-client' })
-      log.warn({ code: 'limit/slow-client', socket: session.id, userId: session.identity().sub, bytes, stalledMs }, 'cut off a client that does not read')
-      session.terminate('limit/slow-client')
-    }
-    metrics.bufferedBytes.set(waiting)
-  }
+  const byUser = new Map<string, Session[]>()
+  // One pass over all: a timer for each token costs more, in memory and in time.
+  const timer = setInterval(() => {
+    const now = Date.now()
+    for (const session of sessions) if (now >= session.dueAt) session.onDue(now)
+  }, CHECK_MS).unref()
 
   return {
     get size () { return sessions.size },
@@ -49,15 +29,16 @@ export function createSessions ({ settings, metrics, log }: { settings: Settings
     add (session) {
       const { sub } = session.identity()
       sessions.add(session)
-      byUser.set(sub, (byUser.get(sub) ?? new Set()).add(session))
+      byUser.set(sub, [...byUser.get(sub) ?? [], session])
       metrics.sockets.set(sessions.size)
     },
 
     remove (session) {
       const { sub } = session.identity()
       sessions.delete(session)
-      byUser.get(sub)?.delete(session)
-      if (byUser.get(sub)?.size === 0) byUser.delete(sub)
+      const others = byUser.get(sub)?.filter(other => other !== session) ?? []
+      if (others.length > 0) byUser.set(sub, others)
+      else byUser.delete(sub)
       metrics.sockets.set(sessions.size)
     },
 

@@ -11,15 +11,22 @@ const HOST_ANSWERS_MS = 1000
 /** Headers that mean the connection, not the request. */
 const OF_THE_OFFER = new Set(['upgrade', 'connection', 'http2-settings'])
 
+/** Listeners for the close of a socket before Engine.IO saw it. */
+const CLOSE_LISTENERS = Symbol('close listeners')
+type Offered = Socket & { [CLOSE_LISTENERS]?: unknown[] | undefined, _httpMessage?: ServerResponse | null }
+
 /** Guards the socket of every offer, before any other listener sees it: Node has taken its own error handler off. */
 export function guardUpgrades (server: Server): void {
-  server.prependListener('upgrade', (_request: IncomingMessage, socket: Socket) => guard(socket))
+  server.prependListener('upgrade', (_request: IncomingMessage, socket: Offered) => {
+    guard(socket)
+    socket[CLOSE_LISTENERS] = socket.listeners('close')
+  })
 }
 
 /** Answers over HTTP/1.1 what offers an upgrade and is not for sockets: the request is read once more without its offer. */
 export function ignoreOtherUpgrades (server: Server, socketPath: string): void {
-  server.on('upgrade', (request: IncomingMessage, socket: Socket & { _httpMessage?: ServerResponse | null }, rest: Buffer) => {
-    if (request.url?.startsWith(socketPath) === true) return
+  server.on('upgrade', (request: IncomingMessage, socket: Offered, rest: Buffer) => {
+    if (request.url?.startsWith(socketPath) === true) return releaseResponse(socket)
     const mayBeOfHost = server.listenerCount('upgrade') > OWN_LISTENERS && request.headers.upgrade?.toLowerCase() === 'websocket'
     if (mayBeOfHost) return endUnlessAnswered(socket)
     const readAgain = () => {
@@ -32,6 +39,13 @@ export function ignoreOtherUpgrades (server: Server, socketPath: string): void {
     if (before) before.once('finish', readAgain)
     else readAgain()
   })
+}
+
+/** Engine.IO's mock of a response waits for the close of the socket, and would keep the request for as long. */
+function releaseResponse (socket: Offered): void {
+  const before = socket[CLOSE_LISTENERS] ?? []
+  for (const listener of socket.listeners('close')) if (!before.includes(listener)) socket.off('close', listener as () => void)
+  socket[CLOSE_LISTENERS] = undefined
 }
 
 function endUnlessAnswered (socket: Socket): void {

@@ -191,13 +191,29 @@ export const ApplicationResponse = Type.Object({
 })
 export type ApplicationResponse = Static<typeof ApplicationResponse>
 
-export const Unsubscribed = Type.Object({ ...RoomRef.properties, code: Type.String(), message: Type.String() })
+const oneOf = <T extends ErrorCode>(codes: readonly T[]) => Type.Unsafe<T>(Type.String({ enum: [...codes] }))
+
+/** Why the server ends a subscription while the connection stays. */
+export const UNSUBSCRIBED_CODES = [
+  'history/insufficient', 'auth/token-expired', 'auth/token-revoked', 'auth/forbidden', 'auth/unsubscribed',
+  // A SUBSCRIBE with `since` is leave and join in one step, and the second half failed.
+  'broker/unavailable', 'server/internal'
+] as const satisfies ErrorCode[]
+export type UnsubscribedCode = typeof UNSUBSCRIBED_CODES[number]
+
+export const Unsubscribed = Type.Object({ ...RoomRef.properties, code: oneOf(UNSUBSCRIBED_CODES), message: Type.String() })
 export type Unsubscribed = Static<typeof Unsubscribed>
 
 export const TokenExpiring = Type.Object({ expiresAt: Time, ...Type.Partial(RoomRef).properties })
 export type TokenExpiring = Static<typeof TokenExpiring>
 
-export const Closing = Type.Object({ code: Type.String(), message: Type.String(), reconnect: Type.Boolean() })
+/** Why the server ends a connection for good. */
+export const CLOSING_CODES = [
+  'auth/token-expired', 'auth/token-revoked', 'auth/disconnected', 'limit/event-rate', 'limit/sockets-per-user'
+] as const satisfies ErrorCode[]
+export type ClosingCode = typeof CLOSING_CODES[number]
+
+export const Closing = Type.Object({ code: oneOf(CLOSING_CODES), message: Type.String(), reconnect: Type.Boolean() })
 export type Closing = Static<typeof Closing>
 
 export const Draining = Type.Object({ reconnectInMs: Type.Integer({ minimum: 0 }) })

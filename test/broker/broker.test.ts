@@ -119,6 +119,23 @@ async function suite (t: Test, start: Start): Promise<void> {
     t.match(await broker.publish(publication({ room: 'acme/new' })), { epoch: made?.epoch, offset: 1 })
   })
 
+  await t.test('plain positions are those that touch tells, also of a room that is missing', async t => {
+    const broker = await start(t)
+    const { epoch } = await broker.publish(publication())
+    const [known, made] = await broker.positions(['acme/board-1', 'acme/new'])
+    t.strictSame(known, { epoch, offset: 1 })
+    t.match(made, { epoch: /^[\w-]+$/, offset: 0 })
+    t.strictSame(await broker.touch(['acme/new', 'acme/board-1']), [made, known])
+    t.strictSame(await broker.positions(['acme/new', 'acme/board-1']), [made, known])
+  })
+
+  await t.test('who subscribes from the position that a reader was told finds that room', async t => {
+    const broker = await start(t)
+    const { epoch, offset } = await historyOf(broker, 0, {}, 'acme/read')
+    t.strictSame(await broker.touch(['acme/read']), [{ epoch, offset }])
+    t.match(await broker.publish(publication({ room: 'acme/read' })), { epoch, offset: 1 })
+  })
+
   await t.test('renewEpoch is compare-and-swap: of many who ask, the first changes something', async t => {
     const broker = await start(t)
     const { epoch } = await broker.publish(publication())

@@ -29,17 +29,63 @@ test('keys and channels have the names of the design, and their lifetimes', asyn
   await lives(META, 2_592_000)
   await lives(LOG, 600)
   await lives('roomcast:{acme/board-1}:id:svc-a:id-1', 600)
-  await lives('roomcast:{acme/board-1}:presence', 60)
+  await lives('roomcast:{acme/board-1}:presence', 3600)
 })
 
-test('the position check renews the life of a room', async t => {
+test('a room lives for as long as what is known of it is worth: minutes, until something is published', async t => {
   const redis = await startRedis(t)
   const broker = await connected(redisBroker(t, redis.url))
   const client = redis.client()
-  await broker.publish(publication())
-  await client.expire(META, 100)
+  const assertLives = async (what: string, least: number, most: number) => {
+    const ttl = await client.ttl(META)
+    t.ok(ttl > least && ttl <= most, `${what} it lives ${ttl} s`)
+  }
+  await historyOf(broker)
+  await assertLives('when somebody has only asked', 295, 300)
+  await broker.publishEphemeral(publication())
+  await assertLives('and an ephemeral update changes nothing:', 295, 300)
   await broker.touch(['acme/board-1'])
-  t.ok(await client.ttl(META) > 1000)
+  await assertLives('when it has a member', 1195, 1200)
+  await historyOf(broker)
+  await broker.positions(['acme/board-1'])
+  await assertLives('and reading shortens nothing:', 1195, 1200)
+  await broker.publish(publication())
+  await assertLives('when something was published', 2_591_900, 2_592_000)
+  await client.expire(META, 2000)
+  await broker.positions(['acme/board-1'])
+  await historyOf(broker)
+  await assertLives('plain reads renew nothing:', 1990, 2000)
+  await broker.touch(['acme/board-1'])
+  await assertLives('and a touch does:', 2_591_900, 2_592_000)
+  await client.del(META)
+  await broker.publishEphemeral(publication())
+  await assertLives('made by an ephemeral update', 1195, 1200)
+})
+
+test('plain positions run no script and write nothing; a room that another Redis process wrote last is left to the script', async t => {
+  const redis = await startRedis(t)
+  const broker = await connected(redisBroker(t, redis.url))
+  const client = redis.client()
+  const rooms = Array.from({ length: 300 }, (_, i) => `acme/board-${i}`)
+  const touched = await broker.touch(rooms)
+  const calls = async (command: string) => Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(await client.info('commandstats'))?.[1] ?? 0)
+  await client.config('RESETSTAT')
+  t.strictSame(await broker.positions(rooms), touched)
+  t.strictSame([await calls('hmget'), await calls('evalsha'), await calls('expire')], [300, 0, 0])
+
+  await client.hset(META, 'run', 'another')
+  await client.del('roomcast:{acme/board-2}:meta')
+  await client.hdel('roomcast:{acme/board-3}:meta', 'offset')
+  await client.set('roomcast:{acme/board-4}:meta', 'not a hash', 'EX', 1)
+  const found = await broker.positions(rooms)
+  t.equal(await calls('evalsha'), 3)
+  for (const i of [1, 2, 3]) {
+    t.not(found[i]?.epoch, touched[i]?.epoch)
+    t.equal(found[i]?.offset, 0)
+  }
+  t.equal(found[4], undefined, 'one that cannot be read hides no other')
+  t.strictSame(found.slice(5), touched.slice(5))
+  t.equal(await client.hget(META, 'run'), /run_id:(\w+)/.exec(await client.info('server'))?.[1])
 })
 
 test('another prefix is another world', async t => {
@@ -153,7 +199,9 @@ for (const appendonly of [false, true]) {
     const resumed = once(broker.events, 'resumed')
     await redis.restart()
     await resumed
+    const [position] = await broker.positions(['acme/board-1'])
     const found = await historyOf(broker)
+    t.strictSame(position, { epoch: found.epoch, offset: found.offset }, 'a plain read tells the same')
     if (appendonly) {
       t.match(found, { epoch, offset: 1, updates: [{ id: 'a' }] })
       t.match(await broker.publish(publication({ callerId: 'a' })), { epoch, offset: 1, duplicate: true })

@@ -143,6 +143,21 @@ test('a link on which every command fails for PROBE_TIMEOUT_MS is replaced; one 
   t.ok(performance.now() - refusedAt >= 600, `replaced after ${Math.round(performance.now() - refusedAt)} ms`)
 })
 
+test('OOM on every command is no reason to leave while the server says who it is, and one when it does not', async t => {
+  const [full, good] = [await startOldRedis(t), await startRedis(t)]
+  const proxy = await startProxy(t, full.port)
+  const broker = await connected(redisBroker(t, proxy.url(), { PROBE_TIMEOUT_MS: '400', PROBE_INTERVAL_MS: '100' }))
+  const publishOnce = () => broker.publish(publication()).then(({ epoch }) => epoch, () => 'refused')
+  full.refuse(refusals.OOM)
+  proxy.retarget(good.port)
+  const startedAt = performance.now()
+  await eventually(async () => await publishOnce() === 'refused' && performance.now() - startedAt > 1200)
+  t.equal(await publishOnce(), 'refused')
+  t.equal(full.connections(), 2)
+  full.refuse(refusals.OOM, 'everything')
+  await eventually(async () => await publishOnce() !== 'refused')
+})
+
 test('a server that refuses everything is asked again at the pace of REDIS_RECONNECT_MAX_MS', async t => {
   const old = await startOldRedis(t)
   old.refuse(PLAIN_NOPERM, 'everything')

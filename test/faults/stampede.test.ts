@@ -3,11 +3,16 @@ import { Redis } from 'ioredis'
 import { test, type Test } from 'tap'
 import { createFeed } from '../../services/feeds/feed.ts'
 import type { Member } from '../../services/feeds/member.ts'
+import { createFeedMemory } from '../../services/feeds/memory.ts'
+import type { Entry } from '../../services/feeds/packet.ts'
+import { createTurn } from '../../services/feeds/turn.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import type { SubscribeResult } from '../../services/wire/protocol.ts'
 import { createRedisBroker } from '../../services/broker/redis-broker.ts'
 import { readSettings } from '../../services/settings.ts'
 import { eventually, startRedis, upTo } from '../helpers/index.ts'
+
+type StoredEntries = readonly Entry[]
 
 const MEMBERS = 10_000
 const ROOM = 'crowd/board'
@@ -15,14 +20,14 @@ const silent = { debug () {}, info () {}, warn () {}, error () {} }
 
 async function openFeed (t: Test, url: string, env: Record<string, string>) {
   // Ten thousand members in this very process hold up its own publishing.
-  const settings = readSettings({ PUBLISH_TIMEOUT_MS: '20000', CLOSE_TIMEOUT_MS: '20000', ...env })
+  const settings = readSettings({ REDIS_URL: url, PUBLISH_TIMEOUT_MS: '20000', CLOSE_TIMEOUT_MS: '20000', ...env })
   const metrics = createMetrics()
   const connections = [0, 1].map(() => new Redis(url, { enableOfflineQueue: false, autoResubscribe: false }))
   const [commands, subscriber] = connections as [Redis, Redis]
   const broker = createRedisBroker({ instance: 'test', commands, subscriber, settings, log: silent, metrics })
   t.teardown(() => broker.close())
   await eventually(() => broker.fault() === undefined)
-  const feed = createFeed({ room: ROOM, broker, settings, metrics, log: silent })
+  const feed = createFeed({ room: ROOM, broker, turn: createTurn(), memory: createFeedMemory(settings, metrics), settings, metrics, log: silent })
   await feed.open()
   t.teardown(() => feed.close())
   const reads = async () => (await metrics.historyReads.get()).values[0]?.value ?? 0
@@ -43,12 +48,14 @@ function createWatched (): Watched {
     first: 0,
     count: 0,
     isBroken: false,
-    deliver ({ update: { offset } }) {
-      if (member.joined === undefined || (member.count > 0 && offset !== member.first + member.count)) member.isBroken = true
-      if (member.count++ === 0) member.first = offset
+    deliver ({ entries }) {
+      for (const { update } of entries as StoredEntries) {
+        if (member.joined === undefined || (member.count > 0 && update.offset !== member.first + member.count)) member.isBroken = true
+        if (member.count++ === 0) member.first = update.offset
+      }
     },
-    deliverEphemeral () {},
-    waiting: () => 0,
+    isFull: () => false,
+    isLagging: () => false,
     whenDrained: callback => { setImmediate(callback) },
     end () { member.isBroken = true }
   }

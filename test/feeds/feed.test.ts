@@ -1,23 +1,29 @@
 // The seam between replay and live: a broker whose every step takes a random time, and which loses some messages.
 // Whatever the interleaving, a member sees each update once and in order, or is told.
 import { randomInt } from 'node:crypto'
-import { Redis } from 'ioredis'
 import { test } from 'tap'
 import type { Broker, Message } from '../../services/broker/broker.ts'
 import { RoomcastError } from '../../services/wire/errors.ts'
 import { createFeed } from '../../services/feeds/feed.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
+import { createFeedMemory } from '../../services/feeds/memory.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import type { SubscribeResult, StreamPosition } from '../../services/wire/protocol.ts'
-import { createRedisBroker } from '../../services/broker/redis-broker.ts'
 import { readSettings } from '../../services/settings.ts'
-import { createRandom, eventually, startRedis, upTo, type Random } from '../helpers/index.ts'
+import { connected, redisBroker } from '../helpers/broker.ts'
+import { createRandom, startRedis, upTo, type Random } from '../helpers/index.ts'
 import type { Member } from '../../services/feeds/member.ts'
+import type { Entry } from '../../services/feeds/packet.ts'
+import { createTurn } from '../../services/feeds/turn.ts'
+
+type StoredEntries = readonly Entry[]
 
 const silent = { debug () {}, info () {}, warn () {}, error () {} }
 const metrics = createMetrics()
 /** A small history, tail and read, so that every border is met often. */
-const settings = readSettings({ HISTORY_SIZE: '40', FEED_TAIL_BYTES: '600', HISTORY_READ_BYTES: '700', MAX_PAYLOAD_BYTES: '350', MAX_BUFFERED_BYTES: '2048' })
+const env = { HISTORY_SIZE: '40', FEED_TAIL_BYTES: '600', HISTORY_READ_BYTES: '700', MAX_PAYLOAD_BYTES: '350', MAX_BUFFERED_BYTES: '2048' }
+const settings = readSettings(env)
+const memory = createFeedMemory(settings, metrics)
 const UPDATES = 30
 
 /** In turns of the event loop, so that a thousand trials take seconds. */
@@ -79,13 +85,13 @@ function createWatched (random: Random, since: StreamPosition | undefined): Watc
     position: 0,
     offsets: [],
     isTold: false,
-    deliver (entry) {
+    deliver ({ entries, packet }) {
       if (member.joined === undefined) throw new Error('an update before the answer')
-      member.offsets.push(entry.update.offset)
-      if (isSlow) waiting += entry.packet.bytes
+      for (const { update } of entries as StoredEntries) member.offsets.push(update.offset)
+      if (isSlow) waiting += packet.bytes
     },
-    deliverEphemeral () {},
-    waiting: () => waiting,
+    isFull: () => waiting > settings.MAX_BUFFERED_BYTES / 2,
+    isLagging: () => false,
     whenDrained (callback) {
       void turns(random, 6).then(() => {
         waiting = 0
@@ -117,7 +123,7 @@ async function runTrial (broker: Broker, room: string, random: Random): Promise<
   const [{ epoch }] = await broker.touch([room]) as [StreamPosition]
   // Every third feed lags far behind its room: its channel is slow.
   const disturbed = disturb(broker, random, { lossPercent, lag: [1, 2, 8][random.below(3)] as number })
-  const feed = createFeed({ room, broker: disturbed, settings, metrics, log: silent })
+  const feed = createFeed({ room, broker: disturbed, turn: createTurn(), memory, settings, metrics, log: silent })
   await untilDone(() => feed.open())
 
   const publishing = (async () => {
@@ -169,7 +175,7 @@ for (const { kind, trials } of [{ kind: 'embedded', trials: 1000 }, { kind: 'red
   test(`${trials} trials on the ${kind} broker with delays and losses at every step: once, in order, or told`, async t => {
     const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31))
     t.comment(`seed ${seed}`)
-    const broker = kind === 'embedded' ? createMemoryBroker({ instance: 'test', settings }) : await connectRedis()
+    const broker = kind === 'embedded' ? createMemoryBroker({ instance: 'test', settings, metrics }) : await connectRedis()
     t.teardown(() => broker.close())
     const before = (await metrics.recoveries.get()).values.map(({ value }) => value)
     for (let i = 0; i < trials; i++) {
@@ -183,11 +189,7 @@ for (const { kind, trials } of [{ kind: 'embedded', trials: 1000 }, { kind: 'red
 
     async function connectRedis (): Promise<Broker> {
       const redis = await startRedis(t)
-      const connections = [0, 1].map(() => new Redis(redis.url, { enableOfflineQueue: false, autoResubscribe: false }))
-      const [commands, subscriber] = connections as [Redis, Redis]
-      const made = createRedisBroker({ instance: 'test', commands, subscriber, settings, log: silent, metrics })
-      await eventually(() => made.fault() === undefined)
-      return made
+      return await connected(redisBroker(t, redis.url, env))
     }
   })
 }

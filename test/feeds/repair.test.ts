@@ -3,13 +3,22 @@ import { test, type Test } from 'tap'
 import type { Broker, HistoryRead, Message } from '../../services/broker/broker.ts'
 import { createFeed, type Feed } from '../../services/feeds/feed.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
+import { createFeedMemory } from '../../services/feeds/memory.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import type { Member } from '../../services/feeds/member.ts'
+import type { Entry } from '../../services/feeds/packet.ts'
+import type { Batch } from '../../services/feeds/relay.ts'
+import { createTurn } from '../../services/feeds/turn.ts'
 import { readSettings } from '../../services/settings.ts'
 import { storedUpdate, within } from '../helpers/index.ts'
 
+/** When the updates of a turn leave. */
+const endOfTurn = () => new Promise(resolve => setImmediate(resolve))
+type StoredEntries = readonly Entry[]
+
 const ROOM = 'acme/board-1'
 const settings = readSettings({})
+const metrics = createMetrics()
 const silent = { debug () {}, info () {}, warn () {}, error () {} }
 const update = { room: ROOM, event: 'N', payloadJson: '1', userId: 'ann', sub: 'ann' }
 
@@ -24,7 +33,7 @@ interface Rewound {
 }
 
 async function rewound (t: Test): Promise<Rewound> {
-  const inner = createMemoryBroker({ instance: 'one', settings })
+  const inner = createMemoryBroker({ instance: 'one', settings, metrics })
   t.teardown(() => inner.close())
   let rewoundTo: number | undefined
   let receive: (message: Message) => void = () => undefined
@@ -45,7 +54,7 @@ async function rewound (t: Test): Promise<Rewound> {
       await inner.renewEpoch(room, epoch)
     }
   }
-  const feed = createFeed({ room: ROOM, broker, settings, metrics: createMetrics(), log: silent })
+  const feed = createFeed({ room: ROOM, broker, turn: createTurn(), memory: createFeedMemory(settings, metrics), settings, metrics, log: silent })
   await feed.open()
   const offsets: number[] = []
   let end: (code: string) => void = () => undefined
@@ -54,14 +63,15 @@ async function rewound (t: Test): Promise<Rewound> {
     position: 0,
     offsets,
     ended,
-    deliver: ({ update: { offset } }: { update: { offset: number } }) => { offsets.push(offset) },
-    deliverEphemeral () {},
-    waiting: () => 0,
+    deliver: ({ entries }: Batch) => { for (const { update } of entries as StoredEntries) offsets.push(update.offset) },
+    isFull: () => false,
+    isLagging: () => false,
     whenDrained: (callback: () => void) => callback(),
     end
   }
   await feed.join(member, undefined, () => {})
   for (let i = 0; i < 5; i++) await broker.publish(update)
+  await endOfTurn()
   t.strictSame(offsets, [1, 2, 3, 4, 5])
   return { broker, feed, member, rewind: offset => { rewoundTo = offset }, receive: message => receive(message) }
 }
@@ -71,6 +81,7 @@ async function assertTold (t: Test, { broker, feed, member }: Rewound, epoch: st
   t.not(feed.position().epoch, epoch)
   await feed.join(member, undefined, () => {})
   await broker.publish(update)
+  await endOfTurn()
   t.strictSame(member.offsets, [1, 2, 3, 4, 5, 1], 'and the feed goes on in the new epoch')
 }
 

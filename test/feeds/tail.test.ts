@@ -1,15 +1,19 @@
 // The tail of a feed: the newest updates, up to a number of bytes.
 import { test } from 'tap'
+import { createBudget } from '../../services/feeds/budget.ts'
 import { createEntry, type Entry } from '../../services/feeds/packet.ts'
 import { createTail } from '../../services/feeds/tail.ts'
+import { createMetrics } from '../../services/observe/metrics.ts'
 import { storedUpdate } from '../helpers/index.ts'
+
+const budget = createBudget(1e9, createMetrics())
 
 function entry (offset: number, size = 100): Entry {
   return createEntry('acme/board-1', storedUpdate({ offset, payload: 'x'.repeat(size) }))
 }
 
 test('finds what it keeps by offset, and nothing before, after or between', async t => {
-  const tail = createTail(1_000_000)
+  const tail = createTail(1_000_000, budget)
   t.equal(tail.get(1), undefined)
   const entries = [5, 6, 7].map(offset => entry(offset))
   for (const one of entries) tail.push(one)
@@ -19,7 +23,7 @@ test('finds what it keeps by offset, and nothing before, after or between', asyn
 
 test('forgets the oldest when there are too many bytes, over many thousand updates', async t => {
   const size = entry(1000).packet.bytes
-  const tail = createTail(size * 10)
+  const tail = createTail(size * 10, budget)
   for (let offset = 1000; offset < 9000; offset++) {
     tail.push(entry(offset))
     const oldest = Math.max(1000, offset - 9)
@@ -29,7 +33,7 @@ test('forgets the oldest when there are too many bytes, over many thousand updat
 })
 
 test('an update larger than the tail empties it, and the next one is kept again', async t => {
-  const tail = createTail(1000)
+  const tail = createTail(1000, budget)
   tail.push(entry(1))
   tail.push(entry(2, 5000))
   t.strictSame([1, 2].map(tail.get), [undefined, undefined])
@@ -38,13 +42,13 @@ test('an update larger than the tail empties it, and the next one is kept again'
 })
 
 test('a tail of 0 bytes keeps nothing', async t => {
-  const tail = createTail(0)
+  const tail = createTail(0, budget)
   tail.push(entry(1))
   t.equal(tail.get(1), undefined)
 })
 
 test('after clear it begins anew, at any offset', async t => {
-  const tail = createTail(100_000)
+  const tail = createTail(100_000, budget)
   for (let offset = 1; offset < 50; offset++) tail.push(entry(offset))
   tail.clear()
   t.equal(tail.get(49), undefined)

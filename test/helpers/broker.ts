@@ -31,7 +31,7 @@ export function keptLog (): { log: Log, lines: LogLine[] } {
 }
 
 export function memoryBroker (t: Test, env: Env = {}): Broker {
-  const broker = createMemoryBroker({ instance: 'embedded', settings: readSettings(env) })
+  const broker = createMemoryBroker({ instance: 'embedded', settings: readSettings(env), metrics: createMetrics() })
   t.teardown(() => broker.close())
   return broker
 }

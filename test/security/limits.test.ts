@@ -7,7 +7,7 @@ import {
 
 const update = { workspaceId: 'acme', appId: 'board-1', event: 'N' }
 const service = await startInstance(t, {
-  MAX_SOCKETS_PER_USER: '3', MAX_ROOMS_PER_SOCKET: '10', EVENTS_PER_SECOND: '5', EVENT_BURST: '30', PUBLISHES_PER_SECOND: '1', PUBLISH_BURST: '20', MAX_PAYLOAD_BYTES: '1000', MAX_PAYLOAD_DEPTH: '10', MAX_PACKET_BYTES: '20000', MAX_BATCH: '5', AUTH_TIMEOUT_MS: '1000', REQUEST_TIMEOUT_MS: '2000'
+  MAX_SOCKETS_PER_USER: '3', MAX_ROOMS_PER_SOCKET: '10', EVENTS_PER_SECOND: '5', EVENT_BURST: '30', PUBLISHES_PER_SECOND: '1', PUBLISH_BURST: '20', COMMANDS_PER_SECOND: '1', COMMAND_BURST: '4', MAX_PAYLOAD_BYTES: '1000', MAX_PAYLOAD_DEPTH: '10', MAX_PACKET_BYTES: '20000', MAX_BATCH: '5', AUTH_TIMEOUT_MS: '1000', REQUEST_TIMEOUT_MS: '2000'
 })
 const { url } = service
 
@@ -109,6 +109,23 @@ test('PUBLISHES_PER_SECOND: counted by token over both doors; others go on', asy
   }
   t.equal((await publish(url, { ...update, payload: 1 }, token({ sub: 'another' }))).status, 200)
   t.equal(await limitHits(url, 'publish-rate'), refused.length)
+})
+
+test("COMMANDS_PER_SECOND: an operator's commands are counted together; another operator goes on", async t => {
+  const order = (sub: string) => async ([path, body]: [string, object]) => await call(url, 'POST', `/api/v1/${path}`, { token: token({ sub }), body })
+  const commands: Array<[string, object]> = [
+    ['sessions/disconnect', { userId: 'nobody' }], ['sessions/unsubscribe', { userId: 'nobody', workspaceId: 'acme', appId: 'x' }],
+    ['tokens/revoke', { jti: 'nothing' }], ['tokens/restore', { jti: 'nothing' }]
+  ]
+  for (const answer of await Promise.all(commands.map(order('operator')))) t.equal(answer.status, 200)
+  const more = (await Promise.all([...commands, ...commands].map(order('operator')))).filter(({ status }) => status === 429)
+  t.ok(more.length >= 4)
+  for (const { body, headers } of more) {
+    t.match(body.error, { code: 'limit/command-rate', retryable: true })
+    t.ok(headers.get('retry-after'))
+  }
+  t.equal((await order('another operator')(['tokens/revoke', { jti: 'nothing' }])).status, 200)
+  t.equal(await limitHits(url, 'command-rate'), more.length)
 })
 
 test('MAX_PAYLOAD_BYTES and MAX_PAYLOAD_DEPTH: refused at both doors, and nobody gets any of it', async t => {

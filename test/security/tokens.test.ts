@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import t, { test } from 'tap'
-import { call, freePort, HOST, nowInSeconds, openWebSocket, rawConnect, rawRequest, startInstance, TEST_SECRET } from '../helpers/index.ts'
+import { call, connect, freePort, HOST, nowInSeconds, openWebSocket, rawConnect, rawRequest, startInstance, TEST_SECRET } from '../helpers/index.ts'
 import { attacks, goodClaims, hmacSigner, keyPairSigner, signed } from './vectors.ts'
 import { ACCEPTED, both, httpVerdict, socketVerdict, verdicts } from './verdicts.ts'
 
@@ -50,6 +50,21 @@ for (const [i, signer] of [hmac, ...pairs].entries()) {
     t.strictSame(await verdicts(t, url, `${over.slice(0, -8)}AAAAAAAA`), both('auth/invalid-token'))
   })
 }
+
+test('nbf and iat may be some seconds ahead; what is further ahead is refused for now, and a stock client comes in by itself', async t => {
+  for (const claim of ['nbf', 'iat']) {
+    const ahead = (seconds: number) => signed(hmac, {}, { ...goodClaims(), [claim]: nowInSeconds() + seconds })
+    t.strictSame(await verdicts(t, service.url, ahead(3)), ACCEPTED, `${claim} 3 s ahead`)
+    t.strictSame(await verdicts(t, service.url, ahead(60)), { http: 'auth/token-not-yet-valid', socket: 'closed' }, `${claim} 60 s ahead`)
+    const { body, headers } = await call(service.url, 'GET', '/api/v1/workspaces/acme/apps/board-1/presence', { token: ahead(60) })
+    t.equal(body.error?.retryable, true)
+    t.ok(headers.get('retry-after'))
+  }
+  const soon = signed(hmac, {}, { ...goodClaims(), nbf: nowInSeconds() + 7 })
+  t.equal(await httpVerdict(service.url, soon), 'auth/token-not-yet-valid')
+  t.ok((await connect(t, service.url, { token: soon, reconnection: true, reconnectionDelay: 200, reconnectionDelayMax: 500 })).connected)
+  t.equal(await httpVerdict(service.url, soon), 'accepted')
+})
 
 test('a token over 8 KB is refused before it is parsed', async t => {
   const large = signed(hmac, {}, { ...goodClaims(), padding: 'x'.repeat(7000) })

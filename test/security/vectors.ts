@@ -153,7 +153,7 @@ function wrongPayloads (signer: Signer): Array<[string, string]> {
     ...['https://other.example', null, ['https://other.example'], 'https://issuer.example/'].map((iss): [string, string] => [`iss ${JSON.stringify(iss)}`, claims({ iss })]),
     ...['other', null, [], ['other'], 'Roomcast', 'roomcast2'].map((aud): [string, string] => [`aud ${JSON.stringify(aud)}`, claims({ aud })]),
     ['exp beyond TOKEN_MAX_SECONDS', claims({ exp: now + 2_592_000 + 60 })],
-    ['nbf in the future', claims({ nbf: now + 600 })],
+    ...[null, 'later', {}, [now], -1].map((nbf): [string, string] => [`nbf ${JSON.stringify(nbf)}`, claims({ nbf })]),
     ...[null, '*/*', ['*/*'], { '*/*': 'manage' }, { '*/*': [1] }, { '*/*': null }].map((capabilities): [string, string] => [`capabilities ${JSON.stringify(capabilities)}`, claims({ capabilities })]),
     ['jti that is no text', claims({ jti: ['x'] })], ['iat that is no number', claims({ iat: 'now' })]
   ]

@@ -54,9 +54,14 @@ test('URLs that are fetched hold no user and no password', async t => {
 
 test('Sentinels are host:port, an IPv6 address in brackets', async t => {
   t.strictSame(readSentinels('a:1,[::1]:26379'), [{ host: 'a', port: 1 }, { host: '::1', port: 26379 }])
-  for (const REDIS_SENTINELS of ['a', 'a:', ':1', 'a:1,', 'a:1 b:2', '::1:26379', 'a:b', 'redis://a:1']) {
+  for (const REDIS_SENTINELS of ['a', 'a:', ':1', 'a:1,', 'a:1 b:2', '::1:26379', 'a:b', 'redis://a:1', 'hunter2@a:1']) {
     t.match(faultOf({ REDIS_SENTINELS }).message, /REDIS_SENTINELS should/, REDIS_SENTINELS)
   }
+})
+
+test('REDIS_PREFIX does not end like the channels of another database', async t => {
+  for (const REDIS_PREFIX of ['roomcast/1', 'a/b/15']) t.match(faultOf({ REDIS_PREFIX }).message, /REDIS_PREFIX should/, REDIS_PREFIX)
+  for (const REDIS_PREFIX of ['roomcast/one', 'roomcast1', 'a/1/b', '1']) t.equal(faultOf({ REDIS_PREFIX }).message, '', REDIS_PREFIX)
 })
 
 function faultOf (env: Record<string, string>): Error {

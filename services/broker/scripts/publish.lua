@@ -1,7 +1,7 @@
 -- Publishes one or more updates, each by itself: one that fails stops no other.
 -- KEYS for each update: meta, log, and a receipt where its kind is 'once'. ARGV 5 deadline by this Redis' clock,
--- 6 history size, 7 history seconds, 8 receipt seconds; then for each update its kind ('update', 'once': with an id of
--- the caller, 'ephemeral'), channel and body of the envelope.
+-- 6 history size, 7 history seconds, 8 receipt seconds, 9 seconds a room lives after an update; then for each update its
+-- kind ('update', 'once': with an id of the caller, 'ephemeral'), channel and body of the envelope.
 -- Answers 'late' and the time; or the time, and for each update 'new EPOCH OFFSET INSTANCES', 'known' and the same of
 -- the first with this id, or 'failed' and why.
 local clock = redis.call('TIME')
@@ -53,7 +53,7 @@ local function publish(meta, log, receipt, channel, body, fresh)
   -- The receipt comes before the offset: as long as the log is ahead, the append above finds what lacks one.
   if receipt then remember(receipt, epoch, offset) end
   redis.call('HSET', meta, 'offset', offset)
-  redis.call('EXPIRE', meta, ARGV[4])
+  redis.call('EXPIRE', meta, ARGV[9])
   redis.call('EXPIRE', log, ARGV[7])
   local instances = redis.call('PUBLISH', channel, message)
   if receipt then redis.call('APPEND', receipt, ' ' .. instances) end
@@ -67,7 +67,7 @@ local function pass(meta, log, channel, body, fresh)
 end
 
 local answers, key = { now }, 1
-for i = 9, #ARGV, 3 do
+for i = 10, #ARGV, 3 do
   local kind, channel, body = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local meta, log, receipt = KEYS[key], KEYS[key + 1], nil
   local fresh = ARGV[3] .. i

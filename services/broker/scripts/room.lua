@@ -1,6 +1,6 @@
 -- What the scripts on a room share; redis-scripts.ts puts it in front of them.
 -- ARGV 1 run id of this Redis, 2 whether it keeps an append-only file ('1'), 3 an epoch to use when a new one is due,
--- 4 seconds a room lives.
+-- 4 seconds a room lives that is made, or begins anew.
 
 local function text(number) return string.format('%d', number) end
 

@@ -1,4 +1,5 @@
 // What the handlers of a socket's requests need.
+import type { Attempt } from '../attempts.ts'
 import type { Feeds } from '../../feeds/feeds.ts'
 import type { Identity } from '../../access/identity.ts'
 import type { Log } from '../../observe/log.ts'
@@ -20,5 +21,8 @@ export interface RequestContext {
   log: Log
 }
 
-/** Does what the request asks and gives its answer's data once, at the moment at which the answer is to leave. */
-export type Handler<T> = (session: Session, request: T, answer: (data: unknown) => void, context: RequestContext) => Promise<void>
+/**
+ * Does what the request asks and gives its answer's data once, at the moment at which the answer is to leave.
+ * @param attempt whether a SUBSCRIBE may still go on
+ */
+export type Handler<T> = (session: Session, request: T, answer: (data: unknown) => void, context: RequestContext, attempt: Attempt) => Promise<void>

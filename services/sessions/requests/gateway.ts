@@ -1,11 +1,15 @@
 // The socket door: rate, schema, order a room, answer. Whatever a client sends ends here as an answer.
 import type { TSchema } from '@sinclair/typebox'
+import type { Socket } from 'socket.io'
 import { toRoomcastError, RoomcastError } from '../../wire/errors.ts'
 import {
   ApplicationEvent, AuthenticateRequest, failure, Id, PresenceRequest, RoomRef, SocketPublish, SubscribePayload, success, type ApplicationResponse, type Result
 } from '../../wire/protocol.ts'
-import { createRate } from '../../access/rate.ts'
+import { createRate, type Rate } from '../../access/rate.ts'
+import { limitError } from '../../observe/limits.ts'
+import { roomKey } from '../../wire/rooms.ts'
 import type { Session } from '../session.ts'
+import { NO_ATTEMPT, type Attempt } from '../attempts.ts'
 import { RawJson } from '../../wire/raw-json.ts'
 import { checker, parse } from '../../wire/validation.ts'
 import { onAuthenticate } from './authenticate.ts'
@@ -19,7 +23,7 @@ interface Request {
   handler: Handler<never>
 }
 
-const requests = {
+const handlers = {
   SUBSCRIBE: { schema: SubscribePayload, handler: onSubscribe },
   UNSUBSCRIBE: { schema: RoomRef, handler: onUnsubscribe },
   PUBLISH: { schema: SocketPublish, handler: onPublish },
@@ -29,29 +33,40 @@ const requests = {
 
 /** Socket.IO event → request; an `application` event names its request itself. */
 const events = { publish: 'PUBLISH', presence: 'PRESENCE', authenticate: 'AUTHENTICATE' } as const
+/** All that a client may send. */
+export const CLIENT_EVENTS: readonly string[] = ['application', ...Object.keys(events)]
 
-export function listen (session: Session, context: RequestContext): void {
-  const { socket } = session
-  const { settings, metrics, log } = context
-  const rate = createRate(settings.EVENTS_PER_SECOND, settings.EVENT_BURST)
+/** The requests of one session that are under way, and its rate. */
+interface Requests {
+  session: Session
+  rate: Rate
   /** The last request of each room: a socket's requests for one room run in the order of arrival. */
-  const queues = new Map<string, Promise<void>>()
-  let refused = 0
+  queues: Map<string, Promise<void>> | undefined
+  refused: number
+}
 
-  socket.on('application', (...args: unknown[]) => onEvent('application', args))
-  for (const [event, name] of Object.entries(events)) {
-    socket.on(event, (...args: unknown[]) => onEvent(name, args))
+/** One gateway for all sessions: what each keeps is small, since there are many. */
+export function createGateway (context: RequestContext): { listen: (session: Session) => void } {
+  const { settings, metrics, log } = context
+  const requests = new WeakMap<Socket, Requests>()
+
+  // Listeners of all sockets, which Socket.IO calls as `this`.
+
+  /** Every event, also those that do not exist: no flood is free. */
+  function onAny (this: Socket, event: string, ...args: unknown[]): void {
+    const state = requests.get(this)
+    if (state === undefined) return
+    if (event === 'application') onEvent(state, 'application', args)
+    else onEvent(state, Object.hasOwn(events, event) ? events[event as keyof typeof events] : 'UNKNOWN', args)
   }
-  // What nobody listens to counts as well: no flood is free.
-  socket.onAny((event: string, ...args: unknown[]) => {
-    if (event !== 'application' && !Object.hasOwn(events, event)) onEvent('UNKNOWN', args)
-  })
-  // Socket.IO reports what it cannot parse here, and closes the connection itself; a client may send an event of that name too.
-  socket.on('error', (error: unknown) => {
-    if (error instanceof Error) log.debug({ socket: session.id, err: error.message }, 'socket error')
-  })
 
-  function onEvent (name: keyof typeof requests | 'application' | 'UNKNOWN', args: unknown[]): void {
+  /** Socket.IO reports what it cannot parse here, and closes the connection itself; a client may send an event of that name too. */
+  function onError (this: Socket, error: unknown): void {
+    if (error instanceof Error) log.debug({ socket: this.id, err: error.message }, 'socket error')
+  }
+
+  function onEvent (state: Requests, name: keyof typeof handlers | 'application' | 'UNKNOWN', args: unknown[]): void {
+    const { session } = state
     const last = args.at(-1)
     const callback = typeof last === 'function' ? last as (result: unknown) => void : undefined
     const data = typeof args[0] === 'function' ? undefined : args[0]
@@ -62,7 +77,7 @@ export function listen (session: Session, context: RequestContext): void {
       const response: ApplicationResponse = { event: isApplication ? applicationEvent(data) : name, payload: room, ...result }
       if (isApplication) callback?.(response)
       else callback?.(result.data instanceof RawJson ? new RawJson(`{"status":"SUCCESS","data":${result.data.text},"error":null}`) : result)
-      if (isApplication || (callback === undefined && result.status === 'ERROR')) socket.emit('application_response', response)
+      if (isApplication || (callback === undefined && result.status === 'ERROR')) session.socket.emit('application_response', response)
     }
     const fail = (error: unknown): void => {
       const known = toRoomcastError(error)
@@ -71,36 +86,58 @@ export function listen (session: Session, context: RequestContext): void {
       answer(failure(known.toBody()))
     }
 
-    if (!rate.take()) return onFlood(fail)
+    if (!state.rate.take()) return onFlood(state, fail)
     // Not forgiven at once: a flood lets one pass now and then, whenever the rate allows.
-    refused = Math.max(0, refused - 1)
-    void inOrder(name, `${room.workspaceId ?? ''}/${room.appId ?? ''}`, async () => {
+    state.refused = Math.max(0, state.refused - 1)
+    const attempt = isApplication && applicationEvent(data) === 'SUBSCRIBE' ? attemptAt(session, room) : NO_ATTEMPT
+    void inOrder(state, name, `${room.workspaceId ?? ''}/${room.appId ?? ''}`, async () => {
       try {
         if (!session.isOpen()) return
+        // Its timer may still be to come: the event loop was busy, or the clock was set.
+        if (session.identity().expiresAt <= Date.now()) return session.close('auth/token-expired')
         if (name === 'UNKNOWN') throw new RoomcastError('request/invalid', 'There is no such event: see the protocol.')
-        const request = requests[isApplication ? parse(ApplicationEvent, data).event : name]
+        const request = handlers[isApplication ? parse(ApplicationEvent, data).event : name]
         const handler = request.handler as Handler<unknown>
-        await handler(session, parse(request.schema, body), data => answer(success(data)), context)
+        await handler(session, parse(request.schema, body), data => answer(success(data)), context, attempt)
       } catch (error) {
         fail(error)
+      } finally {
+        attempt.done()
       }
     })
   }
 
-  function inOrder (name: string, room: string, work: () => Promise<void>): Promise<void> {
+  /** From the moment at which a SUBSCRIBE comes in, also while it waits for those before it. */
+  function attemptAt (session: Session, { workspaceId, appId }: ApplicationResponse['payload']): Attempt {
+    return workspaceId === undefined || appId === undefined ? NO_ATTEMPT : session.attempt(roomKey({ workspaceId, appId }))
+  }
+
+  function inOrder (state: Requests, name: string, room: string, work: () => Promise<void>): Promise<void> {
+    const queues = state.queues ?? new Map<string, Promise<void>>()
     const done = (queues.get(room) ?? Promise.resolve()).then(work)
     // The broker keeps the order of publishes that began in order: they need not wait for each other's receipts.
     if (name === 'PUBLISH') return done
-    queues.set(room, done)
-    return done.finally(() => { if (queues.get(room) === done) queues.delete(room) })
+    state.queues = queues.set(room, done)
+    return done.finally(() => {
+      if (queues.get(room) === done) queues.delete(room)
+      if (queues.size === 0) state.queues = undefined
+    })
   }
 
   /** A little too much is answered; who does not stop is disconnected. */
-  function onFlood (fail: (error: unknown) => void): void {
-    metrics.limits.inc({ limit: 'event-rate' })
-    refused++
-    if (refused > settings.EVENT_BURST) session.close('limit/event-rate')
-    else fail(new RoomcastError('limit/event-rate'))
+  function onFlood (state: Requests, fail: (error: unknown) => void): void {
+    const error = limitError(metrics, 'event-rate')
+    state.refused++
+    if (state.refused > settings.EVENT_BURST) state.session.close('limit/event-rate')
+    else fail(error)
+  }
+
+  return {
+    listen (session) {
+      requests.set(session.socket, { session, rate: createRate(settings.EVENTS_PER_SECOND, settings.EVENT_BURST), queues: undefined, refused: 0 })
+      session.socket.onAny(onAny)
+      session.socket.on('error', onError)
+    }
   }
 }
 

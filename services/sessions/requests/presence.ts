@@ -18,7 +18,9 @@ export const onPresence: Handler<PresenceRequest> = async (session, request, ans
   // Lists are large. One who does not read gets the next when it has read, and only the newest.
   for (;;) {
     const list = await presence.listText(roomKey(room))
-    if (session.sendBuffer.waiting() <= settings.MAX_BUFFERED_BYTES / 4) return answer(list)
+    // A capability can end while we wait, for the broker or for the socket.
+    authorize(session.capabilities(room), 'presence', room)
+    if (!session.sendBuffer.isFull()) return answer(list)
     await new Promise<void>(resolve => { session.sendBuffer.whenDrained(resolve) })
     if (!session.isOpen()) return
   }

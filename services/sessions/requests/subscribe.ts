@@ -3,26 +3,29 @@ import { authorize } from '../../access/capabilities.ts'
 import { RoomcastError } from '../../wire/errors.ts'
 import type { SubscribeResult, SubscribePayload } from '../../wire/protocol.ts'
 import { roomKey, type RoomName } from '../../wire/rooms.ts'
+import type { Attempt } from '../attempts.ts'
 import type { Session } from '../session.ts'
 import type { Handler, RequestContext } from './context.ts'
 
-export const onSubscribe: Handler<SubscribePayload> = async (session, { workspaceId, appId, token, since }, answer, context) => {
+export const onSubscribe: Handler<SubscribePayload> = async (session, { workspaceId, appId, token, since }, answer, context, attempt) => {
   const room = { workspaceId, appId }
   const key = roomKey(room)
   const wasMember = session.isMember(key)
   try {
-    if (token !== undefined) await addRoomToken(session, room, token, context)
+    attempt.assertStanding()
+    if (token !== undefined) await addRoomToken(session, room, token, context, attempt)
     authorize(session.capabilities(room), 'subscribe', room)
     session.assertRoomLimit(key)
     const feed = await context.feeds.open(key)
-    // A token can end while we wait for the broker.
+    // A token or the subscription can end while we wait for the broker.
+    attempt.assertStanding()
     authorize(session.capabilities(room), 'subscribe', room)
     const position = session.position(key)
     if (position !== undefined && since === undefined) {
       const renewed: SubscribeResult = { ...position, recovered: false, missed: 0 }
       return answer(renewed)
     }
-    await session.join(feed, since, answer)
+    await session.join(feed, since, attempt, answer)
   } catch (error) {
     // What a refused SUBSCRIBE brought along adds nothing.
     if (!wasMember) session.leave(room)
@@ -35,8 +38,12 @@ export const onUnsubscribe: Handler<RoomName> = async (session, { workspaceId, a
   answer(null)
 }
 
-async function addRoomToken (session: Session, room: RoomName, token: string, { verifyToken, isRevoked }: RequestContext): Promise<void> {
+async function addRoomToken (
+  session: Session, room: RoomName, token: string, { verifyToken, isRevoked }: RequestContext, attempt: Attempt
+): Promise<void> {
   const identity = await verifyToken(token)
+  // After an end that came meanwhile, nothing is added.
+  attempt.assertStanding()
   if (identity.sub !== session.identity().sub) throw new RoomcastError('auth/forbidden', "The room token is another user's: send one with the sub of the connection.")
   if (isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
   session.addRoomToken(room, identity)

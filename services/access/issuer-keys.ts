@@ -1,0 +1,154 @@
+// The keys that an issuer publishes (JWT_JWKS_URL). They are fetched again in the background, and the old ones serve
+// while the issuer is down. The issuer is trusted for its keys, and for nothing else.
+import { createPublicKey, KeyObject, type JsonWebKeyInput } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import { createLocalJWKSet, errors, type JSONWebKeySet } from 'jose'
+import { createIssuerKey, toPem, type Algorithm, type TokenKey } from './keys.ts'
+import { weaknessOf } from './key-strength.ts'
+import type { Log } from '../observe/log.ts'
+import { RoomcastError } from '../wire/errors.ts'
+import type { Settings } from '../settings.ts'
+
+export interface IssuerKeys {
+  /**
+   * The key that a token's header names.
+   * @throws RoomcastError `auth/invalid-token`; `auth/keys-unavailable` while there are no keys at all, and for a key id
+   *   that is unknown while the issuer may not be asked again: it may have come into use since
+   */
+  find (header: { alg: string, kid?: unknown }): Promise<TokenKey>
+  close (): void
+}
+
+const MAX_KEY_ID_LENGTH = 256
+const PUBLIC_ALGORITHMS: readonly string[] = ['RS256', 'ES256', 'EdDSA'] satisfies Algorithm[]
+/** While there are no keys at all, the issuer is asked at most once in this time. */
+const FIRST_KEYS_PAUSE_MS = 1000
+
+interface KeySet {
+  /** As it came, to see whether the next one differs. */
+  text: string
+  /** Whether the id is one of its keys', be it a weak one. */
+  has (id: string): boolean
+  /** Undefined where no key fits. @throws RoomcastError `auth/invalid-token` where several do */
+  find (alg: Algorithm, id: string | undefined): Promise<TokenKey | undefined>
+}
+
+export function createIssuerKeys (settings: Settings, log: Log): IssuerKeys {
+  const { url, headers } = addressOf(settings.JWT_JWKS_URL)
+  let current: KeySet | undefined
+  let askedAt = -Infinity
+  let fetching: Promise<void> | undefined
+
+  function fetchKeys (): Promise<void> {
+    fetching ??= fetchNow().finally(() => { fetching = undefined })
+    return fetching
+  }
+
+  async function fetchNow (): Promise<void> {
+    askedAt = performance.now()
+    const response = await fetch(url, { headers, redirect: 'manual', signal: AbortSignal.timeout(settings.JWKS_TIMEOUT_MS) })
+    if (response.status !== 200) throw new Error(`the issuer answered ${response.status}`)
+    const text = await readCapped(response, settings.JWKS_MAX_BYTES)
+    // Keys that are the same stay, with what they have verified.
+    if (text === current?.text) return
+    const set = createKeySet(text, settings, log, () => current === set)
+    current = set
+  }
+
+  const refresh = (): void => {
+    fetchKeys().catch((error: Error) => log.warn({ err: error.message }, "the issuer's keys could not be fetched; the old ones serve"))
+  }
+  refresh()
+  const timer = setInterval(refresh, settings.JWKS_CACHE_SECONDS * 1000)
+  timer.unref()
+
+  return {
+    async find ({ alg, kid }) {
+      const isTooLong = typeof kid === 'string' && kid.length > MAX_KEY_ID_LENGTH
+      if (!isPublicAlgorithm(alg) || (kid !== undefined && typeof kid !== 'string') || isTooLong) throw new RoomcastError('auth/invalid-token')
+      const known = await current?.find(alg, kid)
+      if (known !== undefined) return known
+      if (kid !== undefined && current?.has(kid) === true) throw new RoomcastError('auth/invalid-token')
+
+      const pauseMs = current === undefined ? FIRST_KEYS_PAUSE_MS : settings.JWKS_REFETCH_SECONDS * 1000
+      // An answer that was asked for earlier may be from before the key came into use.
+      const isAskedEarlier = fetching !== undefined
+      if (!isAskedEarlier && performance.now() - askedAt < pauseMs) throw new RoomcastError('auth/keys-unavailable')
+      try {
+        await fetchKeys()
+      } catch (error) {
+        throw new RoomcastError('auth/keys-unavailable', undefined, { cause: error })
+      }
+      const fetched = await current?.find(alg, kid)
+      if (fetched === undefined) throw new RoomcastError(isAskedEarlier ? 'auth/keys-unavailable' : 'auth/invalid-token')
+      return fetched
+    },
+    close: () => clearInterval(timer)
+  }
+}
+
+/** `fetch` takes no URL with a user and a password. */
+function addressOf (setting: string): { url: URL, headers: Record<string, string> } {
+  const url = new URL(setting)
+  const { username, password } = url
+  url.username = url.password = ''
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return {
+    url,
+    headers: { Accept: 'application/json, application/jwk-set+json', ...credentials === ':' ? {} : { Authorization: `Basic ${Buffer.from(credentials).toString('base64')}` } }
+  }
+}
+
+function isPublicAlgorithm (alg: string): alg is Algorithm {
+  return PUBLIC_ALGORITHMS.includes(alg)
+}
+
+/** @throws Error for what is no key set */
+function createKeySet (text: string, settings: Settings, log: Log, isCurrent: () => boolean): KeySet {
+  const { keys } = JSON.parse(text) as JSONWebKeySet
+  const ids = new Set(keys.map(({ kid }) => kid))
+  const find = createLocalJWKSet({ keys: keys.filter(key => isStrong(key, log)) })
+  const made = new WeakMap<object, TokenKey>()
+  return {
+    text,
+    has: id => ids.has(id),
+    async find (alg, id) {
+      try {
+        const key = await find({ alg, ...id === undefined ? {} : { kid: id } })
+        let tokenKey = made.get(key)
+        if (tokenKey === undefined) {
+          tokenKey = createIssuerKey({ key: toPem(KeyObject.from(key)), algorithm: alg }, settings, isCurrent)
+          made.set(key, tokenKey)
+        }
+        return tokenKey
+      } catch (error) {
+        if (error instanceof errors.JWKSNoMatchingKey) return undefined
+        throw new RoomcastError('auth/invalid-token', undefined, { cause: error })
+      }
+    }
+  }
+}
+
+/** What is no public key at all, such as one for an algorithm of which we know nothing, is none of ours. */
+function isStrong (jwk: JSONWebKeySet['keys'][number], log: Log): boolean {
+  const { kid } = jwk
+  try {
+    const weakness = weaknessOf(createPublicKey({ key: jwk, format: 'jwk' } as JsonWebKeyInput))
+    if (weakness !== undefined) log.warn({ kid, weakness }, 'a key of the issuer is refused: it is too weak')
+    return weakness === undefined
+  } catch (error) {
+    log.debug({ kid, err: (error as Error).message }, 'a key of the issuer cannot be used')
+    return false
+  }
+}
+
+async function readCapped (response: Response, maxBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length
+    if (bytes > maxBytes) throw new Error(`the answer has more than ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}

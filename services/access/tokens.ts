@@ -1,0 +1,92 @@
+// From a token to who bears it: the same for both doors. A token's signature is verified once; its time, and that its key
+// is still trusted, at every use.
+import { createHash } from 'node:crypto'
+import { createDecoder, TokenError } from 'fast-jwt'
+import { assertInTime, readIdentity, type Identity } from './identity.ts'
+import type { IssuerKeys } from './issuer-keys.ts'
+import type { TokenKey } from './keys.ts'
+import { RoomcastError } from '../wire/errors.ts'
+import type { Settings } from '../settings.ts'
+
+/** Larger tokens are refused before they are parsed. */
+export const MAX_TOKEN_BYTES = 8192
+
+/** The keys of the settings, or those of an issuer. */
+export type KeySource = TokenKey[] | IssuerKeys
+
+export interface Tokens {
+  /**
+   * Whose token it is. Whether it was revoked is to be asked next: commands know that.
+   * @throws RoomcastError `auth/invalid-token`, `auth/token-expired`, `auth/token-not-yet-valid`, `auth/keys-unavailable`
+   */
+  verify (token: string): Promise<Identity>
+  /** How many are remembered. */
+  readonly size: number
+}
+
+/** A token whose signature was good. */
+interface Verified {
+  identity: Identity
+  key: TokenKey
+}
+
+export function createTokens (source: KeySource, settings: Settings): Tokens {
+  /** By a hash: no raw token stays in memory. The one that was not used for longest comes first. */
+  const verified = new Map<string, Verified>()
+  const decode = createDecoder({ complete: true })
+
+  function recall (name: string): Identity | undefined {
+    const known = verified.get(name)
+    if (known === undefined) return undefined
+    verified.delete(name)
+    if (!known.key.isCurrent()) return undefined
+    assertInTime(known.identity, settings)
+    verified.set(name, known)
+    return known.identity
+  }
+
+  function remember (name: string, known: Verified): void {
+    verified.delete(name)
+    verified.set(name, known)
+    if (verified.size > settings.TOKEN_CACHE_SIZE) verified.delete(verified.keys().next().value as string)
+  }
+
+  async function keysOf (token: string): Promise<TokenKey[]> {
+    if (Array.isArray(source)) return source
+    const { header } = decode(token) as { header: { alg: string, kid?: unknown } }
+    return [await source.find(header)]
+  }
+
+  async function verifyAnew (token: string): Promise<Verified> {
+    const keys = await keysOf(token)
+    for (const [i, key] of keys.entries()) {
+      try {
+        return { identity: readIdentity(key.verify(token), settings), key }
+      } catch (error) {
+        // By its code: @fastify/jwt may bring a fast-jwt of its own.
+        const isOther = (error as { code?: string }).code === TokenError.codes.invalidSignature
+        if (!isOther || i === keys.length - 1) throw error
+      }
+    }
+    throw new RoomcastError('auth/invalid-token')
+  }
+
+  return {
+    get size () { return verified.size },
+
+    async verify (token) {
+      if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) throw new RoomcastError('auth/invalid-token', `The token has more than ${MAX_TOKEN_BYTES} bytes: get a smaller one.`)
+      const name = createHash('sha256').update(token).digest('base64')
+      const known = recall(name)
+      if (known !== undefined) return known
+      try {
+        const fresh = await verifyAnew(token)
+        remember(name, fresh)
+        return fresh.identity
+      } catch (error) {
+        if (error instanceof RoomcastError) throw error
+        throw new RoomcastError('auth/invalid-token', undefined, { cause: error })
+      }
+    }
+  }
+}

@@ -1,0 +1,188 @@
+// Position checks: compare every feed with its room in the broker, so that a last update that was lost is found. Plain
+// reads, a chunk at a time; now and then a touch, which renews the room's life, goes in the place of such a read.
+import { performance } from 'node:perf_hooks'
+import type { Broker } from '../broker/broker.ts'
+import { defaultRetention, emptyRoomSeconds } from '../broker/retention.ts'
+import type { Feed } from './feed.ts'
+import type { Log } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { StreamPosition } from '../wire/protocol.ts'
+import { COMMANDS_ROOM, type RoomKey } from '../wire/rooms.ts'
+import type { Settings } from '../settings.ts'
+
+/** Most rooms in one read. */
+const CHUNK = 200
+/** A room's life is renewed that often, or whenever a third of it has passed. */
+const RENEWAL_SECONDS = 3600
+
+/** The last time the life of a feed's room was renewed. */
+interface Renewal {
+  /** Another epoch may have been begun by a reader, whose rooms live shorter. */
+  epoch: string
+  at: number
+  /** Of the usual time until the next one: at random, so that rooms opened together are not renewed together. */
+  share: number
+}
+
+export interface PositionCheck {
+  /** The feed has just touched its room. */
+  opened (feed: Feed): void
+  /** The feed is compared with the next chunk. */
+  soon (feed: Feed): void
+  start (): void
+  close (): void
+}
+
+export function createPositionCheck ({ feeds, broker, settings, metrics, log }: {
+  feeds: ReadonlyMap<RoomKey, Feed>, broker: Broker, settings: Settings, metrics: Metrics, log: Log
+}): PositionCheck {
+  const { POSITION_CHECK_MS, POSITION_CHECKS_PER_SECOND, PRESENCE_TTL_SECONDS } = settings
+  const most = Math.min(CHUNK, Math.max(1, Math.floor(POSITION_CHECKS_PER_SECOND * POSITION_CHECK_MS / 1000)))
+  const retention = defaultRetention(settings)
+  const renewals = new WeakMap<Feed, Renewal>()
+  /** These come before the rest of the round. */
+  const first = new Set<Feed>()
+  let round: Feed[] = []
+  let next = 0
+  let roundBeganAt = 0
+  /** How what this round finds was found, when it does not wait between its chunks. */
+  let hurry: string | undefined
+  let isRunning = false
+  let isClosed = false
+  let timer: NodeJS.Timeout | undefined
+  let commandsTimer: NodeJS.Timeout | undefined
+
+  // ── Pace ──────────────────────────────────────────────────────────────────
+
+  async function run (): Promise<void> {
+    isRunning = true
+    let isDone: boolean
+    do isDone = await checkNext()
+    while (isDone && hurry !== undefined)
+    isRunning = false
+    schedule()
+  }
+
+  function schedule (): void {
+    if (!isClosed) timer = setTimeout(() => { void run() }, pauseMs()).unref()
+  }
+
+  /** A round takes POSITION_CHECK_MS, or longer where that would be too many reads in a second. */
+  function pauseMs (): number {
+    return Math.max(POSITION_CHECK_MS, round.length / POSITION_CHECKS_PER_SECOND * 1000) / chunks()
+  }
+
+  function chunks (): number {
+    return Math.max(1, Math.ceil(round.length / most))
+  }
+
+  /** False when it failed; the same feeds then come again with the next chunk. */
+  async function checkNext (): Promise<boolean> {
+    if (next >= round.length) beginRound()
+    const foundBy = hurry ?? 'position check'
+    const some = nextChunk()
+    if (next >= round.length) endRound()
+    if (await compare(some, foundBy)) return true
+    for (const feed of some) first.add(feed)
+    return false
+  }
+
+  function nextChunk (): Feed[] {
+    const size = Math.max(2, Math.ceil(round.length / chunks()))
+    // At most half: those that fail again and again are not to keep the round from its end.
+    const some = [...first].slice(0, size / 2)
+    for (const feed of some) first.delete(feed)
+    while (some.length < size && next < round.length) some.push(round[next++] as Feed)
+    return some.filter(feed => feeds.get(feed.room) === feed)
+  }
+
+  function beginRound (): void {
+    // The commands are compared apart, at a pace of their own.
+    round = [...feeds.values()].filter(({ room }) => room !== COMMANDS_ROOM)
+    next = 0
+    roundBeganAt = performance.now()
+  }
+
+  function endRound (): void {
+    hurry = undefined
+    metrics.positionRoundSeconds.set((performance.now() - roundBeganAt) / 1000)
+  }
+
+  /** Anything may have been missed. The commands come first, since they decide who may get the rest. */
+  async function onResumed (): Promise<void> {
+    await compareCommands('reconnect')
+    if (isClosed) return
+    beginRound()
+    hurry = 'reconnect'
+    if (isRunning) return
+    clearTimeout(timer)
+    await run()
+  }
+
+  async function compareCommands (foundBy: string): Promise<void> {
+    const commands = feeds.get(COMMANDS_ROOM)
+    if (commands !== undefined) await compare([commands], foundBy)
+  }
+
+  // ── Comparing ─────────────────────────────────────────────────────────────
+
+  /** False when the broker answered nothing. */
+  async function compare (some: Feed[], foundBy: string): Promise<boolean> {
+    if (some.length === 0) return true
+    const now = performance.now()
+    const due = new Set(some.filter(feed => isRenewalDue(feed, now)))
+    try {
+      const areWhole = await Promise.all([compareBy('touch', [...due], foundBy), compareBy('positions', some.filter(feed => !due.has(feed)), foundBy)])
+      metrics.positionChecks.inc({ outcome: areWhole.includes(false) ? 'failed' : 'done' })
+      return true
+    } catch (error) {
+      metrics.positionChecks.inc({ outcome: 'failed' })
+      log.debug({ err: (error as Error).message }, 'positions could not be compared; done again later')
+      return false
+    }
+  }
+
+  /** False when the position of a room could not be read; the others are compared all the same. */
+  async function compareBy (way: 'touch' | 'positions', some: Feed[], foundBy: string): Promise<boolean> {
+    if (some.length === 0) return true
+    const before = some.map(feed => feed.position())
+    const found = await broker[way](some.map(({ room }) => room), some[0]?.retention)
+    await Promise.all(some.map((feed, i) => {
+      const position = found[i]
+      if (way === 'touch' && position !== undefined) renewed(feed, position.epoch)
+      return position && feed.compare(position, before[i] as StreamPosition, foundBy)
+    }))
+    return !found.includes(undefined)
+  }
+
+  function renewed (feed: Feed, epoch: string): void {
+    renewals.set(feed, { epoch, at: performance.now(), share: 0.5 + Math.random() / 2 })
+  }
+
+  function isRenewalDue (feed: Feed, now: number): boolean {
+    const renewal = renewals.get(feed)
+    const { epoch, offset } = feed.position()
+    if (renewal?.epoch !== epoch) return true
+    const kept = feed.retention ?? retention
+    const lifeSeconds = Math.min(offset > 0 ? kept.roomSeconds : emptyRoomSeconds(kept), PRESENCE_TTL_SECONDS)
+    return now - renewal.at > renewal.share * Math.min(RENEWAL_SECONDS, lifeSeconds / 3) * 1000
+  }
+
+  return {
+    opened: feed => renewed(feed, feed.position().epoch),
+    soon: feed => { first.add(feed) },
+
+    start () {
+      broker.events.on('resumed', onResumed)
+      commandsTimer = setInterval(() => { void compareCommands('position check') }, POSITION_CHECK_MS).unref()
+      schedule()
+    },
+
+    close () {
+      isClosed = true
+      clearTimeout(timer)
+      clearInterval(commandsTimer)
+      broker.events.off('resumed', onResumed)
+    }
+  }
+}

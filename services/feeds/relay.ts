@@ -1,0 +1,141 @@
+// Relay: what leaves when. The updates of a room that come within one turn of the event loop leave together, in one
+// buffer that is the same for all members. Whatever else a connection is sent in that turn comes after them.
+import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
+import type { Member } from './member.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { joinPackets, type Entry, type Packet } from './packet.ts'
+import type { RoomKey } from '../wire/rooms.ts'
+import { traceRelay } from '../observe/tracing.ts'
+import type { Turn } from './turn.ts'
+
+/** What a member is handed together: updates of a room, in their order. */
+export interface Batch {
+  readonly entries: ReadonlyArray<Entry<StoredUpdate | EphemeralUpdate>>
+  readonly packet: Packet
+}
+
+/** The live members of a room. Whatever changes who they are first lets go what was collected: it is for those before. */
+export interface Relay {
+  size (): number
+  /** The next update of the room, or an ephemeral one: it leaves at the end of this turn. */
+  add (entry: Entry<StoredUpdate | EphemeralUpdate>): void
+  /** The member has everything up to now, and gets what comes next. */
+  join (member: Member): void
+  leave (member: Member): void
+  members (): Iterable<Member>
+  clear (): void
+  /** What was collected leaves now. */
+  flush (): void
+}
+
+export function createRelay ({ room, turn, maxBytes, behind, demote, size, metrics }: {
+  room: RoomKey
+  turn: Turn
+  /** A batch is no larger, unless a single update is. */
+  maxBytes: number
+  /** Members that are not up to date: they get the ephemeral updates too. */
+  behind: () => Iterable<Member>
+  /** Too much waits for a live member: it is served from its own position from now on. */
+  demote: (member: Member) => void
+  /** Members for the trace of an update. */
+  size: () => number
+  metrics: Metrics
+}): Relay {
+  const live = new Set<Member>()
+  let collected: Array<Entry<StoredUpdate | EphemeralUpdate>> = []
+  let bytes = 0
+
+  function flush (): void {
+    if (collected.length === 0) return
+    const entries = collected
+    collected = []
+    bytes = 0
+    const updates = entries.filter(isStored)
+    const ephemeral = entries.filter(entry => !isStored(entry))
+    const whole = createBatch(entries)
+    if (ephemeral.length === 0) return relay(updates, () => whole)
+    const parts = { updates: createBatch(updates), ephemeral: createBatch(ephemeral) }
+    for (const member of behind()) if (canTakeEphemeral(member, ephemeral.length)) member.deliver(parts.ephemeral)
+    relay(updates, member => canTakeEphemeral(member, ephemeral.length) ? whole : parts.updates)
+    metrics.relayed.inc({ kind: 'ephemeral' }, ephemeral.length)
+  }
+
+  function relay (updates: Array<Entry<StoredUpdate>>, batchFor: (member: Member) => Batch): void {
+    const position = updates.at(-1)?.update.offset
+    let members = 0
+    for (const member of live) {
+      if (position !== undefined && member.isFull()) {
+        live.delete(member)
+        demote(member)
+        continue
+      }
+      const batch = batchFor(member)
+      if (batch.entries.length > 0) member.deliver(batch)
+      if (position !== undefined) member.position = position
+      members++
+    }
+    countRelayed(updates, members)
+  }
+
+  function canTakeEphemeral (member: Member, updates: number): boolean {
+    if (!member.isLagging()) return true
+    metrics.dropped.inc({ reason: 'lagging socket' }, updates)
+    return false
+  }
+
+  function countRelayed (updates: Array<Entry<StoredUpdate>>, members: number): void {
+    if (updates.length === 0) return
+    metrics.delivered.inc(updates.length * members)
+    metrics.relayed.inc({ kind: 'update' }, updates.length)
+    for (const { update } of updates) {
+      metrics.lagSeconds.observe(Math.max(0, Date.now() - update.publishedAt) / 1000)
+      if (update.trace !== undefined) traceRelay(room, update, size())
+    }
+  }
+
+  return {
+    size: () => live.size,
+
+    add (entry) {
+      if (bytes + entry.packet.bytes > maxBytes) flush()
+      if (collected.length === 0) turn.atEnd(flush)
+      collected.push(entry)
+      bytes += entry.packet.bytes
+    },
+
+    join (member) {
+      flush()
+      live.add(member)
+    },
+
+    leave (member) {
+      flush()
+      live.delete(member)
+    },
+
+    members: () => live,
+
+    clear () {
+      flush()
+      live.clear()
+    },
+
+    flush
+  }
+}
+
+function isStored (entry: Entry<StoredUpdate | EphemeralUpdate>): entry is Entry<StoredUpdate> {
+  return entry.update.kind === 'update'
+}
+
+/** For one member alone. */
+export function createBatch (entries: Batch['entries']): Batch {
+  let packet: Packet | undefined
+  return {
+    entries,
+    get packet () {
+      packet ??= joinPackets(entries.map(entry => entry.packet))
+      return packet
+    }
+  }
+}

@@ -1,0 +1,204 @@
+// All connections of this instance, from their first byte on: what each holds, and the one way in which the server ends them.
+import { performance } from 'node:perf_hooks'
+import type { ServerResponse } from 'node:http'
+import type { Server } from 'socket.io'
+import type { WebSocket } from 'ws'
+import { countLimit } from '../observe/limits.ts'
+import type { Log } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { createSendBuffer, type Connection, type SendBuffer, type WatchedBuffer } from './send-buffer.ts'
+import type { Settings } from '../settings.ts'
+import type { ErrorCode } from '../wire/errors.ts'
+
+const CHECK_MS = 250
+/** A connection that was told to close is terminated within 1 s, the pace of the check included. */
+const CLOSE_GRACE_MS = 700
+
+export interface Connections {
+  bufferOf (connection: Connection): SendBuffer
+  /** It is somebody's: it may stay, and hold MAX_BUFFERED_BYTES. */
+  onAuthenticated (connection: Connection): void
+  /** Its session has ended: nothing else can come over it, and it would stay open for nobody. */
+  onSessionEnd (connection: Connection): void
+  /** A WebSocket was answered below Engine.IO, and holds something. */
+  onHeld (webSocket: WebSocket): void
+  /** A long-polling client asks for what there is. */
+  onPoll (sessionId: string, response: ServerResponse): void
+  /** Closes the transport after what was collected for it; terminates it where that takes too long. */
+  end (connection: Connection, code: ErrorCode): void
+  /** Ends all; resolves when they have ended. */
+  close (): Promise<void>
+}
+
+type Engine = Server['engine']
+/** What engine.io's types leave out. */
+interface EngineEvents {
+  clients: Record<string, Connection>
+  on (event: 'connection' | 'flush' | 'drain', listener: (connection: Connection) => void): void
+}
+interface EnginePacket { data?: string }
+
+export function createConnections ({ engine, flush, settings, metrics, log }: {
+  engine: Engine
+  /** What was collected for the members of rooms leaves: something else is about to. */
+  flush: () => void
+  settings: Settings
+  metrics: Metrics
+  log: Log
+}): Connections {
+  const events = engine as unknown as EngineEvents
+  const buffers = new Map<Connection, WatchedBuffer>()
+  /** By the WebSocket that carries the connection. */
+  const carried = new WeakMap<WebSocket, WatchedBuffer>()
+  /** Those that hold something, are not authenticated, or were told to close. */
+  const watched = new Set<WatchedBuffer>()
+  let onEmpty: (() => void) | undefined
+  let checkedAt = performance.now()
+  const timer = setInterval(check, CHECK_MS).unref()
+
+  events.on('connection', onConnection)
+  events.on('flush', connection => buffers.get(connection)?.onFlush())
+  events.on('drain', connection => {
+    const buffer = buffers.get(connection)
+    if (buffer === undefined) return
+    buffer.onDrain()
+    if (buffer.waiting() > 0) onHeld(buffer)
+  })
+
+  function onConnection (connection: Connection): void {
+    const buffer = createSendBuffer(connection, settings.AUTH_MAX_BUFFERED_BYTES, onHeld)
+    buffers.set(connection, buffer)
+    if (buffer.webSocket !== undefined) carried.set(buffer.webSocket, buffer)
+    endWithin(buffer, settings.AUTH_TIMEOUT_MS)
+    // Of long polling; engine.io's own 30 s would keep the process of a host from ending.
+    Object.assign(connection.transport, { closeTimeout: CLOSE_GRACE_MS })
+    connection.on('packetCreate', onPacket)
+    connection.on('upgrade', onUpgrade)
+  }
+
+  // Listeners of all connections, which engine.io calls as `this`.
+
+  function onPacket (this: Connection, { data = '' }: EnginePacket): void {
+    flush()
+    buffers.get(this)?.onQueue(Buffer.byteLength(data) + 1)
+  }
+
+  function onUpgrade (this: Connection): void {
+    const buffer = buffers.get(this)
+    if (buffer === undefined) return
+    buffer.onUpgrade()
+    if (buffer.webSocket !== undefined) carried.set(buffer.webSocket, buffer)
+  }
+
+  function forget (connection: Connection): void {
+    const buffer = buffers.get(connection)
+    if (buffer === undefined) return
+    buffers.delete(connection)
+    watched.delete(buffer)
+    buffer.onClose()
+    if (buffers.size === 0) onEmpty?.()
+  }
+
+  // ── What each holds ───────────────────────────────────────────────────────
+
+  function onHeld (buffer: WatchedBuffer): void {
+    if (buffer.isTerminated || !buffers.has(buffer.connection)) return
+    watched.add(buffer)
+    if (buffer.isOverfull()) cutOff(buffer, 'limit/slow-client', 0)
+  }
+
+  function check (): void {
+    const now = performance.now()
+    // While our own event loop stood still, nobody could drain.
+    const elapsedMs = Math.min(now - checkedAt, 2 * CHECK_MS)
+    checkedAt = now
+    let sum = 0
+    for (const buffer of watched) {
+      const bytes = buffer.waiting()
+      sum += bytes
+      const stalledMs = buffer.stalledMs(elapsedMs)
+      if (buffer.connection.readyState === 'closed') forget(buffer.connection)
+      else if (now >= buffer.endsAt) terminateLate(buffer)
+      else if (buffer.isOverfull() || stalledMs >= stallTimeout(buffer)) cutOff(buffer, 'limit/slow-client', stalledMs)
+      else if (bytes === 0 && buffer.endsAt === Infinity) watched.delete(buffer)
+      else buffer.onDrain()
+    }
+    metrics.bufferedBytes.set(sum)
+  }
+
+  function stallTimeout ({ connection }: WatchedBuffer): number {
+    return connection.transport.name === 'polling' ? settings.POLLING_STALL_TIMEOUT_MS : settings.STALL_TIMEOUT_MS
+  }
+
+  // ── How they end ──────────────────────────────────────────────────────────
+
+  function endWithin (buffer: WatchedBuffer, ms: number): void {
+    buffer.endsAt = performance.now() + ms
+    watched.add(buffer)
+  }
+
+  function terminateLate (buffer: WatchedBuffer): void {
+    if (buffer.connection.readyState === 'open') cutOff(buffer, 'limit/auth-time', 0)
+    else buffer.terminate()
+  }
+
+  function cutOff (buffer: WatchedBuffer, code: ErrorCode, stalledMs: number): void {
+    watched.delete(buffer)
+    countLimit(metrics, code.slice('limit/'.length))
+    metrics.disconnects.inc({ reason: code })
+    log.warn({ code, bytes: buffer.waiting(), stalledMs: Math.round(stalledMs) }, 'cut off a connection')
+    buffer.terminate()
+  }
+
+  return {
+    bufferOf (connection) {
+      const buffer = buffers.get(connection)
+      if (buffer === undefined) throw new Error('the connection has ended')
+      return buffer
+    },
+
+    onAuthenticated (connection) {
+      const buffer = buffers.get(connection)
+      if (buffer === undefined) return
+      buffer.limitBytes = settings.MAX_BUFFERED_BYTES
+      buffer.endsAt = Infinity
+    },
+
+    onSessionEnd (connection) {
+      connection.close()
+      const buffer = buffers.get(connection)
+      if (buffer === undefined) return
+      if (connection.readyState === 'closed') forget(connection)
+      // A long-polling client that does not poll again takes no leave.
+      else endWithin(buffer, CLOSE_GRACE_MS)
+    },
+
+    onHeld (webSocket) {
+      const buffer = carried.get(webSocket)
+      if (buffer !== undefined && buffers.has(buffer.connection)) onHeld(buffer)
+    },
+
+    onPoll (sessionId, response) {
+      const connection = Object.hasOwn(events.clients, sessionId) ? events.clients[sessionId] : undefined
+      if (connection?.transport.name === 'polling') buffers.get(connection)?.onPoll(response)
+    },
+
+    end (connection, code) {
+      metrics.disconnects.inc({ reason: code })
+      flush()
+      connection.close()
+      const buffer = buffers.get(connection)
+      if (buffer !== undefined) endWithin(buffer, CLOSE_GRACE_MS)
+    },
+
+    async close () {
+      flush()
+      for (const [connection, buffer] of buffers) {
+        connection.close()
+        endWithin(buffer, CLOSE_GRACE_MS)
+      }
+      if (buffers.size > 0) await new Promise<void>(resolve => { onEmpty = resolve })
+      clearInterval(timer)
+    }
+  }
+}

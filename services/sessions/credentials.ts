@@ -1,0 +1,129 @@
+// Who a connection belongs to, and what it may do where: by its own token, and by tokens for single rooms. All of them end.
+import { add, can, type Action, type Capabilities } from '../access/capabilities.ts'
+import type { Identity } from '../access/identity.ts'
+import type { TokenExpiring } from '../wire/protocol.ts'
+import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
+import type { Settings } from '../settings.ts'
+
+export interface Credentials {
+  readonly identity: Identity
+  /** When a token ends, or is to be announced as ending; in milliseconds since 1970. */
+  readonly dueAt: number
+  /** A fresh token of the same user takes the place of the connection's own. */
+  renew (identity: Identity): void
+  /** Adds a room token's actions until it ends, or is dropped. */
+  addRoomToken (room: RoomKey, identity: Identity): void
+  dropRoomToken (room: RoomKey): void
+  roomToken (room: RoomKey): Identity | undefined
+  roomsWithToken (): RoomKey[]
+  /** What the connection's token and the room's token allow together. */
+  capabilities (room: RoomName): Capabilities
+  allows (action: Action, room: RoomName): boolean
+  /** What has become due at a moment of the wall clock: what to tell the client, and the tokens that have ended; those of rooms are dropped. */
+  takeDue (now: number): Due
+}
+
+export interface Due {
+  expiring: TokenExpiring[]
+  /** The connection's own token has ended. */
+  isOver: boolean
+  /** Rooms whose token has ended. */
+  rooms: RoomName[]
+}
+
+interface HeldToken {
+  identity: Identity
+  isAnnounced: boolean
+}
+
+export function createCredentials (identity: Identity, settings: Settings): Credentials {
+  return new HeldCredentials(identity, settings)
+}
+
+/** A class: closures would cost each of the many connections a kilobyte. */
+class HeldCredentials implements Credentials {
+  dueAt = Infinity
+  private readonly settings: Settings
+  private own: HeldToken
+  private ofRooms: Map<RoomKey, HeldToken> | undefined
+
+  constructor (identity: Identity, settings: Settings) {
+    this.settings = settings
+    this.own = hold(identity)
+    this.schedule()
+  }
+
+  get identity (): Identity {
+    return this.own.identity
+  }
+
+  renew (identity: Identity): void {
+    this.own = hold(identity)
+    this.schedule()
+  }
+
+  addRoomToken (room: RoomKey, identity: Identity): void {
+    this.ofRooms ??= new Map()
+    this.ofRooms.set(room, hold(identity))
+    this.schedule()
+  }
+
+  dropRoomToken (room: RoomKey): void {
+    this.ofRooms?.delete(room)
+  }
+
+  roomToken (room: RoomKey): Identity | undefined {
+    return this.ofRooms?.get(room)?.identity
+  }
+
+  roomsWithToken (): RoomKey[] {
+    return [...this.ofRooms?.keys() ?? []]
+  }
+
+  capabilities (room: RoomName): Capabilities {
+    const added = this.roomToken(roomKey(room))?.capabilities
+    return added === undefined ? this.identity.capabilities : add(this.identity.capabilities, added)
+  }
+
+  allows (action: Action, room: RoomName): boolean {
+    return can(this.capabilities(room), action, room)
+  }
+
+  takeDue (now: number): Due {
+    const due: Due = { expiring: [], isOver: now >= this.identity.expiresAt, rooms: [] }
+    for (const [room, token] of this.ofRooms ?? []) {
+      if (now >= token.identity.expiresAt) {
+        this.dropRoomToken(room)
+        due.rooms.push(roomName(room))
+      } else if (this.isToBeAnnounced(token, now)) {
+        due.expiring.push({ expiresAt: token.identity.expiresAt, ...roomName(room) })
+      }
+    }
+    if (!due.isOver && this.isToBeAnnounced(this.own, now)) due.expiring.push({ expiresAt: this.identity.expiresAt })
+    this.schedule()
+    return due
+  }
+
+  private isToBeAnnounced (token: HeldToken, now: number): boolean {
+    if (token.isAnnounced || now < this.announcedAt(token)) return false
+    token.isAnnounced = true
+    return true
+  }
+
+  private announcedAt ({ identity }: HeldToken): number {
+    return identity.expiresAt - this.settings.TOKEN_EXPIRING_SECONDS * 1000
+  }
+
+  private schedule (): void {
+    this.dueAt = this.nextOf(this.own)
+    for (const token of this.ofRooms?.values() ?? []) this.dueAt = Math.min(this.dueAt, this.nextOf(token))
+  }
+
+  private nextOf (token: HeldToken): number {
+    return token.isAnnounced ? token.identity.expiresAt : this.announcedAt(token)
+  }
+}
+
+function hold (identity: Identity): HeldToken {
+  return { identity, isAnnounced: false }
+}

@@ -1,0 +1,90 @@
+// One budget for all that feeds keep: the quietest goes first.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { test } from 'tap'
+import { createBudget } from '../../services/feeds/budget.ts'
+import { createEntry, type Entry } from '../../services/feeds/packet.ts'
+import { createTail } from '../../services/feeds/tail.ts'
+import { createMetrics } from '../../services/observe/metrics.ts'
+import { storedUpdate } from '../helpers/index.ts'
+
+function budgetOf (bytes: number) {
+  const metrics = createMetrics()
+  const evicted: string[] = []
+  return {
+    budget: createBudget(bytes, metrics),
+    evicted,
+    holder: (name: string) => ({ evict: () => { evicted.push(name) } }),
+    kept: async () => (await metrics.feedBytes.get()).values[0]?.value,
+    hits: async () => (await metrics.limits.get()).values[0]?.value ?? 0
+  }
+}
+
+test('over the budget, what was not used for longest is evicted, and counted', async t => {
+  const { budget, holder, evicted, kept, hits } = budgetOf(100)
+  const [a, b, c] = ['a', 'b', 'c'].map(holder) as [ReturnType<typeof holder>, ReturnType<typeof holder>, ReturnType<typeof holder>]
+  budget.use(a, 40)
+  budget.use(b, 40)
+  budget.use(a, 50)
+  t.strictSame([evicted, await kept()], [[], 90])
+  budget.use(c, 30)
+  t.strictSame([evicted, await kept(), await hits()], [['b'], 80, 1])
+  budget.use(b, 60)
+  t.strictSame([evicted, await kept()], [['b', 'a'], 90])
+})
+
+test('what is given back counts no more, and is not evicted again', async t => {
+  const { budget, holder, evicted, kept } = budgetOf(100)
+  const [a, b] = ['a', 'b'].map(holder) as [ReturnType<typeof holder>, ReturnType<typeof holder>]
+  budget.use(a, 90)
+  budget.use(a, 0)
+  budget.use(b, 90)
+  t.strictSame([evicted, await kept()], [[], 90])
+})
+
+test('what is of use right now stays, however large it is', async t => {
+  const { budget, holder, evicted, kept } = budgetOf(100)
+  budget.use(holder('small'), 10)
+  budget.use(holder('large'), 500)
+  t.strictSame([evicted, await kept()], [['small'], 500])
+})
+
+test('of many tails the quiet ones are emptied; an emptied one begins anew with its next update', async t => {
+  const one = entry(1).packet.bytes
+  const { budget, kept } = budgetOf(one * 5)
+  const tails = Array.from({ length: 3 }, () => createTail(one * 10, budget))
+  const [first, second, third] = tails as [typeof tails[0] & object, typeof tails[0] & object, typeof tails[0] & object]
+  for (const offset of [1, 2]) for (const tail of tails) tail.push(entry(offset))
+  t.strictSame(tails.map(tail => tail.get(2)?.update.offset), [undefined, 2, 2])
+  second.push(entry(3))
+  first.push(entry(3))
+  t.strictSame([first.get(2), first.get(3)?.update.offset, third.get(2), second.get(1)?.update.offset], [undefined, 3, undefined, 1])
+  t.equal(await kept(), one * 4)
+  for (const tail of tails) tail.clear()
+  t.equal(await kept(), 0)
+})
+
+test('a tail holds on to nothing that it has forgotten', async t => {
+  const { budget } = budgetOf(1e9)
+  const tail = createTail(entry(20, 50_000).packet.bytes * 2, budget)
+  const refs = Array.from({ length: 20 }, (_, i) => {
+    const pushed = entry(i + 1, 50_000)
+    tail.push(pushed)
+    return new WeakRef(pushed)
+  })
+  // A reference that was looked at in this turn keeps its target until the next.
+  await new Promise(resolve => setImmediate(resolve))
+  collectGarbage()
+  t.strictSame(refs.map(ref => ref.deref()?.update.offset).filter(offset => offset !== undefined), [19, 20])
+  t.equal(tail.get(20)?.update.offset, 20)
+})
+
+function collectGarbage (): void {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+}
+
+function entry (offset: number, size = 100): Entry {
+  return createEntry('acme/board-1', storedUpdate({ offset, payload: 'x'.repeat(size) }))
+}

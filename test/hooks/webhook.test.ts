@@ -1,0 +1,95 @@
+// The webhook by itself, against a receiver over HTTP: what is taken is counted as delivered, what is not as dropped, each once.
+import { createHmac } from 'node:crypto'
+import { Webhook as Verifier } from 'standardwebhooks'
+import { test, type Test } from 'tap'
+import { createWebhook } from '../../services/hooks/webhook.ts'
+import { createMetrics } from '../../services/observe/metrics.ts'
+import { readSettings } from '../../services/settings.ts'
+import { eventually, silentLog, startClock, startReceiver, type Receiver } from '../helpers/index.ts'
+
+function webhookTo (t: Test, { url }: Receiver, env: Record<string, string> = {}) {
+  const settings = readSettings({ WEBHOOK_URL: url, WEBHOOK_SECRET: 'a-secret-of-the-webhook', WEBHOOK_BATCH_MS: '10', WEBHOOK_RETRY_MAX_MS: '50', ...env })
+  const metrics = createMetrics()
+  const webhook = createWebhook({ settings, metrics, log: silentLog })
+  t.teardown(() => webhook.close(0))
+  const addSome = (count: number) => { for (let i = 0; i < count; i++) webhook.add(`acme/board-${i}`, 'occupied') }
+  const counted = async (outcome: string) => (await metrics.webhooks.get()).values.find(({ labels }) => labels.outcome === outcome)?.value ?? 0
+  return { webhook, addSome, counted }
+}
+
+test('a receiver that verifies with the standardwebhooks package takes what is sent, with either kind of secret', async t => {
+  const key = Buffer.from('a key of thirty-two bytes or so, in base64')
+  for (const [secret, verifier, hmacKey] of [
+    [`whsec_${key.toString('base64')}`, new Verifier(`whsec_${key.toString('base64')}`), key],
+    ['any text, ümlauts too', new Verifier(Buffer.from('any text, ümlauts too'), { format: 'raw' }), 'any text, ümlauts too']
+  ] as const) {
+    const receiver = await startReceiver(t)
+    const { addSome } = webhookTo(t, receiver, { WEBHOOK_SECRET: secret })
+    addSome(1)
+    const { headers, text } = await eventually(() => receiver.requests[0])
+    t.match(verifier.verify(text, headers as Record<string, string>), { events: [{ event: 'room.occupied', appId: 'board-0' }] })
+    t.equal(headers['webhook-signature'], `v1,${createHmac('sha256', hmacKey).update(`${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${text}`).digest('base64')}`)
+    t.throws(() => verifier.verify(text.replace('occupied', 'vacated'), headers as Record<string, string>))
+  }
+})
+
+test('full batches leave without a pause, in order', async t => {
+  const receiver = await startReceiver(t)
+  const { addSome } = webhookTo(t, receiver, { WEBHOOK_BATCH_MS: '200', WEBHOOK_BATCH_SIZE: '10' })
+  const clock = startClock(t)
+  addSome(95)
+  await eventually(() => receiver.taken().length >= 90)
+  t.ok(clock.now() < 1000, `after ${Math.round(clock.now())} ms`)
+  await eventually(() => receiver.taken().length === 95)
+  t.strictSame(receiver.requests.flatMap(({ events }) => events.map(({ appId }) => appId)), Array.from({ length: 95 }, (_, i) => `board-${i}`))
+})
+
+test('what overflows while a batch is under way is dropped, and the batch is not: each event is counted once', async t => {
+  let isAway = true
+  const receiver = await startReceiver(t, () => isAway ? 503 : 200)
+  const { webhook, addSome, counted } = webhookTo(t, receiver, { WEBHOOK_QUEUE_SIZE: '20', WEBHOOK_BATCH_SIZE: '10' })
+  addSome(10)
+  await eventually(() => receiver.requests.length >= 1)
+  addSome(30)
+  isAway = false
+  await webhook.close(5000)
+  const taken = receiver.taken()
+  t.equal(new Set(taken).size, taken.length)
+  t.strictSame([await counted('delivered'), await counted('dropped')], [20, 20])
+  t.equal(taken.length, 20)
+  t.strictSame(receiver.requests[0]?.events.map(({ id }) => id), taken.slice(0, 10), 'the batch under way is taken as it was')
+})
+
+test('closing sends all that waits, at once, also what a receiver refused at first', async t => {
+  let isAway = true
+  const receiver = await startReceiver(t, () => isAway ? 503 : 200)
+  const { webhook, addSome, counted } = webhookTo(t, receiver, { WEBHOOK_RETRY_MAX_MS: '60000' })
+  addSome(250)
+  await eventually(() => receiver.requests.length >= 2)
+  const closing = webhook.close(10_000)
+  await eventually(() => receiver.requests.length >= 3)
+  isAway = false
+  await closing
+  t.strictSame([await counted('delivered'), await counted('dropped')], [250, 0])
+  t.equal(new Set(receiver.taken()).size, 250)
+})
+
+test('closing ends in time when the receiver refuses or hangs, and what was not taken is counted as dropped, once', async t => {
+  for (const status of [503, undefined]) {
+    const receiver = await startReceiver(t, () => status)
+    const { webhook, addSome, counted } = webhookTo(t, receiver, { WEBHOOK_TIMEOUT_MS: '60000' })
+    addSome(150)
+    await eventually(() => receiver.requests.length >= 1)
+    const clock = startClock(t)
+    const closing = webhook.close(500)
+    t.equal(webhook.close(500), closing)
+    await closing
+    t.ok(clock.now() >= 300 && clock.now() < 1000, `after ${Math.round(clock.now())} ms`)
+    t.strictSame([await counted('delivered'), await counted('dropped')], [0, 150])
+    webhook.add('acme/late', 'vacated')
+    t.equal(await counted('dropped'), 151, 'what comes later is not kept for nobody')
+    const requests = receiver.requests.length
+    await webhook.close(500)
+    t.equal(receiver.requests.length, requests)
+  }
+})

@@ -1,0 +1,309 @@
+// What leaves when: the seams between the updates of a room, which go straight to the socket, and what Engine.IO sends.
+import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { test, type Test } from 'tap'
+import { Server, type Socket } from 'socket.io'
+import type { EphemeralUpdate, StoredUpdate } from '../../services/broker/broker.ts'
+import type { Member } from '../../services/feeds/member.ts'
+import { createEntry } from '../../services/feeds/packet.ts'
+import { createRelay, type Relay } from '../../services/feeds/relay.ts'
+import { createTurn } from '../../services/feeds/turn.ts'
+import { createMetrics, type Metrics } from '../../services/observe/metrics.ts'
+import { createConnections, type Connections } from '../../services/sessions/connections.ts'
+import { limitControlFrames } from '../../services/sessions/control-frames.ts'
+import { readSettings } from '../../services/settings.ts'
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from '../helpers/certificate.ts'
+import { connect, eventually, openWebSocket, roomEvent, upTo } from '../helpers/index.ts'
+
+const silent = { debug () {}, info () {}, warn () {}, error () {} }
+const EVENT = roomEvent('acme', 'board')
+
+interface World {
+  url: string
+  relay: Relay
+  connections: Connections
+  /** The server's side of the sockets, in the order in which they came. */
+  sockets: Socket[]
+  metrics: Metrics
+  /** The next updates of the room, all in this turn. */
+  publish (count: number, bytes?: number): void
+  publishEphemeral (): void
+}
+
+/** One room whose members are all who connect, with nothing of the service above it. */
+async function startWorld (t: Test, env: Record<string, string> = {}, isSecure = false): Promise<World> {
+  const settings = readSettings(env)
+  const metrics = createMetrics()
+  const http = isSecure ? createHttpsServer({ key: TEST_CERTIFICATE_KEY, cert: TEST_CERTIFICATE }) : createHttpServer()
+  const io = new Server(http, {
+    wsEngine: limitControlFrames({ onHeld: webSocket => connections.onHeld(webSocket), settings, metrics, log: silent }),
+    perMessageDeflate: false,
+    httpCompression: false
+  })
+  const turn = createTurn()
+  const connections = createConnections({ engine: io.engine, flush: turn.end, settings, metrics, log: silent })
+  const sockets: Socket[] = []
+  const demoted: Member[] = []
+  const relay = createRelay({
+    room: 'acme/board',
+    turn,
+    maxBytes: settings.MAX_BUFFERED_BYTES / 4,
+    behind: () => demoted,
+    demote: member => { demoted.push(member) },
+    size: () => sockets.length,
+    metrics
+  })
+  io.on('connection', socket => {
+    connections.onAuthenticated(socket.conn)
+    const buffer = connections.bufferOf(socket.conn)
+    const member: Member = {
+      position: 0,
+      deliver: ({ packet }) => buffer.send(packet),
+      isFull: () => buffer.isFull(),
+      isLagging: () => buffer.lagging() > settings.EPHEMERAL_MAX_BUFFERED_BYTES,
+      whenDrained: callback => buffer.whenDrained(callback),
+      end () {}
+    }
+    relay.join(member)
+    socket.on('disconnect', () => {
+      relay.leave(member)
+      connections.onSessionEnd(socket.conn)
+    })
+    sockets.push(socket)
+  })
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  t.teardown(async () => {
+    await connections.close()
+    await io.close()
+  })
+  const about = { epoch: 'e', publishedAt: Date.now(), userId: 'ann' }
+  let offset = 0
+  return {
+    url: `${isSecure ? 'https' : 'http'}://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    relay,
+    connections,
+    sockets,
+    metrics,
+    publish (count, bytes = 10) {
+      for (let i = 0; i < count; i++) {
+        const shown = { ...about, offset: ++offset, id: `${offset}`, event: 'E', payload: 'x'.repeat(bytes) }
+        const update: StoredUpdate = { ...shown, kind: 'update', json: JSON.stringify(shown) }
+        relay.add(createEntry('acme/board', update))
+      }
+    },
+    publishEphemeral () {
+      const shown = { ...about, id: 'e', event: 'CURSOR', payload: 1 }
+      const update: EphemeralUpdate = { ...shown, kind: 'ephemeral', json: JSON.stringify(shown) }
+      relay.add(createEntry('acme/board', update))
+    }
+  }
+}
+
+type Listener = Awaited<ReturnType<typeof listen>>
+
+/** What a client hears, in order: the offsets of updates, and the names of other events. */
+async function listen (t: Test, url: string, transports: string[], options = {}) {
+  const heard: Array<number | string> = []
+  const client = await connect(t, url, { transports, ...options })
+  client.onAny((event: string, data: { offset?: number } | undefined) => heard.push(event === EVENT ? data?.offset ?? 'ephemeral' : event))
+  return { client, heard }
+}
+
+/** A client of raw frames that stops reading once it is connected. */
+async function listenAndPause (t: Test, { url, sockets }: World, options = {}): Promise<Socket> {
+  const raw = await openWebSocket(t, url, options)
+  raw.send('40')
+  await raw.frame('40')
+  raw.socket.pause()
+  return sockets.at(-1) as Socket
+}
+
+for (const transport of ['websocket', 'polling']) {
+  test(`what is emitted between two updates of one turn comes between them, over ${transport}`, async t => {
+    const world = await startWorld(t)
+    const { heard } = await listen(t, world.url, [transport])
+    const other = await listen(t, world.url, [transport])
+    await eventually(() => world.sockets.length === 2)
+    for (let round = 0; round < 20; round++) {
+      const first = 4 * round
+      world.publish(2)
+      world.sockets[0]?.emit(`between-${round}`)
+      world.publish(2)
+      await eventually(() => heard.length === 5 * (round + 1))
+      t.strictSame(heard.slice(-5), [first + 1, first + 2, `between-${round}`, first + 3, first + 4])
+    }
+    await eventually(() => other.heard.length === 80)
+    t.strictSame(other.heard, upTo(80), 'nobody else hears what was emitted to one')
+  })
+
+  test(`who joins in the middle of a turn gets what comes after, and who leaves what came before, over ${transport}`, async t => {
+    const world = await startWorld(t)
+    const whole = await listen(t, world.url, [transport])
+    const part = await listen(t, world.url, [transport])
+    await eventually(() => world.sockets.length === 2)
+    const [, member] = [...world.relay.members()] as [Member, Member]
+    world.relay.leave(member)
+    world.publish(3)
+    world.relay.join(member)
+    world.publish(3)
+    world.relay.leave(member)
+    world.publish(3)
+    await eventually(() => whole.heard.length === 9 && part.heard.length === 3)
+    t.strictSame(whole.heard, upTo(9))
+    t.strictSame(part.heard, [4, 5, 6])
+  })
+
+  test(`a connection that is ended in the middle of a turn got what came before, and nothing after, over ${transport}`, async t => {
+    const world = await startWorld(t)
+    const { client, heard } = await listen(t, world.url, [transport])
+    const neighbour = await listen(t, world.url, [transport])
+    await eventually(() => world.sockets.length === 2)
+    const [socket] = world.sockets as [Socket]
+    const ended = new Promise(resolve => client.once('disconnect', resolve))
+    world.publish(3)
+    world.connections.end(socket.conn, 'server/draining')
+    world.publish(3)
+    t.equal(await ended, 'transport close')
+    await eventually(() => neighbour.heard.length === 6)
+    t.strictSame(heard, [1, 2, 3])
+    t.strictSame(neighbour.heard, upTo(6))
+  })
+}
+
+test('no frame follows a Close frame, whoever sends it first', async t => {
+  const world = await startWorld(t)
+  for (const isOurs of [true, false]) {
+    const raw = await openWebSocket(t, world.url)
+    raw.send('40')
+    await raw.frame('40')
+    const errors: string[] = []
+    raw.socket.on('error', (error: Error) => errors.push(error.message))
+    if (isOurs) world.connections.end((world.sockets.at(-1) as Socket).conn, 'server/draining')
+    else raw.socket.close()
+    // Updates go on in every turn until the other side has closed.
+    while (!raw.isClosed()) {
+      world.publish(1)
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    t.strictSame(errors, [])
+  }
+})
+
+test('clients that upgrade while updates come in every turn get each once, in order', async t => {
+  const world = await startWorld(t)
+  let isOver = false
+  const publishing = (async () => {
+    while (!isOver) {
+      world.publish(1 + Math.floor(Math.random() * 3))
+      if (Math.random() < 0.2) world.publishEphemeral()
+      await new Promise(resolve => setImmediate(resolve))
+    }
+  })()
+  const clients = await Promise.all(upTo(15).map(async () => {
+    const { client, heard } = await listen(t, world.url, ['polling', 'websocket'])
+    await eventually(() => client.io.engine.transport.name === 'websocket', 10_000)
+    const upgradedAt = heard.length
+    await eventually(() => heard.length > upgradedAt + 50)
+    return heard
+  }))
+  isOver = true
+  await publishing
+  for (const heard of clients) {
+    const offsets = heard.filter(one => typeof one === 'number')
+    const first = offsets[0] as number
+    t.strictSame(offsets, upTo(offsets.length).map(n => first + n - 1))
+  }
+})
+
+/** More than a socket takes for a client that does not read, at the pace at which all readers have it. */
+async function publishMuch ({ publish }: World, readers: Listener[], total: number): Promise<void> {
+  const before = readers.map(({ heard }) => heard.length)
+  for (let sent = 0; sent < total; sent += 4) {
+    publish(4, 50_000)
+    await eventually(() => readers.every(({ heard }, i) => heard.length >= (before[i] as number) + sent + 4), 10_000)
+  }
+}
+
+test('a member that does not read is left to its own position, and its neighbours of either transport get all', async t => {
+  const world = await startWorld(t)
+  const slow = await listenAndPause(t, world)
+  const readers = [await listen(t, world.url, ['websocket']), await listen(t, world.url, ['polling'])]
+  await eventually(() => world.sockets.length === 3)
+  await publishMuch(world, readers, 300)
+  for (const { heard } of readers) t.strictSame(heard, upTo(300))
+  const buffer = world.connections.bufferOf(slow.conn)
+  t.ok(buffer.isFull())
+  t.ok(buffer.waiting() <= 1_048_576, `${buffer.waiting()} bytes wait`)
+  t.notOk((await world.metrics.limits.get()).values.length, 'nor is it cut off for what was kept from it')
+})
+
+for (const transport of ['websocket', 'polling']) {
+  test(`a connection that takes nothing more is cut off the moment it passes its limit, over ${transport}`, async t => {
+    const world = await startWorld(t, { MAX_BUFFERED_BYTES: '262144' })
+    if (transport === 'polling') await listen(t, world.url, [transport])
+    const stuck = transport === 'polling' ? world.sockets[0] as Socket : await listenAndPause(t, world)
+    const buffer = world.connections.bufferOf(stuck.conn)
+    const ended = once(stuck, 'disconnect')
+    let most = 0
+    // All in one turn: no timer can come in between.
+    for (let i = 0; i < 400 && most <= 262_144; i++) {
+      stuck.emit('much', 'x'.repeat(60_000))
+      most = Math.max(most, buffer.waiting())
+    }
+    for (const n of upTo(20)) stuck.emit(`after-${n}`)
+    t.ok(stuck.connected, 'whoever hands over a packet still finds the session')
+    await ended
+    t.ok(most > 262_144 && most < 262_144 + 70_000, `${most} bytes waited`)
+    t.match((await world.metrics.limits.get()).values, [{ labels: { limit: 'slow-client' }, value: 1 }])
+  })
+}
+
+test('one packet that is larger than the limit reaches a client that reads', async t => {
+  const world = await startWorld(t, { MAX_BUFFERED_BYTES: '65536', MAX_PAYLOAD_BYTES: '32768' })
+  const { heard } = await listen(t, world.url, ['websocket'])
+  await eventually(() => world.sockets.length === 1)
+  world.sockets[0]?.emit('large', 'x'.repeat(20_000_000))
+  await eventually(() => heard.length === 1, 10_000)
+  t.strictSame(heard, ['large'])
+})
+
+test('over TLS updates, what is emitted between them and a client that does not read are served the same way', async t => {
+  const world = await startWorld(t, { MAX_BUFFERED_BYTES: '262144', STALL_TIMEOUT_MS: '1000' }, true)
+  const options = { rejectUnauthorized: false }
+  const reader = await listen(t, world.url, ['websocket'], options)
+  await eventually(() => world.sockets.length === 1)
+  world.publish(2)
+  world.sockets[0]?.emit('between')
+  world.publish(2)
+  await eventually(() => reader.heard.length === 5)
+  t.strictSame(reader.heard, [1, 2, 'between', 3, 4])
+  const stuck = await listenAndPause(t, world, options)
+  const ended = once(stuck, 'disconnect')
+  await publishMuch(world, [reader], 240)
+  await ended
+  t.match((await world.metrics.limits.get()).values, [{ labels: { limit: 'slow-client' }, value: 1 }])
+  t.equal(world.sockets[0]?.connected, true)
+})
+
+test('a batch is one write to a WebSocket, however many updates are in it', async t => {
+  const world = await startWorld(t)
+  const { heard } = await listen(t, world.url, ['websocket'])
+  await eventually(() => world.sockets.length === 1)
+  const { transport } = (world.sockets[0] as Socket).conn as unknown as { transport: { socket: { _socket: NodeJS.WritableStream } } }
+  const tcp = transport.socket._socket
+  const written: unknown[] = []
+  const { write } = tcp
+  Object.assign(tcp, {
+    write: (...args: Parameters<typeof write>) => {
+      written.push(args[0])
+      return write.apply(tcp, args)
+    }
+  })
+  world.publish(50)
+  await eventually(() => heard.length === 50)
+  t.strictSame(heard, upTo(50))
+  t.equal(written.length, 1)
+})
