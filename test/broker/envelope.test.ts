@@ -56,7 +56,7 @@ test('members receive the text as it came without its head, and the room that it
   const message = readEnvelope(text)
   t.match(message, { kind: 'update', payload: { x: 15, y: 'A' } })
   t.equal(message?.kind === 'update' && message.json, `{"workspaceId":"acme","appId":"board-1",${text.slice('{"v":1,"kind":"update",'.length)}`)
-  const passing = readEnvelope(`{"v":1,"kind":"ephemeral","epoch":"e","publishedAt":5,"id":"a","event":"MOVE","payload":1,"userId":"ann"}`)
+  const passing = readEnvelope('{"v":1,"kind":"ephemeral","epoch":"e","publishedAt":5,"id":"a","event":"MOVE","payload":1,"userId":"ann"}')
   t.strictSame(passing?.kind === 'ephemeral' && JSON.parse(passing.json), { ...known, workspaceId: 'acme', appId: 'board-1', payload: 1 })
 })
 
