@@ -45,11 +45,15 @@ export async function createAuthenticator (fastify: FastifyInstance, { settings,
     if (commands.isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
   }
 
-  /** Time has passed since the headers came. */
-  async function checkAgain (request: FastifyRequest): Promise<void> {
+  /** Why the request may not go on: time has passed since its headers came. */
+  function refusal (request: FastifyRequest): Error | undefined {
     const identity = identityOf(request)
-    assertInTime(identity, settings)
-    assertNotRevoked(identity)
+    try {
+      assertInTime(identity, settings)
+      assertNotRevoked(identity)
+    } catch (error) {
+      return error as Error
+    }
   }
 
   return {
@@ -58,9 +62,13 @@ export async function createAuthenticator (fastify: FastifyInstance, { settings,
     protect (routes) {
       routes.decorateRequest(IDENTITY)
       routes.addHook('onRequest', authenticate)
-      routes.addHook('preHandler', checkAgain)
+      routes.addHook('preHandler', (request, _reply, done) => done(refusal(request)))
       // What has been done is answered; what was only read is not handed over any more.
-      routes.addHook('preSerialization', async (request, reply) => { if (request.method === 'GET' && reply.statusCode < 400) await checkAgain(request) })
+      routes.addHook('preSerialization', (request, reply, payload, done) => {
+        const refused = request.method === 'GET' && reply.statusCode < 400 ? refusal(request) : undefined
+        if (refused === undefined) done(null, payload)
+        else done(refused)
+      })
     },
 
     signDemo: isDemo ? keys[0]?.sign : undefined

@@ -91,13 +91,12 @@ export interface BrokerEvents {
   resumed: []
 }
 
-export interface Broker {
-  readonly instance: string
-  readonly events: EventEmitter<BrokerEvents>
-
+/** What carries updates, and keeps their history. */
+export interface UpdateBroker {
   /**
    * In one atomic step: answers the first receipt when `callerId` is known; else gives the next offset, appends
-   * to the room's history, and hands the update to every subscriber. Offset order is the order of messages.
+   * to the room's history, and hands the update to every subscriber. Offset order is the order of messages, and
+   * updates that are given one after another have it.
    * @throws RoomcastError `broker/unavailable` (not published), `broker/timeout` (unknown; repeat with the same id);
    *   both within PUBLISH_TIMEOUT_MS
    */
@@ -130,16 +129,22 @@ export interface Broker {
    */
   history (room: RoomKey, since: number, limits: HistoryLimits, caller?: string): Promise<HistoryRead>
 
-  /** Starts a new epoch if the room still has this one; whoever comes second changes nothing. */
+  /** Starts a new epoch if the room still has this one: of many who ask, the first changes something. */
   renewEpoch (room: RoomKey, epoch: string): Promise<void>
+}
 
+/** What knows who is present in a room. */
+export interface PresenceBroker {
   /** Stores who of this instance came and went in a room, and tells every subscriber. */
   updatePresence (room: RoomKey, delta: Omit<PresenceDelta, 'kind' | 'instance'>): Promise<void>
   /** @param caller as for `history` */
   presence (room: RoomKey, caller?: string): Promise<PresenceSnapshot>
   /** Forgets what an instance that fell silent has left behind in a room. */
   forgetPresence (room: RoomKey, instance: string, socketIds: string[]): Promise<void>
+}
 
+/** What knows which instances have members of which rooms. */
+export interface OccupancyBroker {
   /** This instance has members of the room; true if it is the first that does. Again is no change. */
   occupy (room: RoomKey): Promise<boolean>
   /** It has none any more; true if it was the last. */
@@ -148,7 +153,12 @@ export interface Broker {
   occupants (): Promise<string[]>
   /** Takes an instance that fell silent out of its rooms; answers those that nobody is in now, to one caller only. */
   vacateAll (instance: string): Promise<RoomKey[]>
+}
 
+/** All three over one link. */
+export interface Broker extends UpdateBroker, PresenceBroker, OccupancyBroker {
+  readonly instance: string
+  readonly events: EventEmitter<BrokerEvents>
   /** Replaces the links to where the messages come from: a probe heard no echo. */
   reconnect (reason: string): void
   /** Why the broker cannot be used now; undefined when it can. */
