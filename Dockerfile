@@ -1,17 +1,29 @@
-# The service alone: built with everything, shipped with what it runs on.
-FROM node:24-alpine AS build
+# The service alone: built with everything, shipped with what it runs on, its command line among it:
+#   docker run --rm roomcast roomcast --version      docker run --rm --env-file FILE roomcast roomcast check
+#
+# A tag moves. For a build that can be repeated, give the base by its digest, which `docker buildx imagetools inspect
+# node:24-alpine` prints: docker build --build-arg NODE_IMAGE=node:24-alpine@sha256:… .
+ARG NODE_IMAGE=node:24-alpine
+
+FROM ${NODE_IMAGE} AS build
+# Not empty: with the packages of OpenTelemetry, for OTEL_EXPORTER_OTLP_ENDPOINT; they are 74 MB.
+ARG TRACING=
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY . .
 RUN npm run build && npm prune --omit=dev
+RUN if [ -n "$TRACING" ]; then npm install --no-save --save-prod --omit=dev \
+      @opentelemetry/sdk-node @fastify/otel @opentelemetry/instrumentation-ioredis; fi
 
-FROM node:24-alpine
+FROM ${NODE_IMAGE}
 WORKDIR /app
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
+ENV NODE_OPTIONS=--enable-source-maps
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+RUN ln -s /app/dist/cli/roomcast.js /usr/local/bin/roomcast
 USER node
 EXPOSE 3000
 # Alive, not ready: a container that waits for Redis must not be restarted for it.

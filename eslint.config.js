@@ -20,10 +20,11 @@ const pathsOf = room => room === 'settings' ? ['./services/settings.ts', './serv
 const zones = [
   ...Object.entries(rooms).map(([room, allowed]) => ({
     target: pathsOf(room),
-    from: ['./plugins', './routes', './app.ts', './server.ts', ...Object.keys(rooms).filter(other => other !== room && !allowed.includes(other)).flatMap(pathsOf)],
+    from: ['./plugins', './routes', './app.ts', './server.ts', './cli', ...Object.keys(rooms).filter(other => other !== room && !allowed.includes(other)).flatMap(pathsOf)],
     message: 'Imports go one way: see the rooms in eslint.config.js.'
   })),
-  { target: ['./plugins', './routes'], from: ['./app.ts', './server.ts'], message: 'Imports go one way: server, app, plugins and routes, services.' }
+  { target: ['./plugins', './routes'], from: ['./app.ts', './server.ts', './cli'], message: 'Imports go one way: server and cli, app, plugins and routes, services.' },
+  { target: ['./app.ts', './server.ts'], from: './cli', message: 'The command line is above all else.' }
 ]
 
 export default [
@@ -53,7 +54,7 @@ export default [
     }
   },
   {
-    files: ['app.ts', 'server.ts', 'plugins/**/*.ts', 'routes/**/*.ts', 'services/**/*.ts'],
+    files: ['app.ts', 'server.ts', 'cli/**/*.ts', 'plugins/**/*.ts', 'routes/**/*.ts', 'services/**/*.ts'],
     plugins: { 'import-x': importX },
     settings: { 'import-x/extensions': ['.ts'], 'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] } },
     rules: {

@@ -3,7 +3,10 @@ import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { createErrorHandlers } from './plugins/errors.ts'
 import { demoClaims } from './services/access/demo.ts'
+import { readDotEnv } from './services/dot-env.ts'
+import { loadTracing } from './services/observe/load-tracing.ts'
 import { createLogStream } from './services/observe/log-stream.ts'
+import { loadPrettifier } from './services/observe/prettifier.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
 
 /** Once no request is left, the app closes within this: what waits for the webhook is sent, Redis is left. */
@@ -11,11 +14,11 @@ const CLOSE_GRACE_MS = 5000
 /** Ctrl-C reaches a process that npm started twice: from the terminal, and from npm. */
 const SAME_SIGNAL_MS = 500
 
-function createServer (settings: Settings): FastifyInstance {
+async function createServer (settings: Settings): Promise<FastifyInstance> {
   const { onError, onNotFound, onClientError } = createErrorHandlers(settings, () => server.roomcast?.metrics)
   const server = Fastify({
     logger: {
-      stream: createLogStream(() => server.roomcast?.metrics.logErrors.inc()),
+      stream: createLogStream({ prettify: await loadPrettifier(settings), onLost: () => server.roomcast?.metrics.logErrors.inc() }),
       level: settings.LOG_LEVEL,
       // Without the query: what a careless client put there may be a token.
       serializers: { req: ({ method, url, id }: FastifyRequest) => ({ method, url: url.split('?')[0], id }) },
@@ -39,12 +42,13 @@ function createServer (settings: Settings): FastifyInstance {
 }
 
 async function main (): Promise<void> {
+  readDotEnv()
   const settings = readSettings(process.env)
-  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await import('./services/observe/tracing-sdk.ts')
+  const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await loadTracing()
   const instrumentation = tracing?.startTracing()
   // Only now: instrumentation has to stand before what it instruments is loaded.
   const { default: app } = await import('./app.ts')
-  const server = createServer(settings)
+  const server = await createServer(settings)
   if (instrumentation !== undefined) {
     await server.register(instrumentation.plugin())
     server.addHook('onClose', instrumentation.stop)

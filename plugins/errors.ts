@@ -1,6 +1,7 @@
 // Every error leaves as the answer envelope with a code of the table.
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { countLimit } from '../services/observe/limits.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
 import { discardBody, endWith } from '../services/sessions/refusal.ts'
 import type { Settings } from '../services/settings.ts'
@@ -17,7 +18,7 @@ export function createErrorHandlers (settings: Settings, metricsOf: () => Metric
     if (known.code === 'server/internal') request.log.error({ err: error }, 'request failed')
     const answer = () => { reply.code(known.status).headers(known.headers()).send(failure(known.toBody())) }
     if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') return answer()
-    metrics?.limits.inc({ limit: 'body-bytes' })
+    if (metrics !== undefined) countLimit(metrics, 'body-bytes')
     // The answer ends the connection: a caller that is still sending would see a reset instead of it.
     void discardBody(request.raw, { maxBytes: settings.MAX_DISCARDED_BYTES, idleMs: settings.LINGER_MS }).then(answer)
   }
@@ -40,8 +41,9 @@ export function createErrorHandlers (settings: Settings, metricsOf: () => Metric
     onClientError ({ code }: ConnectionError, socket: Socket): void {
       if (code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) return
       const known = new RoomcastError(code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request/timeout' : 'request/invalid')
-      metricsOf()?.errors.inc({ code: known.code, transport: 'http' })
-      if (known.code === 'request/timeout') metricsOf()?.limits.inc({ limit: 'request-time' })
+      const metrics = metricsOf()
+      metrics?.errors.inc({ code: known.code, transport: 'http' })
+      if (metrics !== undefined && known.code === 'request/timeout') countLimit(metrics, 'request-time')
       // A connection that never said anything has no request to answer: a pool would take the answer for that of its first one.
       if (socket.bytesRead === 0) {
         socket.destroy()

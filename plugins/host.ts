@@ -68,8 +68,6 @@ export interface Roomcast {
 export interface HostSession {
   /** The id of its socket. */
   readonly id: string
-  /** When it was authenticated, in milliseconds since 1970. */
-  readonly startedAt: number
   /** Who its token says it is. */
   identity (): Identity
   /** The keys, `workspaceId/appId`, of the rooms it is in. */

@@ -1,7 +1,6 @@
 // Socket.IO on Fastify's server. Who may connect is decided here; what a connection may ask, in services/requests.
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import fastifySocketIO from 'fastify-socket.io'
 import type { FastifyInstance } from 'fastify'
 import type { Server, Socket } from 'socket.io'
 import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/wire/errors.ts'
@@ -21,6 +20,7 @@ import { guardUpgrades, ignoreOtherUpgrades } from '../services/sessions/upgrade
 import type { Publisher } from '../services/broker/publisher.ts'
 import type { Readiness } from '../services/instances/readiness.ts'
 import { bearerToken, type Authenticator } from './auth.ts'
+import fastifySocketIO, { type SocketIOOptions } from './fastify-socket-io.ts'
 import type { People } from './people.ts'
 import type { Base, Updates } from './updates.ts'
 
@@ -42,8 +42,7 @@ export async function openSockets (fastify: FastifyInstance, {
   const origins = listOrigins(settings.CORS_ORIGINS)
   const connectionRate = createRate(settings.CONNECTIONS_PER_SECOND, settings.CONNECTION_BURST)
   const handshakes = new WeakMap<Socket, { identity: Identity, startedAt: number }>()
-  // The package is CommonJS, and the type of its default export is lost on the way.
-  await fastify.register((fastifySocketIO as unknown as { default: typeof fastifySocketIO }).default as never, {
+  await fastify.register(fastifySocketIO, {
     path: settings.SOCKET_PATH,
     serveClient: settings.NODE_ENV !== 'production',
     transports: ['polling', 'websocket'],
@@ -62,7 +61,7 @@ export async function openSockets (fastify: FastifyInstance, {
     httpCompression: false,
     parser,
     preClose: (done: () => void) => { connections.close().then(done, done) }
-  } as never)
+  } as SocketIOOptions)
   const { io } = fastify as unknown as { io: Server }
   const connections = createConnections({ engine: io.engine, flush: feeds.flush, settings, metrics, log })
   guardUpgrades(fastify.server)
@@ -167,10 +166,8 @@ export async function openSockets (fastify: FastifyInstance, {
 
   function onEnd (session: Session, reason: string): void {
     sessions.remove(session)
-    connections.forget(session.socket.conn)
     metrics.disconnects.inc({ reason })
-    // A connection has one session: nothing else can come over it, and it would stay open for nobody.
-    session.socket.conn.close()
+    connections.onSessionEnd(session.socket.conn)
   }
 }
 

@@ -32,7 +32,11 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
       body: HttpPublish,
       response: { 200: Answer(Receipt), ...failures(...PUBLISH_CODES) }
     }
-  }, async request => success(await publisher.publish(identityOf(request), { ...request.body, id: updateId(request, request.body.id) })))
+  }, async request => {
+    const { body } = request
+    const id = updateId(request, body.id)
+    return success(await publisher.publish(identityOf(request), id === body.id ? body : { ...body, id }))
+  })
 
   fastify.post('/publish/batch', {
     bodyLimit: BATCH_BYTES,

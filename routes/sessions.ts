@@ -5,7 +5,7 @@ import { authorize, EVERYWHERE } from '../services/access/capabilities.ts'
 import type { Identity } from '../services/access/identity.ts'
 import { createRates } from '../services/access/rate.ts'
 import { assertWithinReach, targetOf } from '../services/access/revocations.ts'
-import { RoomcastError } from '../services/wire/errors.ts'
+import { limitError } from '../services/observe/limits.ts'
 import { failures, WRITER } from '../services/documents/failures.ts'
 import type { Command, Commands } from '../services/instances/commands.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
@@ -25,10 +25,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox<{ commands: Commands, settings: S
    */
   async function execute ({ sub, capabilities }: Identity, where: RoomName, command: Command): Promise<Success<CommandResult>> {
     authorize(capabilities, 'manage', where)
-    if (!rates.take(sub)) {
-      metrics.limits.inc({ limit: 'command-rate' })
-      throw new RoomcastError('limit/command-rate')
-    }
+    if (!rates.take(sub)) throw limitError(metrics, 'command-rate')
     return success(await commands.execute(command))
   }
 

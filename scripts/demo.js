@@ -86,7 +86,8 @@ Ctrl-C ends it.
 
 function run (name, command, args, env = process.env) {
   // A process group of its own: Ctrl-C reaches us alone, and we end them in order.
-  const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'inherit'], detached: true })
+  // In a folder of its own: a .env of where the demo was started is not for these instances.
+  const child = spawn(command, args, { env, cwd: dir, stdio: ['ignore', 'ignore', 'inherit'], detached: true })
   children.push({ name, child })
   child.once('error', error => fail(error.code === 'ENOENT' ? `${command} is not installed (on Debian: apt-get install redis-server nginx)` : error.message))
   child.once('exit', (code, signal) => fail(`${name} ended with ${signal ?? code}`))

@@ -7,8 +7,8 @@ import { createRequire } from 'node:module'
 import pretty from 'pino-pretty'
 import { assets, copyAssets } from './assets.js'
 
-// Nothing has to be drained: whoever changes code does not wait for it.
-const defaults = { DRAIN_DELAY_SECONDS: '0', DRAIN_SECONDS: '0', CLOSE_TIMEOUT_MS: '1000' }
+// Whoever changes code does not wait for a request that hangs.
+const defaults = { CLOSE_TIMEOUT_MS: '1000' }
 
 // CommonJS, of which import() would take seconds to find the names.
 const ts = createRequire(import.meta.url)('typescript')

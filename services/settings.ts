@@ -21,7 +21,7 @@ const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
 
 export const Settings = Type.Object({
   // Process
-  NODE_ENV: choice(['production', 'development', 'test'], 'development', 'production: refuse to start without a key, no playground, JSON logs.'),
+  NODE_ENV: choice(['production', 'development', 'test'], 'development', 'production: refuse to start without a key, no playground, JSON logs. development: stop at once, readable logs on a terminal.'),
   HOST: text('127.0.0.1', 'Address to listen on. 0.0.0.0 in a container. Not "localhost": it opens a second listener without Socket.IO.', { pattern: '^(?!localhost$).+$' }),
   PORT: whole(3000, 'Port to listen on.', 0, 65535),
   LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'How much to log. Tokens and payloads are never logged.'),
@@ -117,7 +117,7 @@ export const Settings = Type.Object({
   PING_TIMEOUT_MS: whole(20_000, 'A heartbeat without an answer for this long ends the connection. Far above any stall of the event loop.', 1, LONGEST_TIMER_MS),
 
   // Tracing
-  OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Other OTEL_ variables count as usual.', { pattern: '^$|^https?://' }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Needs packages that the service names where they are missing. Other OTEL_ variables count as usual.', { pattern: '^$|^https?://' }),
 
   // Webhook
   WEBHOOK_URL: text('', 'Where to tell that a room got its first member over all instances, or lost its last. Empty: nowhere.', { pattern: '^$|^https?://' }),
@@ -141,8 +141,8 @@ export const Settings = Type.Object({
 
   // Leaving
   EVENT_LOOP_MAX_DELAY_MS: whole(1000, 'An event loop that was late by this much over the last second makes the instance not ready.', 10),
-  DRAIN_DELAY_SECONDS: whole(2, 'How long /readyz says 503 before clients are moved: the load balancer must see it first.', 0, 600),
-  DRAIN_SECONDS: whole(10, 'Over how long clients are moved away, in jittered batches.', 0, 600),
+  DRAIN_DELAY_SECONDS: whole(2, 'How long /readyz says 503 before clients are moved: the load balancer must see it first. In development 0.', 0, 600),
+  DRAIN_SECONDS: whole(10, 'Over how long clients are moved away, in jittered batches. In development 0.', 0, 600),
   CLOSE_TIMEOUT_MS: whole(10_000, 'How long after that requests under way may take to finish, and what waits for the webhook to be sent; then the process ends anyway.', 1, LONGEST_TIMER_MS)
 })
 

@@ -1,14 +1,13 @@
 // The AsyncAPI document is valid, complete, and what the running service does: a stock client drives every event, and each
 // real message is held against its schema.
 import { Parser } from '@asyncapi/parser'
-import Fastify from 'fastify'
 import type { Socket } from 'socket.io-client'
 import { test, type Test } from 'tap'
-import app from '../app.ts'
 import type { AsyncApi, AsyncApiMessage } from '../services/documents/asyncapi.ts'
 import { messageAt } from '../services/documents/asyncapi-page.ts'
+import { CLIENT_EVENTS } from '../services/sessions/requests/gateway.ts'
 import {
-  call, connect, faultsAgainst, HOST, nextEvent, nowInSeconds, publish, roomEvent, sessionsOf, startInstance, subscribe, TEST_SECRET, token, type Faults
+  call, connect, faultsAgainst, nextEvent, nowInSeconds, publish, roomEvent, startInstance, subscribe, token, type Answer, type Faults
 } from './helpers/index.ts'
 
 const room = { workspaceId: 'acme', appId: 'board-1' }
@@ -36,16 +35,16 @@ test('the document is valid AsyncAPI 3.0, clean, and its examples are of their s
 })
 
 test('the service listens to every event that the document lets clients send, and to no other', async t => {
-  const server = Fastify()
-  await server.register(app, { env: { NODE_ENV: 'test', JWT_SECRET: TEST_SECRET } })
-  const url = await server.listen({ host: HOST, port: 0 })
-  t.teardown(() => server.close())
-  await connect(t, url, { token: token() })
-  const [session] = sessionsOf(server)
-  const heard = (session?.socket.eventNames() ?? []).map(String).filter(event => !['disconnect', 'error'].includes(event))
-  const { channels, operations } = await fetchDocument(url)
+  const instance = await startInstance(t)
+  const { channels, operations } = await fetchDocument(instance.url)
   const received = Object.values(operations).filter(({ action }) => action === 'receive').map(({ channel }) => channels[channel.$ref.replace('#/channels/', '')]?.address)
-  t.strictSame(heard.sort(), [...new Set(received)].sort())
+  t.strictSame([...CLIENT_EVENTS].sort(), [...new Set(received)].sort())
+  const socket = await connect(t, instance.url, { token: token() })
+  for (const event of [...CLIENT_EVENTS, 'another']) {
+    const { error } = await socket.timeout(10_000).emitWithAck(event, {}) as Answer<null>
+    t.equal(error?.code, 'request/invalid')
+    t.equal(error?.message.startsWith('There is no such event'), event === 'another', event)
+  }
 })
 
 /** Notes each message that a socket gets, and by which message of the document it is described. */

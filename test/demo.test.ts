@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { test } from 'tap'
 import { startChild } from './helpers/child.ts'
-import { connect, eventually, follow, freePort, HOST, pathOf, publish, within } from './helpers/index.ts'
+import { connect, eventually, follow, freePort, HOST, pathOf, publish, startRoomcast, within } from './helpers/index.ts'
 
 const demo = pathOf('scripts/demo.js')
 
@@ -28,12 +28,12 @@ test('the demo starts, carries an update through nginx, and ends cleanly with Ct
   for (const one of ports) await t.rejects(fetch(`http://${HOST}:${one}/livez`), `nothing listens on ${one} any more`)
 })
 
-test('a port that is taken is named, with the setting for another one', async t => {
+test('`roomcast demo` is the same; a port that is taken is named, with the setting for another one', async t => {
   const taken = createServer().listen(0, HOST)
   await once(taken, 'listening')
   t.teardown(() => taken.close())
   const { port } = taken.address() as AddressInfo
-  const child = await startChild(t, process.execPath, [demo], { PATH: process.env.PATH, DEMO_PORT: String(port) }, 'TERM')
+  const child = await startRoomcast(t, ['demo'], { DEMO_PORT: String(port) })
   t.strictSame(await within(20_000, 'exit', child.exited), { code: 1, signal: null })
   t.match(child.output(), `port ${port}: EADDRINUSE; give another one as DEMO_PORT`)
 })

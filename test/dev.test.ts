@@ -1,5 +1,5 @@
 // `npm run dev`, with a small service in place of ours.
-import { cp, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { eventually, freePort, HOST, pathOf } from './helpers/index.ts'
@@ -13,8 +13,10 @@ console.log(JSON.stringify({ level: 30, time: Date.now(), pid: process.pid, msg:
 `
 
 test('a change is served after a restart; one that does not compile leaves the service as it is', async t => {
-  const dir = t.testdir({ scripts: {}, playground: {}, 'package.json': '{ "type": "module" }' })
+  const dir = t.testdir({ scripts: {}, 'package.json': '{ "type": "module" }' })
   for (const path of ['tsconfig.json', 'tsconfig.test.json', 'scripts/dev.js', 'scripts/assets.js']) await cp(pathOf(path), join(dir, path))
+  const { assets } = await import(pathOf('scripts/assets.js')) as { assets: string[] }
+  for (const asset of assets) await mkdir(join(dir, asset), { recursive: true })
   await symlink(pathOf('node_modules'), join(dir, 'node_modules'))
   const write = (text: string) => writeFile(join(dir, 'server.ts'), text)
   await write(source('one'))

@@ -1,9 +1,10 @@
 // Container, compose, systemd and Kubernetes files fit the service: settings, routes, ports and times, without an engine to run them.
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { access, constants, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
+import { tracingPackages } from '../services/observe/load-tracing.ts'
 import { readSettings, Settings } from '../services/settings.ts'
 import { pathOf, startInstance } from './helpers/index.ts'
 
@@ -51,8 +52,9 @@ test('compose.yaml: names, ports and settings are those of nginx.conf and of the
 
 test('Dockerfile: Node 24, not root, /livez, no development dependencies, the signal goes to node', async t => {
   const text = await read('Dockerfile')
-  const [, final = ''] = text.split(/^FROM node:24-alpine$/m)
-  t.match(text, /^FROM node:24-alpine AS build$/m)
+  const [, final = ''] = text.split(/^FROM \$\{NODE_IMAGE\}$/m)
+  t.match(text, /^ARG NODE_IMAGE=node:24-alpine$/m, 'which a digest can take the place of')
+  t.match(text, /^FROM \$\{NODE_IMAGE\} AS build$/m)
   t.match(text, 'npm prune --omit=dev')
   t.match(final, /^USER node$/m)
   t.match(final, /^CMD \["node", "dist\/server\.js"\]$/m)
@@ -60,6 +62,11 @@ test('Dockerfile: Node 24, not root, /livez, no development dependencies, the si
   const [, variables = ''] = /^ENV (.+)$/m.exec(final) ?? []
   const env = Object.fromEntries(variables.split(' ').map(pair => pair.split('='))) as Env
   t.strictSame(unknownSettings(env), [])
+  t.match(final, /^ENV NODE_OPTIONS=--enable-source-maps$/m)
+  t.match(final, `ln -s /app/${(JSON.parse(await read('package.json')) as { bin: { roomcast: string } }).bin.roomcast} /usr/local/bin/roomcast`)
+  await t.resolves(access(pathOf('dist/cli/roomcast.js'), constants.X_OK), 'a command')
+  const [, tracing = ''] = /npm install --no-save --save-prod --omit=dev \\\n +(.+); fi/.exec(text) ?? []
+  t.equal(tracing, tracingPackages.join(' '))
   const ignored = (await read('.dockerignore')).split('\n')
   for (const name of ['node_modules', '.git', '.env*', 'test']) t.ok(ignored.includes(name), `${name} stays outside`)
   t.ok((await read('.gitignore')).split('\n').includes('.env'), 'settings with secrets are neither committed nor packed')

@@ -21,8 +21,12 @@ export const EVERYWHERE: RoomName = { workspaceId: '*', appId: '*' }
 /** Whether the capabilities allow the action on the room: the actions of every matching resource add up. */
 export function can (capabilities: Capabilities, action: Action, room: RoomName): boolean {
   const { workspaceId, appId } = room
-  return [roomKey(room), `${workspaceId}/*`, `*/${appId}`, '*/*'].some(resource =>
-    Object.hasOwn(capabilities, resource) && capabilities[resource]?.includes(action) === true)
+  return allows(capabilities, '*/*', action) || allows(capabilities, roomKey(room), action) ||
+    allows(capabilities, `${workspaceId}/*`, action) || allows(capabilities, `*/${appId}`, action)
+}
+
+function allows (capabilities: Capabilities, resource: string, action: Action): boolean {
+  return Object.hasOwn(capabilities, resource) && capabilities[resource]?.includes(action) === true
 }
 
 /** @throws RoomcastError `auth/forbidden` that names the missing capability */

@@ -32,7 +32,7 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
 
   return {
     async publish ({ sub, capabilities }, update) {
-      return await counted(update, async kind => {
+      try {
         if (!rates.take(sub)) {
           metrics.limits.inc({ limit: 'publish-rate' })
           throw new RoomcastError('limit/publish-rate')
@@ -40,38 +40,40 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
         authorize(capabilities, 'publish', update)
         // Only a manager of the room may speak for another.
         const userId = update.userId !== undefined && can(capabilities, 'manage', update) ? update.userId : sub
-        return await send(kind, sub, { ...update, userId })
-      })
+        return await send(sub, userId, update)
+      } catch (error) {
+        countFailed(update, error)
+        throw error
+      }
     },
 
     async publishTrusted (update) {
-      return await counted(update, async kind => await send(kind, HOST_SUB, update))
+      try {
+        return await send(HOST_SUB, update.userId, update)
+      } catch (error) {
+        countFailed(update, error)
+        throw error
+      }
     }
   }
 
-  async function counted ({ ephemeral }: HttpPublish, publish: (kind: Kind) => Promise<Receipt>): Promise<Receipt> {
-    const kind = ephemeral === true ? 'ephemeral' : 'update'
-    try {
-      const receipt = await publish(kind)
-      metrics.published.inc({ kind, outcome: receipt.duplicate ? 'duplicate' : 'published' })
-      return receipt
-    } catch (error) {
-      metrics.published.inc({ kind, outcome: toRoomcastError(error).code })
-      throw error
-    }
-  }
-
-  async function send (kind: Kind, sub: string, update: HostPublish): Promise<Receipt> {
+  async function send (sub: string, userId: string, update: HttpPublish): Promise<Receipt> {
     const payloadJson = payloadText(update.payload)
-    const { event, userId, id: callerId } = update
+    const { event, id: callerId } = update
     const room = roomKey(update)
+    const kind = kindOf(update)
     const startedAt = performance.now()
-    const receipt = await tracePublish(room, kind, async trace => {
+    const receipt = await tracePublish(room, kind, trace => {
       const publication = { room, event, payloadJson, userId, sub, callerId, trace }
-      return kind === 'ephemeral' ? await broker.publishEphemeral(publication) : await broker.publish(publication)
+      return kind === 'ephemeral' ? broker.publishEphemeral(publication) : broker.publish(publication)
     })
     metrics.publishSeconds.observe((performance.now() - startedAt) / 1000)
+    metrics.published.inc({ kind, outcome: receipt.duplicate ? 'duplicate' : 'published' })
     return receipt
+  }
+
+  function countFailed (update: HttpPublish, error: unknown): void {
+    metrics.published.inc({ kind: kindOf(update), outcome: toRoomcastError(error).code })
   }
 
   /** The payload as the text that travels from here on. */
@@ -86,4 +88,8 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
     metrics.limits.inc({ limit: 'payload-bytes' })
     throw new RoomcastError('publish/payload-too-large', `The payload has ${bytes} bytes, ${settings.MAX_PAYLOAD_BYTES} are allowed: send less, or a reference to the data.`)
   }
+}
+
+function kindOf ({ ephemeral }: HttpPublish): Kind {
+  return ephemeral === true ? 'ephemeral' : 'update'
 }

@@ -11,7 +11,7 @@ import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt } from '../wire/protocol.ts'
 import { createReads } from './reads.ts'
-import { redisDatabase, redisPlace } from './redis-connect.ts'
+import { placeOf } from './redis-connect.ts'
 import type { RedisIdentity } from './redis-identity.ts'
 import { createRedisLink } from './redis-link.ts'
 import { createRedisPositions } from './redis-positions.ts'
@@ -35,46 +35,33 @@ export interface RedisBrokerOptions {
 
 export function createRedisBroker ({ instance, commands, subscriber, settings, log, metrics }: RedisBrokerOptions): Broker {
   const events = new EventEmitter<BrokerEvents>()
-  const link = createRedisLink({ commands, subscriber, place: redisPlace(settings), settings, log, metrics, events })
+  const link = createRedisLink({ commands, subscriber, place: placeOf(commands), settings, log, metrics, events })
   const reads = createReads({ settings, metrics })
   const retention = defaultRetention(settings)
   const newEpoch = createEpochs()
   const publishInTurn = createRedisPublishes({ turn: link.turn, receiptSeconds: settings.IDEMPOTENCY_TTL_SECONDS, newEpoch })
-  const database = redisDatabase(settings)
-  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, database)
+  const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, commands.options.db)
 
   /** The arguments that every script on a room starts with. @param roomSeconds how long a room lives that is made, or begins anew */
   const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = emptyRoomSeconds(retention)) =>
     [runId, durable ? '1' : '0', newEpoch(), roomSeconds]
 
-  async function publish (publication: PublishRequest): Promise<Receipt> {
+  /** Publishes by a deadline; once more if Redis' clock turns out to have been set. */
+  async function publish (publication: PublishRequest, kind: RedisPublish['kind']): Promise<Receipt> {
     const { room, sub, callerId } = publication
     const { meta, log, receipt, channel } = namesOf(room)
-    return await publishByDeadline(callerId === undefined
-      ? { publication, kind: 'update', keys: [meta, log], channel }
-      : { publication, kind: 'once', keys: [meta, log, receipt(sub, callerId)], channel })
-  }
-
-  async function publishEphemeral (publication: PublishRequest): Promise<Receipt> {
-    const { meta, log, channel } = namesOf(publication.room)
-    const receipt = await publishByDeadline({ publication, kind: 'ephemeral', keys: [meta, log], channel })
-    return { ...receipt, offset: null }
-  }
-
-  /** Publishes by a deadline; once more if Redis' clock turns out to have been set. */
-  async function publishByDeadline ({ publication, ...update }: Pick<RedisPublish, 'kind' | 'keys' | 'channel'> & { publication: PublishRequest }): Promise<Receipt> {
-    const id = publication.callerId ?? randomUUID()
+    const id = callerId ?? randomUUID()
+    const keys = kind === 'once' ? [meta, log, receipt(sub, id)] : [meta, log]
     const body = envelopeBody(publication, id)
-    const bytes = Buffer.byteLength(body)
     const startedAt = performance.now()
     for (;;) {
       const leftMs = settings.PUBLISH_TIMEOUT_MS - (performance.now() - startedAt)
-      const whole = { ...update, body, retention: publication.retention ?? retention, deadline: link.clock.deadline(leftMs) }
-      const published = await link.run('write', (redis, identity) => publishInTurn(redis, identity, whole), leftMs, bytes)
+      const update = { kind, keys, channel, body, retention: publication.retention ?? retention, deadline: link.clock.deadline(leftMs) }
+      const published = await link.run('write', (redis, identity) => publishInTurn(redis, identity, update), leftMs, Buffer.byteLength(body))
       if (published.outcome !== 'late') {
         link.clock.sample(published.time)
         const { outcome, epoch, offset, instances } = published
-        return { id, epoch, offset, duplicate: outcome === 'known', instances }
+        return { id, epoch, offset: kind === 'ephemeral' ? null : offset, duplicate: outcome === 'known', instances }
       }
       link.clock.reset()
       link.clock.sample(published.time)
@@ -123,8 +110,8 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
   return {
     instance,
     events,
-    publish,
-    publishEphemeral,
+    publish: publication => publish(publication, publication.callerId === undefined ? 'update' : 'once'),
+    publishEphemeral: publication => publish(publication, 'ephemeral'),
     subscribe,
     unsubscribe: room => link.unsubscribe(namesOf(room).channel),
     ...createRedisPositions({

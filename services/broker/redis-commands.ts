@@ -132,26 +132,27 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
     turn,
     isConnected: () => identity !== undefined && redis.status === 'ready',
 
-    async run (kind, command, timeoutMs = settings.PUBLISH_TIMEOUT_MS, bytes = 0) {
+    run: (kind, command, timeoutMs = settings.PUBLISH_TIMEOUT_MS, bytes = 0) => new Promise((resolve, reject) => {
       if (identity === undefined || redis.status !== 'ready') throw new RoomcastError('broker/unavailable')
       pending.take(bytes)
       const asked = connection
-      const answer = command(scripted, identity)
+      const fail = (error: unknown): void => {
+        if (asked === connection) onFailure(error, kind)
+        reject(toBrokerError(error, kind))
+      }
+      const timer = setTimeout(() => fail(new TimeoutError('Redis did not answer in time')), timeoutMs)
       // All of it is held until Redis answers or the connection ends, however long the caller waits.
-      answer.then(() => {
+      command(scripted, identity).then(answer => {
+        clearTimeout(timer)
         pending.release(bytes)
         if (asked === connection) onSuccess(kind)
+        resolve(answer)
       }, (error: unknown) => {
+        clearTimeout(timer)
         pending.release(bytes)
-        if (asked === connection) onFailure(error, kind)
+        fail(error)
       })
-      try {
-        return await withTimeout(answer, timeoutMs)
-      } catch (error) {
-        if (error instanceof TimeoutError && asked === connection) onFailure(error, kind)
-        throw toBrokerError(error, kind)
-      }
-    },
+    }),
 
     forget,
     refusal: () => lastRefusal,

@@ -11,16 +11,9 @@ export function isRedisConfigured ({ REDIS_URL, REDIS_SENTINELS }: Settings): bo
   return REDIS_URL !== '' || REDIS_SENTINELS !== ''
 }
 
-/** The database that REDIS_URL names; pub/sub knows none, so channels have it in their names. */
-export function redisDatabase (settings: Settings): number {
-  return addressOf(settings)?.database ?? 0
-}
-
-/** Where Redis is, for the log: nothing of it is secret. */
-export function redisPlace (settings: Settings): string {
-  if (settings.REDIS_SENTINELS !== '') return `${settings.REDIS_SENTINEL_NAME} at ${settings.REDIS_SENTINELS}`
-  const { host, port } = addressOf(settings) as RedisAddress
-  return `${host}:${port}`
+/** Where a connection leads, for the log: nothing of it is secret. */
+export function placeOf ({ options: { sentinels, name, host, port } }: Redis): string {
+  return sentinels ? `${name} at ${sentinels.map(({ host, port }) => `${host}:${port}`).join(',')}` : `${host}:${port}`
 }
 
 /** A connection that is made at once, and again whenever it is lost, until it is disconnected. */

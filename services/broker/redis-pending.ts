@@ -1,5 +1,5 @@
 // What was sent to Redis and not answered: bounded in commands and in bytes, since all of it is held here meanwhile.
-import { RoomcastError } from '../wire/errors.ts'
+import { limitError } from '../observe/limits.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
 
@@ -32,7 +32,6 @@ export function createRedisPending (settings: Settings, metrics: Metrics): Redis
   }
 
   function refuse (limit: string): never {
-    metrics.limits.inc({ limit })
-    throw new RoomcastError('broker/unavailable', 'Too much waits for Redis, and this was not sent: try again in a moment.')
+    throw limitError(metrics, limit, 'Too much waits for Redis, and this was not sent: try again in a moment.', 'broker/unavailable')
   }
 }

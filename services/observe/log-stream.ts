@@ -6,12 +6,13 @@ const STDOUT = 1
 /**
  * A line that cannot be written is lost: a terminal that was closed or a disk that is full ends nothing, and a pipe that
  * nobody reads holds up nothing. Pino's own stream throws, or tries again for ever.
+ * @param prettify makes a line of JSON readable
  */
-export function createLogStream (onLost: () => void): { write (line: string): void } {
+export function createLogStream ({ prettify, onLost }: { prettify: ((line: string) => string) | undefined, onLost: () => void }): { write (line: string): void } {
   return {
     write (line) {
       try {
-        writeSync(STDOUT, line)
+        writeSync(STDOUT, prettify === undefined ? line : prettify(line))
       } catch {
         onLost()
       }

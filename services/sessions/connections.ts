@@ -18,8 +18,8 @@ export interface Connections {
   bufferOf (connection: Connection): SendBuffer
   /** It is somebody's: it may stay, and hold MAX_BUFFERED_BYTES. */
   onAuthenticated (connection: Connection): void
-  /** It has closed. */
-  forget (connection: Connection): void
+  /** Its session has ended: nothing else can come over it, and it would stay open for nobody. */
+  onSessionEnd (connection: Connection): void
   /** A WebSocket was answered below Engine.IO, and holds something. */
   onHeld (webSocket: WebSocket): void
   /** A long-polling client asks for what there is. */
@@ -102,6 +102,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
   // ── What each holds ───────────────────────────────────────────────────────
 
   function onHeld (buffer: WatchedBuffer): void {
+    if (buffer.isTerminated || !buffers.has(buffer.connection)) return
     watched.add(buffer)
     if (buffer.isOverfull()) cutOff(buffer, 'limit/slow-client', 0)
   }
@@ -163,7 +164,14 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
       buffer.endsAt = Infinity
     },
 
-    forget,
+    onSessionEnd (connection) {
+      connection.close()
+      const buffer = buffers.get(connection)
+      if (buffer === undefined) return
+      if (connection.readyState === 'closed') forget(connection)
+      // A long-polling client that does not poll again takes no leave.
+      else endWithin(buffer, CLOSE_GRACE_MS)
+    },
 
     onHeld (webSocket) {
       const buffer = carried.get(webSocket)

@@ -58,6 +58,7 @@ export interface WatchedBuffer extends SendBuffer {
   stalledMs (elapsedMs: number): number
   /** Ends the connection at once and frees what waits. */
   terminate (): void
+  readonly isTerminated: boolean
 }
 
 /** @param onHeld something waits after a write */
@@ -70,6 +71,7 @@ class Buffered implements WatchedBuffer {
   readonly connection: Connection
   limitBytes: number
   endsAt = Infinity
+  isTerminated = false
   private readonly onHeld: (buffer: WatchedBuffer) => void
   webSocket: WebSocket | undefined
   private tcp: TcpSocket | undefined
@@ -205,8 +207,10 @@ class Buffered implements WatchedBuffer {
   }
 
   terminate (): void {
+    this.isTerminated = true
     this.polls?.destroy()
-    if (this.webSocket === undefined) this.connection.close(true)
+    // In a turn of its own, as that of a WebSocket: whoever has just handed over a packet still finds its session.
+    if (this.webSocket === undefined) setImmediate(() => this.connection.close(true))
     else this.webSocket.terminate()
   }
 }

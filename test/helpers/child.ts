@@ -22,13 +22,13 @@ export interface Child {
 }
 
 export async function startChild (
-  t: Scope, command: string, args: string[], env: NodeJS.ProcessEnv = process.env, deathSignal = 'KILL'
+  t: Scope, command: string, args: string[], env: NodeJS.ProcessEnv = process.env, deathSignal = 'KILL', cwd?: string
 ): Promise<Child> {
   // A tap process that is killed runs no teardown; Linux then kills the child for us, under the same pid.
   const [file, ...fileArgs] = process.platform === 'linux'
     ? ['setpriv', '--pdeathsig', deathSignal, command, ...args]
     : [command, ...args]
-  const child = spawn(file ?? command, fileArgs, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(file ?? command, fileArgs, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
 
   let output = ''
   const keep = (text: string) => { output += text }

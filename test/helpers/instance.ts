@@ -35,7 +35,8 @@ export async function startInstance (t: Scope, env: Record<string, string> = {})
     LOG_LEVEL: 'warn',
     JWT_SECRET: TEST_SECRET,
     ...env
-  })
+    // Where no .env of a developer lies.
+  }, 'KILL', pathOf('dist'))
   const url = `http://${HOST}:${port}`
   t.teardown(() => {
     if (!t.passing()) process.stderr.write(`── output of the instance at ${url}\n${child.output()}`)

@@ -45,52 +45,55 @@ async function flood (socket: Socket, mostBytes: number): Promise<void> {
   }
 }
 
-for (const isAuthenticated of [true, false]) {
-  test(`pings of a client that does not read ${isAuthenticated ? 'after' : 'before'} authentication: cut off with a code, nothing held`, async t => {
-    const before = residentBytes(service)
-    const hits = await limitHits(service.url, 'control-frame-rate')
-    const neighbour = await follow(await connect(t, service.url, { token: bearer }), 'pings', `${isAuthenticated}`)
-    const raw = await openBare(t, service)
-    if (isAuthenticated) {
-      raw.send(clientFrame(1, Buffer.from(`40${JSON.stringify({ token: bearer })}`)))
-      await eventually(() => /40\{"sid"/.test(raw.received()))
-    }
-    raw.socket.pause()
-    await flood(raw.socket, 60_000_000)
-    await raw.closed(10_000)
-    t.equal(await limitHits(service.url, 'control-frame-rate'), hits + 1)
-    t.ok(await metric(service.url, 'roomcast_disconnects_total', 'limit/control-frame-rate') >= 1)
-    t.match(service.output(), /limit\/control-frame-rate/, 'the code is in the log')
-    const grown = residentBytes(service) - before
-    t.ok(grown < 64 * MIB, `the process grew by ${Math.round(grown / MIB)} MiB`)
-    await publish(service.url, { workspaceId: 'pings', appId: `${isAuthenticated}`, event: 'N', payload: 1 })
-    await neighbour.until(1)
-  })
+async function authenticate (raw: RawSocket): Promise<void> {
+  raw.send(clientFrame(1, Buffer.from(`40${JSON.stringify({ token: bearer })}`)))
+  await eventually(() => /40\{"sid"/.test(raw.received()))
 }
 
-for (const isAuthenticated of [true, false]) {
-  test(`where the rate allows any number of pings, their answers count as bytes ${isAuthenticated ? 'after' : 'before'} authentication`, async t => {
-    const open = await startInstance(t, { CONTROL_FRAMES_PER_SECOND: '100000000', CONTROL_FRAME_BURST: '100000000', PING_INTERVAL_MS: '600000' })
-    const raw = await openBare(t, open)
-    if (isAuthenticated) {
-      raw.send(clientFrame(1, Buffer.from(`40${JSON.stringify({ token: bearer })}`)))
-      await eventually(() => /40\{"sid"/.test(raw.received()))
-    }
-    const before = residentBytes(open)
-    raw.socket.pause()
-    let most = 0
-    const flooding = flood(raw.socket, 60_000_000)
-    await eventually(async () => {
-      most = Math.max(most, await metric(open.url, 'roomcast_send_buffer_bytes'))
-      return await limitHits(open.url, 'slow-client') === 1
-    }, 20_000)
-    await flooding
-    await raw.closed(10_000)
-    t.ok(most <= (isAuthenticated ? MIB : 65_536) * 1.1, `${most} bytes were held at most`)
-    const grown = residentBytes(open) - before
-    t.ok(grown < 96 * MIB, `the process grew by ${Math.round(grown / MIB)} MiB`)
-  })
-}
+test('pings of a client that does not read: cut off with a code, and nothing is held', async t => {
+  for (const isAuthenticated of [true, false]) {
+    await t.test(isAuthenticated ? 'after authentication' : 'before it', async t => {
+      const before = residentBytes(service)
+      const hits = await limitHits(service.url, 'control-frame-rate')
+      const neighbour = await follow(await connect(t, service.url, { token: bearer }), 'pings', `${isAuthenticated}`)
+      const raw = await openBare(t, service)
+      if (isAuthenticated) await authenticate(raw)
+      raw.socket.pause()
+      await flood(raw.socket, 60_000_000)
+      await raw.closed(10_000)
+      t.equal(await limitHits(service.url, 'control-frame-rate'), hits + 1)
+      t.ok(await metric(service.url, 'roomcast_disconnects_total', 'limit/control-frame-rate') >= 1)
+      t.match(service.output(), /limit\/control-frame-rate/, 'the code is in the log')
+      const grown = residentBytes(service) - before
+      t.ok(grown < 64 * MIB, `the process grew by ${Math.round(grown / MIB)} MiB`)
+      await publish(service.url, { workspaceId: 'pings', appId: `${isAuthenticated}`, event: 'N', payload: 1 })
+      await neighbour.until(1)
+    })
+  }
+})
+
+test('where the rate allows any number of pings, their answers count as bytes', async t => {
+  for (const isAuthenticated of [true, false]) {
+    await t.test(isAuthenticated ? 'after authentication' : 'before it', async t => {
+      const open = await startInstance(t, { CONTROL_FRAMES_PER_SECOND: '100000000', CONTROL_FRAME_BURST: '100000000', PING_INTERVAL_MS: '600000' })
+      const raw = await openBare(t, open)
+      if (isAuthenticated) await authenticate(raw)
+      const before = residentBytes(open)
+      raw.socket.pause()
+      let most = 0
+      const flooding = flood(raw.socket, 60_000_000)
+      await eventually(async () => {
+        most = Math.max(most, await metric(open.url, 'roomcast_send_buffer_bytes'))
+        return await limitHits(open.url, 'slow-client') === 1
+      }, 20_000)
+      await flooding
+      await raw.closed(10_000)
+      t.ok(most <= (isAuthenticated ? MIB : 65_536) * 1.1, `${most} bytes were held at most`)
+      const grown = residentBytes(open) - before
+      t.ok(grown < 96 * MIB, `the process grew by ${Math.round(grown / MIB)} MiB`)
+    })
+  }
+})
 
 test('a client that pings now and then is answered each time, with what it sent', async t => {
   const raw = await openWebSocket(t, service.url)

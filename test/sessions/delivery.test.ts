@@ -69,7 +69,7 @@ async function startWorld (t: Test, env: Record<string, string> = {}, isSecure =
     relay.join(member)
     socket.on('disconnect', () => {
       relay.leave(member)
-      connections.forget(socket.conn)
+      connections.onSessionEnd(socket.conn)
     })
     sockets.push(socket)
   })
@@ -240,21 +240,26 @@ test('a member that does not read is left to its own position, and its neighbour
   t.notOk((await world.metrics.limits.get()).values.length, 'nor is it cut off for what was kept from it')
 })
 
-test('a socket that takes nothing more is cut off the moment it passes its limit', async t => {
-  const world = await startWorld(t, { MAX_BUFFERED_BYTES: '262144' })
-  const stuck = await listenAndPause(t, world)
-  const { waiting } = { waiting: () => world.connections.bufferOf(stuck.conn).waiting() }
-  const ended = once(stuck, 'disconnect')
-  let most = 0
-  // All in one turn: no timer can come in between.
-  for (let i = 0; i < 400 && most <= 262_144; i++) {
-    stuck.emit('much', 'x'.repeat(60_000))
-    most = Math.max(most, waiting())
-  }
-  await ended
-  t.ok(most > 262_144 && most < 262_144 + 70_000, `${most} bytes waited`)
-  t.match((await world.metrics.limits.get()).values, [{ labels: { limit: 'slow-client' }, value: 1 }])
-})
+for (const transport of ['websocket', 'polling']) {
+  test(`a connection that takes nothing more is cut off the moment it passes its limit, over ${transport}`, async t => {
+    const world = await startWorld(t, { MAX_BUFFERED_BYTES: '262144' })
+    if (transport === 'polling') await listen(t, world.url, [transport])
+    const stuck = transport === 'polling' ? world.sockets[0] as Socket : await listenAndPause(t, world)
+    const buffer = world.connections.bufferOf(stuck.conn)
+    const ended = once(stuck, 'disconnect')
+    let most = 0
+    // All in one turn: no timer can come in between.
+    for (let i = 0; i < 400 && most <= 262_144; i++) {
+      stuck.emit('much', 'x'.repeat(60_000))
+      most = Math.max(most, buffer.waiting())
+    }
+    for (const n of upTo(20)) stuck.emit(`after-${n}`)
+    t.ok(stuck.connected, 'whoever hands over a packet still finds the session')
+    await ended
+    t.ok(most > 262_144 && most < 262_144 + 70_000, `${most} bytes waited`)
+    t.match((await world.metrics.limits.get()).values, [{ labels: { limit: 'slow-client' }, value: 1 }])
+  })
+}
 
 test('one packet that is larger than the limit reaches a client that reads', async t => {
   const world = await startWorld(t, { MAX_BUFFERED_BYTES: '65536', MAX_PAYLOAD_BYTES: '32768' })

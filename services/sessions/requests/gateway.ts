@@ -33,6 +33,8 @@ const handlers = {
 
 /** Socket.IO event → request; an `application` event names its request itself. */
 const events = { publish: 'PUBLISH', presence: 'PRESENCE', authenticate: 'AUTHENTICATE' } as const
+/** All that a client may send. */
+export const CLIENT_EVENTS: readonly string[] = ['application', ...Object.keys(events)]
 
 /** The requests of one session that are under way, and its rate. */
 interface Requests {

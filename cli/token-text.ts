@@ -1,0 +1,38 @@
+// What a token says, in words: who, until when, what it may do where.
+import { createDecoder } from 'fast-jwt'
+import { readIdentity, type Identity } from '../services/access/identity.ts'
+import { RoomcastError } from '../services/wire/errors.ts'
+import { CommandError } from './command.ts'
+
+const MINUTE_MS = 60_000
+const ANY_TIME = { TOKEN_MAX_SECONDS: Infinity, CLOCK_TOLERANCE_SECONDS: Infinity }
+
+/** Reads a token without checking its signature. @throws CommandError where it is none, or none for Roomcast */
+export function decodeToken (token: string): Identity {
+  try {
+    // Of any age and length of life: that is what the reader wants to see.
+    return readIdentity(createDecoder()(token), ANY_TIME, -1)
+  } catch (error) {
+    throw new CommandError(`that is no token of Roomcast: ${error instanceof RoomcastError ? error.message : 'it should be three parts of base64url with dots between them.'}`, { cause: error })
+  }
+}
+
+export function tokenText ({ sub, name, jti, expiresAt, issuedAt, validFrom, capabilities }: Identity): string {
+  const may = Object.entries(capabilities).map(([resource, actions]) => `${resource}: ${actions.join(', ')}`)
+  const rows: Array<[string, string]> = [
+    ['who', name === undefined ? sub : `${sub} (${name})`],
+    ['until', `${new Date(expiresAt).toISOString()} (${relative(expiresAt)})`],
+    ...validFrom > Date.now() ? [['from', `${new Date(validFrom).toISOString()}: not yet valid`] as [string, string]] : [],
+    ['issued', issuedAt === 0 ? 'it does not say when' : new Date(issuedAt).toISOString()],
+    ['id', jti ?? 'none: it can be revoked only with all others of its user'],
+    ['may', may.length === 0 ? 'nothing: it has no capabilities' : may.join('\n        ')]
+  ]
+  return rows.map(([word, text]) => `${word.padEnd(8)}${text}`).join('\n')
+}
+
+function relative (time: number): string {
+  const ms = time - Date.now()
+  const minutes = Math.floor(Math.abs(ms) / MINUTE_MS)
+  const span = minutes < 120 ? `${minutes} min` : minutes < 2880 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} days`
+  return ms > 0 ? `in ${span}` : `it ended ${span} ago`
+}
