@@ -9,21 +9,18 @@ import { createEpochs } from './epochs.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { Receipt, StreamPosition } from '../wire/protocol.ts'
+import type { Receipt } from '../wire/protocol.ts'
 import { createReads } from './reads.ts'
-import type { ScriptedRedis } from './redis-commands.ts'
 import { placeOf } from './redis-connect.ts'
-import { describeRedisError } from './redis-errors.ts'
 import type { RedisIdentity } from './redis-identity.ts'
 import { createRedisLink } from './redis-link.ts'
+import { createRedisPositions } from './redis-positions.ts'
 import { createRedisPublishes, type RedisPublish } from './redis-publishes.ts'
 import { occupancyNames, redisNames } from './redis-scripts.ts'
 import { defaultRetention, emptyRoomSeconds } from './retention.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
-/** Rooms in one pipeline of a position check. */
-const POSITIONS_CHUNK = 200
 /** A refusal as late that came back this soon means that Redis' clock was set, not that the update is late. */
 const SOON = 0.5
 
@@ -84,46 +81,6 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     })
   }
 
-  async function touch (rooms: RoomKey[], keep = retention): Promise<Array<StreamPosition | undefined>> {
-    const found = await askEach(rooms, async (redis, identity, room) => {
-      const names = namesOf(room)
-      const [epoch, offset] = await redis.position(
-        names.meta, names.log, names.presence, ...roomArgs(identity, emptyRoomSeconds(keep)), keep.roomSeconds, settings.PRESENCE_TTL_SECONDS
-      ) as [string, number]
-      return { epoch, offset }
-    })
-    await link.barrier()
-    return found
-  }
-
-  async function positions (rooms: RoomKey[], keep = retention): Promise<Array<StreamPosition | undefined>> {
-    const found = await askEach(rooms, async (redis, { runId }, room) => {
-      const [epoch, offset, run] = await redis.hmget(namesOf(room).meta, 'epoch', 'offset', 'run')
-      return typeof epoch === 'string' && typeof offset === 'string' && run === runId ? { epoch, offset: Number(offset) } : null
-    })
-    // Missing, or written last by another Redis process: what that means is for the script to decide.
-    const unsure = rooms.filter((_, i) => found[i] === null)
-    if (unsure.length === 0) await link.barrier()
-    const decided = unsure.length === 0 ? [] : await touch(unsure, keep)
-    return found.map(position => position === null ? decided.shift() : position)
-  }
-
-  /** Asks for each room, a chunk in one turn; undefined for a room that Redis refuses. Rejects where it refuses a whole chunk. */
-  async function askEach<T> (rooms: RoomKey[], ask: (redis: ScriptedRedis, identity: RedisIdentity, room: RoomKey) => Promise<T>): Promise<Array<T | undefined>> {
-    const answers: Array<T | undefined> = []
-    for (let from = 0; from < rooms.length; from += POSITIONS_CHUNK) {
-      const chunk = rooms.slice(from, from + POSITIONS_CHUNK)
-      answers.push(...await link.run('read', async (redis, identity) => {
-        const settled = await Promise.allSettled(chunk.map(room => ask(redis, identity, room)))
-        const refused = settled.find(answer => answer.status === 'rejected')
-        if (refused !== undefined && settled.every(answer => answer.status === 'rejected')) throw refused.reason
-        if (refused !== undefined) log.warn({ err: describeRedisError(refused.reason) }, 'redis did not tell the position of a room')
-        return settled.map(answer => answer.status === 'fulfilled' ? answer.value : undefined)
-      }, settings.PROBE_TIMEOUT_MS))
-    }
-    return answers
-  }
-
   function history (room: RoomKey, since: number, { maxUpdates, maxBytes }: HistoryLimits, caller = room): Promise<HistoryRead> {
     const names = namesOf(room)
     // Where few updates are wanted, they are not as large as that.
@@ -157,8 +114,9 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
     publishEphemeral: publication => publish(publication, 'ephemeral'),
     subscribe,
     unsubscribe: room => link.unsubscribe(namesOf(room).channel),
-    touch,
-    positions,
+    ...createRedisPositions({
+      link, namesOf, roomArgs, retention, presenceSeconds: settings.PRESENCE_TTL_SECONDS, timeoutMs: settings.PROBE_TIMEOUT_MS, log
+    }),
     history,
     presence,
 

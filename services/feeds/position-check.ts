@@ -11,7 +11,7 @@ import { COMMANDS_ROOM, type RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
 /** Most rooms in one read. */
-const CHUNK = 200
+const CHUNK = 500
 /** A room's life is renewed that often, or whenever a third of it has passed. */
 const RENEWAL_SECONDS = 3600
 
