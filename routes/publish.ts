@@ -8,6 +8,7 @@ import { RoomcastError, toRoomcastError } from '../services/wire/errors.ts'
 import { failureOf, failures, TOKEN_BEARER, WRITER } from '../services/documents/failures.ts'
 import { Answer, failure, HttpPublish, Receipt, RoomRef, success, UpdateId, type Result } from '../services/wire/protocol.ts'
 import { checker, describeFault, parse } from '../services/wire/validation.ts'
+import { limitError } from '../services/observe/limits.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
 import type { Settings } from '../services/settings.ts'
 
@@ -93,8 +94,7 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
 
   function checkCount (name: string, count: number): void {
     if (count <= settings.MAX_BATCH) return
-    metrics.limits.inc({ limit: 'batch' })
-    throw new RoomcastError('request/invalid', `${name}: more than ${settings.MAX_BATCH} (MAX_BATCH): send several requests.`)
+    throw limitError(metrics, 'batch', `${name}: more than ${settings.MAX_BATCH} (MAX_BATCH): send several requests.`, 'request/invalid')
   }
 
   function results (settled: Array<PromiseSettledResult<Receipt>>) {

@@ -2,8 +2,9 @@
 import { performance } from 'node:perf_hooks'
 import { authorize, can } from '../access/capabilities.ts'
 import type { Broker } from './broker.ts'
-import { RoomcastError, toRoomcastError } from '../wire/errors.ts'
+import { toRoomcastError, type RoomcastError } from '../wire/errors.ts'
 import type { Identity } from '../access/identity.ts'
+import { limitError } from '../observe/limits.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { HttpPublish, type HostPublish, type Receipt } from '../wire/protocol.ts'
 import { createRates } from '../access/rate.ts'
@@ -97,10 +98,7 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
 
   /** @returns whose update it is */
   function admitted ({ sub, capabilities }: Caller, update: HttpPublish): string {
-    if (!rates.take(sub)) {
-      metrics.limits.inc({ limit: 'publish-rate' })
-      throw new RoomcastError('limit/publish-rate')
-    }
+    if (!rates.take(sub)) throw limitError(metrics, 'publish-rate')
     authorize(capabilities, 'publish', update)
     // Only a manager of the room may speak for another.
     return update.userId !== undefined && can(capabilities, 'manage', update) ? update.userId : sub
@@ -127,14 +125,12 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
   /** The payload as the text that travels from here on. */
   function payloadText (payload: unknown): string {
     if (isDeeperThan(payload, settings.MAX_PAYLOAD_DEPTH)) {
-      metrics.limits.inc({ limit: 'payload-depth' })
-      throw new RoomcastError('request/invalid', `payload: nested deeper than ${settings.MAX_PAYLOAD_DEPTH} levels (MAX_PAYLOAD_DEPTH).`)
+      throw limitError(metrics, 'payload-depth', `payload: nested deeper than ${settings.MAX_PAYLOAD_DEPTH} levels (MAX_PAYLOAD_DEPTH).`, 'request/invalid')
     }
     const text = JSON.stringify(payload)
     const bytes = Buffer.byteLength(text)
     if (bytes <= settings.MAX_PAYLOAD_BYTES) return text
-    metrics.limits.inc({ limit: 'payload-bytes' })
-    throw new RoomcastError('publish/payload-too-large', `The payload has ${bytes} bytes, ${settings.MAX_PAYLOAD_BYTES} are allowed: send less, or a reference to the data.`)
+    throw limitError(metrics, 'payload-bytes', `The payload has ${bytes} bytes, ${settings.MAX_PAYLOAD_BYTES} are allowed: send less, or a reference to the data.`, 'publish/payload-too-large')
   }
 }
 
