@@ -25,7 +25,7 @@ interface Service {
   healthcheck?: unknown
   stop_grace_period: string
   depends_on: Record<string, unknown>
-  ports: string[]
+  ports?: string[]
   command: string[]
   image: string
 }
@@ -37,7 +37,9 @@ test('compose.yaml: names, ports and settings are those of nginx.conf and of the
   t.equal(instances.length, 3)
   for (const [name, { environment, stop_grace_period: grace }] of instances) {
     t.strictSame(unknownSettings(environment), [], name)
-    t.doesNotThrow(() => readSettings({ ...environment, JWT_SECRET: SECRET, CORS_ORIGINS: '' }))
+    const REDIS_URL = environment.REDIS_URL?.replace(/\$\{REDIS_PASSWORD:\?[^}]+\}/, 'Passw0rd') ?? ''
+    t.match(REDIS_URL, 'Passw0rd', 'Redis has a password')
+    t.doesNotThrow(() => readSettings({ ...environment, REDIS_URL, JWT_SECRET: SECRET, CORS_ORIGINS: '' }))
     t.ok(parseInt(grace) > drainSeconds, `${name} may take ${grace} to leave, needs ${drainSeconds} s`)
     t.ok(nginx.includes(`server ${name}:${defaults.PORT} `), `nginx.conf knows ${name}`)
     t.match(nginx, new RegExp(`"~\\^${environment.INSTANCE_NAME ?? '?'}\\\\." `), 'and its session ids')
@@ -47,6 +49,11 @@ test('compose.yaml: names, ports and settings are those of nginx.conf and of the
   }
   t.strictSame(services.nginx?.ports, ['8080:8080', '127.0.0.1:8081:8081'], 'the inner door is not published')
   for (const port of [8080, 8081]) t.match(nginx, `listen ${port};`)
+  t.match(nginx, `allow ${/subnet":"([^"]+)"/.exec(JSON.stringify(networks))?.[1]};`, 'this host comes in through the gateway of that network')
+  for (const [name, service] of Object.entries(services)) {
+    t.match(service, { read_only: true, cap_drop: ['ALL'], logging: { options: { 'max-size': /m$/ } } }, name)
+    for (const port of service.ports?.slice(name === 'nginx' ? 1 : 0) ?? []) t.match(port, /^127\.0\.0\.1:/, `${name} is for this host only`)
+  }
   t.match(services.redis?.command.join(' '), /--appendonly yes .*--maxmemory-policy noeviction/)
 })
 
