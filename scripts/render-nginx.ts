@@ -9,18 +9,20 @@ export interface NginxPlaces {
   listenInternal: string
   /** A folder that nginx may write to. */
   dir: string
+  /** deploy/nginx-tls.conf as it is to be, in the place of the plain port for browsers. */
+  tls?: string
 }
 
 /**
  * @param text deploy/nginx.conf
  * @throws Error if a placeholder is missing
  */
-export function renderNginx (text: string, { instances: [a, b, c], listen, listenInternal, dir }: NginxPlaces): string {
+export function renderNginx (text: string, { instances: [a, b, c], listen, listenInternal, dir, tls }: NginxPlaces): string {
   const places: Array<[string, string]> = [
     ['roomcast-a:3000', a],
     ['roomcast-b:3000', b],
     ['roomcast-c:3000', c],
-    ['listen 8080;', `listen ${listen};`],
+    ['listen 8080;', tls ?? `listen ${listen};`],
     ['listen 8081;', `listen ${listenInternal};`],
     ['access_log /dev/stdout', `access_log ${dir}/access.log`],
     ['error_log stderr', `error_log ${dir}/error.log`],
