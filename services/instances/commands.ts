@@ -17,7 +17,7 @@ import { instanceRoom, roomKey, roomName } from '../wire/rooms.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Settings } from '../settings.ts'
-import { checker } from '../wire/validation.ts'
+import { createValidator } from '../wire/validation.ts'
 
 const ANSWER_EVENT = 'answer'
 /** Callers are answered within 1 s; the rest is for transport. */
@@ -34,6 +34,7 @@ export type Command = Static<typeof Command>
 const CommandMessage = Type.Object({ command: Command, from: Type.Optional(Type.String({ description: 'the instance that waits for answers' })) })
 type CommandMessage = Static<typeof CommandMessage>
 const CommandAnswer = Type.Object({ id: Type.String(), instance: Type.String(), sockets: Type.Integer({ minimum: 0 }) })
+const validators = { message: createValidator(CommandMessage), answer: createValidator(CommandAnswer) }
 
 export interface Commands {
   /** Whether this instance knows all earlier commands. Until then, it must not trust any token. */
@@ -88,14 +89,14 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
   })
 
   inbox.on(ANSWER_EVENT, ({ payload }) => {
-    if (checker(CommandAnswer).Check(payload)) gathering.get(payload.id)?.(payload.instance, payload.sockets)
+    if (validators.answer.accepts(payload)) gathering.get(payload.id)?.(payload.instance, payload.sockets)
   })
 
   // ── Carrying out ──────────────────────────────────────────────────────────
 
   function onEntry (update: StoredUpdate, isOld: boolean): void {
     const { payload } = update
-    if (checker(CommandMessage).Check(payload)) onCommand(update, payload, isOld)
+    if (validators.message.accepts(payload)) onCommand(update, payload, isOld)
     else if (!checkpoints.onEntry(update, isOld)) metrics.dropped.inc({ reason: 'garbage' })
   }
 

@@ -17,7 +17,7 @@ export interface View {
   readonly isDue: boolean
   /** Whether this instance has nobody in the room, here or in the broker. */
   isUnused (): boolean
-  own (): PresenceSessions
+  own (): ReadonlyMap<string, PresenceEntry>
   /** Sets one of our own sessions; undefined removes it. */
   setOwn (socketId: string, entry: PresenceEntry | undefined): void
   /** Whether some of our own changes are not stored in the broker yet. */
