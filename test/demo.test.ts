@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { test } from 'tap'
+import { connected, fact, log, openBrowser, openPage, say } from './helpers/browser.ts'
 import { startChild } from './helpers/child.ts'
 import { call, connect, eventually, follow, freePort, HOST, pathOf, publish, startRoomcast, within } from './helpers/index.ts'
 
@@ -59,6 +60,21 @@ test('the demo carries updates through its first address, survives kill -9 and a
     t.equal((await call(instance?.address ?? '', 'POST', '/demo/end', { body: { name: 'redis' } })).status, 404)
     await eventually(async () => await publishTo('board-1') === 200, RESTART_MS)
     await follower.until(7)
+  })
+
+  await t.test('the buttons of the playground do the same: who was on the instance moves, and misses nothing', async t => {
+    const link = /^http\S+#demo=1\S+$/m.exec(child.output())?.[0] ?? ''
+    const { page, faults } = await openPage(await openBrowser(t), link)
+    await connected(page)
+    const instance = await fact(page, 0, 'instance').textContent() ?? ''
+    await page.getByRole('button', { name: `Kill instance ${instance}` }).click()
+    await page.getByText(`Instance ${instance} was ended`).waitFor({ timeout: RESTART_MS })
+    await fact(page, 0, 'recovered').getByText('0 updates').waitFor({ timeout: RESTART_MS })
+    await page.getByRole('button', { name: 'Restart Redis' }).click()
+    await page.getByText('Redis was ended').waitFor({ timeout: RESTART_MS })
+    await say(page, 0, 'still here')
+    await log(page, 1).getByText('still here').waitFor({ timeout: RESTART_MS })
+    t.strictSame(faults.filter(text => !text.includes('WebSocket')), [])
   })
 
   t.strictSame(await within(40_000, 'exit', child.kill('SIGINT')), { code: 0, signal: null })
