@@ -19,6 +19,7 @@ html.dark-mode .swagger-ui .header-col { color: #e8eaee }
 .swagger-ui .microlight span[style*="211, 99, 99"] { color: #ff9c94 !important }
 html:not(.dark-mode) .swagger-ui .json-schema-2020-12-expand-deep-button { color: #4a5160 }
 html:not(.dark-mode) .swagger-ui .btn.authorize svg { fill: #0f7a4d }
+.swagger-ui .highlight-code > .microlight { max-height: none; overflow: visible; white-space: pre-wrap; overflow-wrap: anywhere }
 @media (max-width: 640px) {
   .swagger-ui .opblock-tag { flex-wrap: wrap; font-size: 20px }
   .swagger-ui .opblock-tag small { order: 1; flex-basis: 100%; padding: 0 }
