@@ -73,6 +73,15 @@ test('the dashboard names series that exist', async t => {
   t.strictSame([...metrics].filter(name => name.startsWith('roomcast_') && !shown.includes(name)), [], 'shows every metric of the service')
 })
 
+test('load-testing.md names the options of the script with their defaults, and metrics and settings that exist', async t => {
+  const [page, script] = [await read('docs/load-testing.md'), await read('examples/load.js')]
+  const options = [...script.matchAll(/^ {4}'?([\w-]+)'?: \{ type: 'string'(?:, default: '(\d+)')? \}/gm)]
+  t.equal(options.length, 7)
+  for (const [, name, value] of options) t.match(page, new RegExp(`^\\| \`--${name}\` \\| ${value ?? 'the address itself'} \\|`, 'm'))
+  t.strictSame(metricsIn(page).filter(name => !metrics.has(name)), [])
+  t.strictSame([...page.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g)].map(([, name = '']) => name).filter(name => !settings.has(name)), [])
+})
+
 test('promtool, where it is installed, accepts the rules, and the alerts fire when they should', async t => {
   const isInstalled = await run('promtool', ['--version']).then(() => true, () => false)
   if (!isInstalled) return t.comment('promtool is not installed: the rules were only parsed')
