@@ -1,4 +1,4 @@
-// One person: a client of its own, what it knows, and what one can do to it.
+// One collaborator: its client, its state, and its controls.
 import { createClient } from '/client/index.js'
 import { createBoard } from './board.js'
 import { createFacts } from './facts.js'
@@ -15,7 +15,7 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
 
   let me = { userId: '', name: '' }
   let other
-  /** How many of the next updates are what was missed. */
+  /** How many of the next updates are missed ones. */
   let recovering = 0
 
   const client = createClient(window.location.origin, {
@@ -36,7 +36,7 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
   })
   createForms(section, { room: { workspaceId, appId }, token, publish, tell: log.note })
 
-  // ── What it is told ───────────────────────────────────────────────────────
+  // ── Events ───────────────────────────────────────────────────────
 
   client.on('status', now => facts.status(now, client.sessionId))
   client.on('error', onFault)
@@ -71,7 +71,7 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
     facts.position(room.position)
   })
 
-  // ── What it is asked to do ────────────────────────────────────────────────
+  // ── Actions ────────────────────────────────────────────────
 
   const deeds = { drop: () => client.socket.io.engine.close(), offline: () => goOffline(client.status !== 'closed'), miss }
   for (const [name, deed] of Object.entries(deeds)) find(`[data-do=${name}]`).addEventListener('click', deed)

@@ -1,4 +1,4 @@
-// The AsyncAPI document as a page that needs nothing but itself: no script, no file from elsewhere.
+// Renders the AsyncAPI document as one self-contained page, without scripts or external files.
 import type { AsyncApi, AsyncApiMessage, Operation } from './asyncapi.ts'
 import { PAGE_STYLE } from './asyncapi-style.ts'
 import { fieldsOf } from './fields.ts'
@@ -55,7 +55,7 @@ ${table(['code', 'later?', 'message'], [...codes].map(([code, { message, retryab
 `
 }
 
-/** The message that a reference `#/channels/…/messages/…` means. */
+/** Resolves a reference `#/channels/…/messages/…`. @throws Error if there is no such message */
 export function messageAt ({ channels }: AsyncApi, reference: string): AsyncApiMessage {
   const [, , channel = '', , name = ''] = reference.split('/')
   const message = channels[channel]?.messages[name]
