@@ -22,9 +22,9 @@ declare module 'fastify' {
 export interface Roomcast {
   publisher: {
     /**
-      * Publishes an update as `userId`. Resolves once the broker has stored it. `payload` is encoded as JSON, up to
-      * `MAX_PAYLOAD_BYTES`. Repeating an `id` within `IDEMPOTENCY_TTL_SECONDS` publishes nothing and returns the first
-      * receipt with `duplicate: true`. Ids of the host are shared by all its `userId`s, but not with other callers.
+     * Publishes an update as `userId`. Resolves once the broker has stored it. `payload` is encoded as JSON, up to
+     * `MAX_PAYLOAD_BYTES`. Repeating an `id` within `IDEMPOTENCY_TTL_SECONDS` publishes nothing and returns the first
+     * receipt with `duplicate: true`. Ids of the host are shared by all its `userId`s, but not with other callers.
      * @throws RoomcastError `request/invalid`, `publish/payload-too-large`, `broker/unavailable` (not published),
      *   `broker/timeout` (unknown: repeat it with the same `id`)
      */

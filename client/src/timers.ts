@@ -9,8 +9,8 @@ const FIRST_RENEWAL_MS = 500
 const LAST_RENEWAL_MS = 10_000
 
 /**
-  * A timer that can be set again and stopped. Without `ms` it is a retry timer: each pause is longer, with jitter, and a timer
-  * that is already waiting is left alone.
+ * A timer that can be set again and stopped. Without `ms` it is a retry timer: each pause is longer, with jitter, and a timer
+ * that is already waiting is left alone.
  */
 export function createTimer (): [set: (ring: () => void, ms?: number) => void, stop: () => void] {
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -38,8 +38,8 @@ export function createTimer (): [set: (ring: () => void, ms?: number) => void, s
 }
 
 /**
-  * How long to wait before a token is renewed that expires soon. The service reports a short-lived token at once, so a part
-  * of its remaining time passes first, to avoid an endless stream of requests.
+ * How long to wait before a token is renewed that expires soon. The service reports a short-lived token at once, so a part
+ * of its remaining time passes first, to avoid an endless stream of requests.
  */
 export function renewalWait (expiresAt: number): number {
   return Math.min(LAST_RENEWAL_MS, Math.max(FIRST_RENEWAL_MS, (expiresAt - Date.now()) / 2))

@@ -37,8 +37,8 @@ const UPDATE_FIELDS = Object.keys(UpdateEnvelope.properties).length - 1
 const EPHEMERAL_FIELDS = Object.keys(EphemeralEnvelope.properties).length - 1
 
 /**
-  * The part of an update's envelope that its publisher knows, without the opening brace. The broker puts version, kind,
-  * epoch, offset and time in front of it, in the step that assigns them.
+ * The part of an update's envelope that its publisher knows, without the opening brace. The broker puts version, kind,
+ * epoch, offset and time in front of it, in the step that assigns them.
  */
 export function envelopeBody ({ event, payloadJson, userId, trace }: PublishRequest, id: string): string {
   const traced = trace === undefined ? '' : `,"trace":${JSON.stringify(trace)}`

@@ -19,13 +19,13 @@ type Caller = Pick<Identity, 'sub' | 'capabilities'>
 
 export interface Publisher {
   /**
-    * Publishes one update.
-    * @throws RoomcastError `limit/publish-rate`, `auth/forbidden`, `publish/payload-too-large`, `request/invalid`, `broker/…`
+   * Publishes one update.
+   * @throws RoomcastError `limit/publish-rate`, `auth/forbidden`, `publish/payload-too-large`, `request/invalid`, `broker/…`
    */
   publish (caller: Caller, update: HttpPublish): Promise<Receipt>
   /**
-    * Publishes several updates concurrently; a failed update does not stop the others. After a retryable failure, later
-    * updates of the same room fail too, so that they keep their order when they are all sent again.
+   * Publishes several updates concurrently; a failed update does not stop the others. After a retryable failure, later
+   * updates of the same room fail too, so that they keep their order when they are all sent again.
    * @param updates each is validated separately
    * @returns the outcomes, in the order of the updates
    */

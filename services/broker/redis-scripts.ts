@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 /**
-  * The names of a room's keys and channel. The braces keep a room in one cluster slot. The channel contains the database,
-  * because pub/sub ignores databases.
+ * The names of a room's keys and channel. The braces keep a room in one cluster slot. The channel contains the database,
+ * because pub/sub ignores databases.
  */
 export function redisNames (prefix: string, room: string, database = 0) {
   const base = `${prefix}:{${room}}`

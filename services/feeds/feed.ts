@@ -58,10 +58,10 @@ export interface Feed {
   leave (member: Member): void
   members (): Member[]
   /**
-    * Compares the feed with the room's position, and retries what failed. Resolves when differences are repaired.
-    * @param found the room's position, read after `before`
-    * @param before the feed's `position()`
-    * @param foundBy for the metric
+   * Compares the feed with the room's position, and retries what failed. Resolves when differences are repaired.
+   * @param found the room's position, read after `before`
+   * @param before the feed's `position()`
+   * @param foundBy for the metric
    */
   compare (found: StreamPosition, before: StreamPosition, foundBy: string): Promise<void>
   /** Leaves the channel. @throws RoomcastError `broker/unavailable` */

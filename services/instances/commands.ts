@@ -43,8 +43,8 @@ export interface Commands {
   /** Ends a new session that an earlier command concerns. Register the session first. */
   checkNew (session: Session): void
   /**
-    * Runs a command on every instance and collects the results.
-    * @throws RoomcastError `broker/unavailable`, `broker/timeout`
+   * Runs a command on every instance and collects the results.
+   * @throws RoomcastError `broker/unavailable`, `broker/timeout`
    */
   execute (command: Command): Promise<CommandResult>
   start (): void

@@ -24,8 +24,8 @@ export interface Presence {
   /** Removes a socket. After a `disconnect`, the collaborator stays for PRESENCE_LINGER_MS, because it may return. */
   leave (room: RoomKey, socketId: string, reason: 'left' | 'disconnect'): void
   /**
-    * Sets the state of a session; null clears it.
-    * @throws RoomcastError `request/invalid` if the session is not visible in the room, `presence/state-too-large`
+   * Sets the state of a session; null clears it.
+   * @throws RoomcastError `request/invalid` if the session is not visible in the room, `presence/state-too-large`
    */
   setState (room: RoomKey, socketId: string, state: unknown): void
   onDelta (room: RoomKey, delta: PresenceDelta): void

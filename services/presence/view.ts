@@ -37,8 +37,8 @@ export interface View {
 }
 
 /**
-  * If the broker loses its presence, every instance that reads it stores its own people again. Until then, for at most
-  * `doubtMs`, nobody seems to leave.
+ * If the broker loses its presence, every instance that reads it stores its own people again. Until then, for at most
+ * `doubtMs`, nobody seems to leave.
  */
 export function createView ({ room, instance: ownInstance, max, doubtMs }: {
   room: RoomKey, instance: string, max: number, doubtMs: number

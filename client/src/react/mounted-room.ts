@@ -10,8 +10,8 @@ type Listener = (data: never) => void
 const nobody: PresenceList = { collaborators: [], count: 0 }
 
 /**
-  * @param options read on mount; after a remount, the room continues at its last position
-  * @returns the room, and a function that mounts it and returns a function that unmounts it
+ * @param options read on mount; after a remount, the room continues at its last position
+ * @returns the room, and a function that mounts it and returns a function that unmounts it
  */
 export function createMountedRoom (client: Client, workspaceId: string, appId: string, options: () => RoomOptions): { room: MountedRoom, mount: () => () => void } {
   const listeners = new Map<string, Set<Listener>>()
