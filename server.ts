@@ -7,7 +7,8 @@ import { readDotEnv } from './services/dot-env.ts'
 import { loadTracing } from './services/observe/load-tracing.ts'
 import { createLogStream } from './services/observe/log-stream.ts'
 import { loadPrettifier } from './services/observe/prettifier.ts'
-import { readSettings, SettingsError, type Settings } from './services/settings.ts'
+import { SettingsError, type Settings } from './services/settings.ts'
+import { readSettings } from './services/settings/read.ts'
 
 /** The time to close the app once no request is left: it sends waiting webhook events and disconnects from Redis. */
 const CLOSE_GRACE_MS = 5000

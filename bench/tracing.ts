@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { PublishRequest } from '../services/broker/broker.ts'
 import { createMemoryBroker } from '../services/broker/memory-broker.ts'
 import { createMetrics } from '../services/observe/metrics.ts'
-import { readSettings } from '../services/settings.ts'
+import { readSettings } from '../services/settings/read.ts'
 import { tracePublish } from '../services/observe/tracing.ts'
 
 const PUBLISHES = 50_000

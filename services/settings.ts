@@ -1,9 +1,5 @@
-// Every setting: name, unit, default and reason in one schema. Read from the environment, checked together, frozen.
-import { Type, type Static, type TSchema } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
-import { faultsTogether } from './settings/checks.ts'
-import { misspelt } from './settings/misspelt.ts'
-import { fromText } from './wire/validation.ts'
+// Every setting: name, unit, default and reason in one schema. settings/read.ts reads and checks them.
+import { Type, type Static } from '@sinclair/typebox'
 
 const whole = (value: number, description: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER) =>
   Type.Integer({ default: value, description, minimum, maximum })
@@ -17,7 +13,7 @@ const LONGEST_TIMER_MS = 2_147_483_647
 
 const SENTINEL = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:@/[\\]]+):\\d{1,5}'
 
-const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
+export const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
 
 export const Settings = Type.Object({
   // Process
@@ -151,34 +147,4 @@ export type SettingName = keyof Settings
 
 export class SettingsError extends Error {
   override readonly name = 'SettingsError'
-}
-
-/**
- * Reads and checks all settings.
- * @param env names to texts, as `process.env`; an empty text counts as not set
- * @throws SettingsError that names every fault: the setting, and what it should be
- */
-export function readSettings (env: Record<string, string | undefined>): Settings {
-  const faults: string[] = []
-  const faulty = new Set<SettingName>()
-  const settings: Record<string, unknown> = {}
-  for (const [name, schema] of Object.entries<TSchema>(Settings.properties)) {
-    const given = env[name]
-    const value = given === undefined || given === '' ? schema.default as unknown : fromText(schema, given)
-    settings[name] = value
-    if (Value.Check(schema, value)) continue
-    faulty.add(name as SettingName)
-    faults.push(`${name} ${expectation(schema)}`)
-  }
-  faults.push(...faultsTogether(settings as Settings, faulty))
-  for (const [given, meant] of misspelt(Object.keys(env), Object.keys(Settings.properties))) faults.push(`${given} is no setting; the nearest is ${meant}`)
-  if (faults.length > 0) throw new SettingsError(`Settings that are not right:\n${faults.map(fault => `  - ${fault}`).join('\n')}`)
-  return Object.freeze(settings as Settings)
-}
-
-function expectation (schema: TSchema): string {
-  if (schema.type === 'integer') return `should be a whole number from ${String(schema['minimum'])} to ${String(schema['maximum'])}: ${String(schema.description)}`
-  if (schema['pattern'] === SECRET_PATTERN) return 'should be at least 32 bytes'
-  if (schema.type === 'boolean') return `should be true or false: ${String(schema.description)}`
-  return `should match ${String(schema['pattern'])}: ${String(schema.description)}`
 }

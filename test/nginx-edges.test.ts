@@ -1,7 +1,7 @@
 // The edges of deploy/nginx.conf: TLS, what is too large, what the log says of an instance that fails, and timeouts that fit the settings.
 import { readFile } from 'node:fs/promises'
 import { test } from 'tap'
-import { readSettings } from '../services/settings.ts'
+import { readSettings } from '../services/settings/read.ts'
 import { errorCodes } from '../services/wire/errors.ts'
 import {
   call, connect, eventually, follow, noEvent, pathOf, publish, roomEvent, startInstance, startNginx, startProxy, subscribe, token

@@ -4,7 +4,7 @@ import { Webhook as Verifier } from 'standardwebhooks'
 import { test, type Test } from 'tap'
 import { createWebhook } from '../../services/hooks/webhook.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { eventually, silentLog, startClock, startReceiver, type Receiver } from '../helpers/index.ts'
 
 function webhookTo (t: Test, { url }: Receiver, env: Record<string, string> = {}) {
