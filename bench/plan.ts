@@ -23,7 +23,7 @@ export function wholePlan (): Step[] {
     step(smallRooms(0.8), 12, ALL, 3),
     step(unheard(0.7), 6, ALL, 3),
     step(connections(1), 9, ALL),
-    step(standingStill(5000, 1), 22),
+    step(standingStill(5000, 25), 34),
     ...[250, 1000, 4000].map(members => step(fanOutOf(members, 0.5), 8)),
     ...[100, 1000, 5000].map(rooms => step(manyRooms(rooms, 0.7), 8)),
     ...[1, 2, 4].map(instances => step(smallRoomsOn(instances, 0.7), 8))
@@ -39,7 +39,7 @@ export function quickPlan (): Step[] {
     step(smallRooms(0.3), 6, some),
     step(unheard(0.3), 4, some),
     step(connections(0.25), 5, BOTH),
-    step(standingStill(1000, 0.4), 10, BOTH),
+    step(standingStill(1000, 6), 13),
     ...[250, 1000].map(members => step(fanOutOf(members, 0.15), 5)),
     ...[100, 1000].map(rooms => step(manyRooms(rooms, 0.2), 4)),
     ...[1, 2].map(instances => step(smallRoomsOn(instances, 0.2), 4))

@@ -1,4 +1,4 @@
-// `npm run bench [-- --quick] [--only S1,S5,tracing] [--services Roomcast] [--rounds n] [--out docs]`: measures, and writes the pages from what it found.
+// `npm run bench [-- --quick] [--only S1,S5,tracing] [--services Roomcast] [--rounds n] [--size clients] [--out docs]`: measures, and writes the pages from what it found.
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { describeMachine } from './measure/machine.ts'
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     services: { type: 'string', default: '' },
     rounds: { type: 'string' },
+    size: { type: 'string' },
     out: { type: 'string', default: 'docs' }
   }
 })
@@ -66,7 +67,7 @@ async function runSteps (): Promise<void> {
 
 console.log(`${steps.length} scenarios, ${chosenParts.length} other parts, about ${Math.ceil(total / 60)} minutes on an idle machine`)
 await runSteps()
-for (const { name, seconds, measure } of chosenParts) note(`${name}: ${await measure(results, taken)}`, seconds)
+for (const { name, seconds, measure } of chosenParts) note(`${name}: ${await measure(results, taken, values.size === undefined ? undefined : Number(values.size))}`, seconds)
 await writeResults(values.out, results)
 await writePage(values.out, results)
 console.log(`written to ${values.out}/benchmarks.md after ${Math.round((performance.now() - startedAt) / 1000)} s`)

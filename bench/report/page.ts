@@ -6,17 +6,22 @@ import { REFERENCE, ROOMCAST } from '../peers/peers.ts'
 import { formatNumber, formatValue } from './format.ts'
 import { growthCharts, perFurther } from './growth.ts'
 import { drawCharts } from './plot.ts'
-import { RESULTS, type Results, type ScenarioResult, type Taken } from './results.ts'
+import { stampedeCharts, stampedeSection } from './stampede.ts'
+import { taken } from './taken.ts'
+import { RESULTS, type Results, type ScenarioResult } from './results.ts'
 
 const GROWTH = 'benchmarks/growth.svg'
+const STAMPEDE = 'benchmarks/stampede.svg'
 const MAIN = /^S[12346]$/
 
 export async function writePage (dir: string, results: Results): Promise<void> {
   const charts = growthCharts(results)
   if (charts.length > 0) await writeFile(join(dir, GROWTH), drawCharts(charts))
+  if (results.stampedes !== undefined) await writeFile(join(dir, STAMPEDE), drawCharts(stampedeCharts(results.stampedes.runs)))
   const sections = [
     mainSections(results),
     charts.length === 0 ? '' : growthSection(results),
+    results.stampedes === undefined ? '' : stampedeSection(results.stampedes, STAMPEDE),
     tracingSection(results)
   ]
   await writeFile(join(dir, 'benchmarks.md'), `${head()}\n\n${sections.filter(Boolean).join('\n\n')}\n`)
@@ -74,10 +79,4 @@ function tracingSection ({ tracing }: Results): string {
   return `## Tracing that is off
 
 A publish through the embedded broker takes ${plainMicroseconds.toFixed(2)} µs without our tracing around it, and ${tracedMicroseconds.toFixed(2)} µs with it while no SDK is started: ${((tracedMicroseconds / plainMicroseconds - 1) * 100).toFixed(0)} % more. ${taken(tracing)}`
-}
-
-/** When and on what it was measured. */
-export function taken ({ day, machine, isQuick }: Taken, rounds?: number): string {
-  const what = rounds === undefined || rounds === 1 ? 'One round' : `Median of ${rounds} rounds`
-  return `${what}, ${day}, ${machine.kind}; ${machine.versions.join(', ')}.${isQuick ? ' The quick form: smaller, and only to see that nothing is far off.' : ''}`
 }

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Machine } from '../measure/machine.ts'
 import type { Figure } from '../scenarios/scenario.ts'
+import type { StampedeResult } from '../stampede.ts'
 import type { TracingCost } from '../tracing.ts'
 
 /** Medians over the rounds, and the ratio to the reference within each round. */
@@ -34,6 +35,7 @@ export interface ScenarioResult extends Taken {
 export interface Results {
   scenarios: Record<string, ScenarioResult>
   tracing?: TracingCost & Taken
+  stampedes?: { runs: StampedeResult[] } & Taken
 }
 
 export const RESULTS = 'benchmarks/results.json'

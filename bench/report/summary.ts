@@ -34,6 +34,6 @@ function valueOf ({ read, isCompared }: Figure, peer: string, runs: Run[]): Valu
   const ratios = own.flatMap(({ round, result }) => {
     const reference = runs.find(run => run.peer === REFERENCE && run.round === round)
     return reference === undefined || !isCompared || peer === REFERENCE ? [] : [read(result) / read(reference.result)]
-  })
+  }).filter(Number.isFinite)
   return { median: median(own.map(({ result }) => read(result))), ...ratios.length > 0 && { ratio: median(ratios) } }
 }

@@ -11,11 +11,12 @@ export function connections (share: number): Scenario {
   }
 }
 
-export function standingStill (rooms: number, share: number, name = 'S6'): Scenario {
+/** @param seconds 25 hold one heartbeat of every connection */
+export function standingStill (rooms: number, seconds: number): Scenario {
   return {
-    name,
-    about: `2 instances, ${rooms} rooms of one member, nothing is published.`,
-    load: { instances: 2, rooms, members: rooms, place: 'spread', connections: 1, settleMs: Math.ceil(5000 * share), idleMs: Math.ceil(12_000 * share), phases: [] },
+    name: 'S6',
+    about: `2 instances, ${rooms} rooms of one member, nothing is published for ${seconds} seconds.`,
+    load: { instances: 2, rooms, members: rooms, place: 'spread', connections: 1, settleMs: 4000, idleMs: seconds * 1000, phases: [] },
     figures: [
       { name: 'an instance', unit: 'ms/s', isCompared: true, read: result => sum(idleOf(result).instances) / idleOf(result).instances.length },
       { name: 'Redis', unit: 'ms/s', isCompared: true, read: result => idleOf(result).redis }
