@@ -1,5 +1,7 @@
 // What `npm run bench` measures besides the scenarios. Each puts its findings into the results, and returns a line about them.
+import { BIG_ROOM, measureBigRoom } from './big-room.ts'
 import type { Results, Taken } from './report/results.ts'
+import { MANY_ROOMS, measureRooms } from './rooms.ts'
 import { measureStampede, STAMPEDE_CLIENTS, stampedeFaults } from './stampede.ts'
 import { measureTracing } from './tracing.ts'
 
@@ -32,6 +34,28 @@ export const parts: Part[] = [
       for (const fault of stampedeFaults) runs.push(await measureStampede(fault, size))
       results.stampedes = { runs, ...taken }
       return runs.map(({ fault, wholeSeconds }) => `${fault}: all whole after ${wholeSeconds?.toFixed(1) ?? 'never'} s`).join('; ')
+    }
+  },
+  {
+    name: 'rooms',
+    seconds: 110,
+    isInQuick: false,
+    async measure (results, taken, size = MANY_ROOMS) {
+      const found = await measureRooms(size)
+      results.rooms = { ...found, ...taken }
+      const { idle, subscribedSeconds, checkedSeconds, churn } = found
+      return `${found.rooms} rooms: standing still ${idle.instance.toFixed(1)} ms/s; after a restart of Redis heard again in ${subscribedSeconds.toFixed(1)} s, checked in ${checkedSeconds.toFixed(1)} s; ${churn.roomsLeft} of ${churn.opened} left behind`
+    }
+  },
+  {
+    name: 'big-room',
+    seconds: 120,
+    isInQuick: false,
+    async measure (results, taken, size = BIG_ROOM) {
+      const found = await measureBigRoom(size)
+      results.bigRoom = { ...found, ...taken }
+      const { members, longestBlockMs, othersQuietMs, othersBusyMs, presence } = found
+      return `${members} members: longest block ${longestBlockMs.toFixed(0)} ms; p99 of others ${othersQuietMs.toFixed(1)} ms, then ${othersBusyMs.toFixed(1)} ms; ${presence.collaborators} collaborators: ${presence.joining.toFixed(0)} ms/s while they join`
     }
   }
 ]

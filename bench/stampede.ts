@@ -72,7 +72,8 @@ export const stampedeFaults: StampedeFault[] = [
 ]
 
 async function restartRedis ({ redis, instances }: World): Promise<StampedeInstance[]> {
-  await redis.stop()
+  // In order, so that what it keeps is whole.
+  await redis.shutdown()
   await pause(REDIS_AWAY_MS)
   await redis.restart()
   return instances

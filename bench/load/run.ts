@@ -16,9 +16,9 @@ const SILENCE_MS = 2000
 /** What the servers still do when the last update has come, such as reading their own copy of it. */
 const TAIL_MS = 20
 
-const { peer: name, load, servers, redisPid } = JSON.parse(process.argv[2] ?? '') as LoadSpec
+const { peer: name, load, servers, redisPid, workspace = 'w' } = JSON.parse(process.argv[2] ?? '') as LoadSpec
 const peer = peerOf(name)
-const rooms: LoadRoom[] = Array.from({ length: load.rooms }, (_, i) => ({ workspaceId: `w${i}`, appId: `a${i}` }))
+const rooms: LoadRoom[] = Array.from({ length: load.rooms }, (_, i) => ({ workspaceId: `${workspace}${i}`, appId: `a${i}` }))
 const members: LoadMember[] = []
 const publishers = createPublishers(peer, servers, load.connections)
 let tally: PhaseTally | undefined

@@ -10,6 +10,8 @@ export interface LoadSpec {
   load: Load
   servers: BenchServer[]
   redisPid: number
+  /** How the names of its rooms begin, where two loads share servers. */
+  workspace?: string
 }
 
 const program = fileURLToPath(new URL('run.js', import.meta.url))

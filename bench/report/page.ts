@@ -3,9 +3,11 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatTable } from '../chaos/table.ts'
 import { REFERENCE, ROOMCAST } from '../peers/peers.ts'
+import { bigRoomSection } from './big-room.ts'
 import { formatNumber, formatValue } from './format.ts'
 import { growthCharts, perFurther } from './growth.ts'
 import { drawCharts } from './plot.ts'
+import { roomsSection } from './rooms.ts'
 import { stampedeCharts, stampedeSection } from './stampede.ts'
 import { taken } from './taken.ts'
 import { RESULTS, type Results, type ScenarioResult } from './results.ts'
@@ -21,6 +23,8 @@ export async function writePage (dir: string, results: Results): Promise<void> {
   const sections = [
     mainSections(results),
     charts.length === 0 ? '' : growthSection(results),
+    results.rooms === undefined ? '' : roomsSection(results.rooms),
+    results.bigRoom === undefined ? '' : bigRoomSection(results.bigRoom),
     results.stampedes === undefined ? '' : stampedeSection(results.stampedes, STAMPEDE),
     tracingSection(results)
   ]

@@ -1,7 +1,9 @@
 // What runs have found, kept in a file: each run replaces what it measured anew, and the pages are written from all of it.
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { BigRoomResult } from '../big-room.ts'
 import type { Machine } from '../measure/machine.ts'
+import type { RoomsResult } from '../rooms.ts'
 import type { Figure } from '../scenarios/scenario.ts'
 import type { StampedeResult } from '../stampede.ts'
 import type { TracingCost } from '../tracing.ts'
@@ -35,6 +37,8 @@ export interface ScenarioResult extends Taken {
 export interface Results {
   scenarios: Record<string, ScenarioResult>
   tracing?: TracingCost & Taken
+  rooms?: RoomsResult & Taken
+  bigRoom?: BigRoomResult & Taken
   stampedes?: { runs: StampedeResult[] } & Taken
 }
 

@@ -1,10 +1,9 @@
 // A client that goes on through everything, as a stock one does: it reconnects with the same pauses, subscribes with `since`,
-// and sees what it has missed. Thin, because ten thousand of them share one process.
+// and sees what it has missed.
 import type { StreamPosition, SubscribeResult } from '../../services/wire/protocol.ts'
 import { roomEvent } from '../../test/helpers/socket.ts'
 import type { LoadRoom } from '../load/dialects.ts'
-import { openWire, type Wire } from '../load/wire.ts'
-import { SOCKET_IO_PATH } from '../peers/peers.ts'
+import { openSession, RefusedForGood, type Session } from '../load/session.ts'
 
 /** Of socket.io-client: the first pause, and the longest, each plus or minus half. */
 const PAUSE_MS = 1000
@@ -23,7 +22,7 @@ export interface FollowerCounts {
 }
 
 export interface Follower {
-  /** In the room, and up to where it has everything; undefined while it is not. */
+  /** Up to where it has everything; undefined while it is not in the room. */
   position (room: number): StreamPosition | undefined
   close (): void
 }
@@ -39,89 +38,80 @@ export interface FollowerOptions {
 
 interface Place {
   room: LoadRoom
-  event: string
+  /** How an event of this room begins. */
+  start: string
   position: StreamPosition | undefined
   isIn: boolean
 }
 
-export function createFollower ({ port, localAddress, token, rooms, counts }: FollowerOptions): Follower {
-  const places = rooms.map((room): Place => ({ room, event: roomEvent(room.workspaceId, room.appId), position: undefined, isIn: false }))
-  let wire: Wire | undefined
+export function createFollower ({ rooms, counts, ...options }: FollowerOptions): Follower {
+  const places = rooms.map((room): Place => ({ room, start: `["${roomEvent(room.workspaceId, room.appId)}"`, position: undefined, isIn: false }))
+  let session: Session | undefined
   let attempts = 0
   let isClosed = false
 
-  function open (): void {
-    const opened = wire = openWire({ port, localAddress, path: SOCKET_IO_PATH }, {
-      onOpen () {},
-      onText (buffer, start, end) { onPacket(opened, buffer.toString('latin1', start, end)) },
-      onClose
+  async function open (): Promise<void> {
+    try {
+      session = await openSession({ ...options, onEvent, onEnd })
+    } catch (error) {
+      if (error instanceof RefusedForGood) {
+        counts.refusedForGood++
+        return
+      }
+      counts.refused++
+      return again()
+    }
+    attempts = 0
+    for (const place of places) subscribe(place)
+  }
+
+  function again (): void {
+    if (!isClosed) setTimeout(() => { void open() }, Math.min(PAUSE_MAX_MS, PAUSE_MS * 2 ** attempts++) * (0.5 + Math.random()))
+  }
+
+  function onEnd (): void {
+    session = undefined
+    for (const place of places) place.isIn = false
+    again()
+  }
+
+  function subscribe (place: Place): void {
+    const asked = session
+    asked?.request<SubscribeResult>('application', { event: 'SUBSCRIBE', payload: { ...place.room, since: place.position } }, answer => {
+      if (answer.status === 'SUCCESS') return enter(place, answer.data)
+      counts.refused++
+      setTimeout(() => { if (asked === session) subscribe(place) }, PAUSE_MS)
     })
   }
 
-  function onClose (error: Error | undefined): void {
-    for (const place of places) place.isIn = false
-    if (error?.message.startsWith('refused') === true) counts.refused++
-    if (!isClosed) setTimeout(open, Math.min(PAUSE_MAX_MS, PAUSE_MS * 2 ** attempts++) * (0.5 + Math.random()))
-  }
-
-  function onPacket (wire: Wire, text: string): void {
-    if (text === '2') return wire.send('3')
-    if (text.startsWith('0')) return wire.send(`40${JSON.stringify({ token, positions: false })}`)
-    if (text.startsWith('40')) return onConnect(wire)
-    if (text.startsWith('43')) return onAnswer(wire, text)
-    if (text.startsWith('44')) {
-      counts.refusedForGood++
-      isClosed = true
-      return wire.close()
-    }
-    if (text.startsWith('42["workspace_')) return onUpdate(text)
-    if (text.startsWith('42["unsubscribed"')) onUnsubscribed(wire, text)
-  }
-
-  function onConnect (wire: Wire): void {
-    attempts = 0
-    places.forEach((_, i) => subscribe(wire, i))
-  }
-
-  function subscribe (wire: Wire, i: number): void {
-    const { room, position } = places[i] as Place
-    wire.send(`42${i}${JSON.stringify(['application', { event: 'SUBSCRIBE', payload: { ...room, since: position } }])}`)
-  }
-
-  function onAnswer (asked: Wire, text: string): void {
-    const at = text.indexOf('[')
-    const i = Number(text.slice(2, at))
-    const place = places[i] as Place
-    const [{ status, data }] = JSON.parse(text.slice(at)) as [{ status: string, data: SubscribeResult }]
-    if (status === 'ERROR') {
-      counts.refused++
-      setTimeout(() => { if (asked === wire) subscribe(asked, i) }, PAUSE_MS)
-      return
-    }
-    if (place.position !== undefined && !data.recovered) counts.told++
+  function enter (place: Place, { epoch, offset, recovered }: SubscribeResult): void {
+    if (place.position !== undefined && !recovered) counts.told++
+    if (!recovered) place.position = { epoch, offset }
     place.isIn = true
-    if (place.position === undefined || !data.recovered) place.position = { epoch: data.epoch, offset: data.offset }
   }
 
-  function onUpdate (text: string): void {
-    const place = places.find(({ event }) => text.startsWith(event, 4))
+  function onEvent (text: string): void {
+    const place = places.find(({ start }) => text.startsWith(start))
+    if (place !== undefined) onUpdate(place, text)
+    else if (text.startsWith('["unsubscribed"')) onUnsubscribed(text)
+  }
+
+  function onUpdate (place: Place, text: string): void {
     const [, epoch = '', offset = ''] = POSITION.exec(text) ?? []
-    if (place?.position === undefined) return
-    if (epoch !== place.position.epoch || Number(offset) !== place.position.offset + 1) counts.wrong++
+    if (epoch !== place.position?.epoch || Number(offset) !== place.position.offset + 1) counts.wrong++
     place.position = { epoch, offset: Number(offset) }
   }
 
-  function onUnsubscribed (wire: Wire, text: string): void {
-    const i = places.findIndex(({ room }) => text.includes(`"workspaceId":"${room.workspaceId}"`))
-    const place = places[i]
+  function onUnsubscribed (text: string): void {
+    const place = places.find(({ room }) => text.includes(`"workspaceId":"${room.workspaceId}"`))
     if (place === undefined) return
     counts.told++
     place.isIn = false
     place.position = undefined
-    subscribe(wire, i)
+    subscribe(place)
   }
 
-  open()
+  void open()
   return {
     position (room) {
       const place = places[room]
@@ -129,7 +119,7 @@ export function createFollower ({ port, localAddress, token, rooms, counts }: Fo
     },
     close () {
       isClosed = true
-      wire?.close()
+      session?.close()
     }
   }
 }
