@@ -1,5 +1,6 @@
 // What `npm run bench` measures besides the scenarios. Each puts its findings into the results, and returns a line about them.
 import { BIG_ROOM, measureBigRoom } from './big-room.ts'
+import { measureNginx } from './nginx.ts'
 import type { Results, Taken } from './report/results.ts'
 import { MANY_ROOMS, measureRooms } from './rooms.ts'
 import { measureStampede, STAMPEDE_CLIENTS, stampedeFaults } from './stampede.ts'
@@ -9,7 +10,8 @@ export interface Part {
   name: string
   /** About. */
   seconds: number
-  isInQuick: boolean
+  /** In which runs it is, where nothing is named. */
+  runs: 'always' | 'whole' | 'named'
   /** @param size clients or members, where fewer than usual are wanted */
   measure (results: Results, taken: Taken, size: number | undefined): Promise<string>
 }
@@ -18,7 +20,7 @@ export const parts: Part[] = [
   {
     name: 'tracing',
     seconds: 8,
-    isInQuick: true,
+    runs: 'always',
     async measure (results, taken) {
       const cost = await measureTracing()
       results.tracing = { ...cost, ...taken }
@@ -26,9 +28,19 @@ export const parts: Part[] = [
     }
   },
   {
+    name: 'nginx',
+    seconds: 12,
+    runs: 'whole',
+    async measure (results, taken) {
+      const cost = await measureNginx()
+      results.nginx = { ...cost, ...taken }
+      return `${cost.kibPerConnection.toFixed(1)} KiB a connection, ${cost.microsecondsADelivery.toFixed(1)} µs a delivery`
+    }
+  },
+  {
     name: 'stampede',
     seconds: 110,
-    isInQuick: false,
+    runs: 'named',
     async measure (results, taken, size = STAMPEDE_CLIENTS) {
       const runs = []
       for (const fault of stampedeFaults) runs.push(await measureStampede(fault, size))
@@ -39,7 +51,7 @@ export const parts: Part[] = [
   {
     name: 'rooms',
     seconds: 110,
-    isInQuick: false,
+    runs: 'named',
     async measure (results, taken, size = MANY_ROOMS) {
       const found = await measureRooms(size)
       results.rooms = { ...found, ...taken }
@@ -50,7 +62,7 @@ export const parts: Part[] = [
   {
     name: 'big-room',
     seconds: 120,
-    isInQuick: false,
+    runs: 'named',
     async measure (results, taken, size = BIG_ROOM) {
       const found = await measureBigRoom(size)
       results.bigRoom = { ...found, ...taken }

@@ -1,7 +1,8 @@
 // What `npm run bench` runs, in which sizes, and about how long each run takes.
 import { peers, REFERENCE, ROOMCAST } from './peers/peers.ts'
+import { boards } from './scenarios/boards.ts'
 import { fanOut, fanOutOf } from './scenarios/fan-out.ts'
-import { manyRooms, smallRooms, smallRoomsOn, unheard } from './scenarios/small-rooms.ts'
+import { apart, manyRooms, smallRooms, smallRoomsOn, unheard } from './scenarios/small-rooms.ts'
 import { connections, standingStill } from './scenarios/standing-still.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
@@ -16,6 +17,9 @@ export interface Step {
 const ALL = peers.map(({ name }) => name)
 const BOTH = [ROOMCAST, REFERENCE]
 
+/** Sizes at which the model of docs/scaling.md is compared with what is measured. */
+export const CHECKED = [3000, 9000]
+
 export function wholePlan (): Step[] {
   const step = (scenario: Scenario, seconds: number, names = BOTH, rounds = 1): Step => ({ scenario, peers: names, rounds, seconds })
   return [
@@ -26,7 +30,9 @@ export function wholePlan (): Step[] {
     step(standingStill(5000, 25), 34),
     ...[250, 1000, 4000].map(members => step(fanOutOf(members, 0.5), 8)),
     ...[100, 1000, 5000].map(rooms => step(manyRooms(rooms, 0.7), 8)),
-    ...[1, 2, 4].map(instances => step(smallRoomsOn(instances, 0.7), 8))
+    ...[1, 2, 4].map(instances => step(smallRoomsOn(instances, 0.7), 8)),
+    step(apart(0.7), 8, [ROOMCAST]),
+    ...CHECKED.map(clients => step(boards(clients, 8), 12 + clients / 1000, [ROOMCAST]))
   ]
 }
 

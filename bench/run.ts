@@ -33,7 +33,7 @@ const steps = (isQuick ? quickPlan() : wholePlan())
     peers: peers.filter(peer => services.length === 0 || services.some(name => peer.includes(name))),
     rounds: Number(values.rounds ?? rounds)
   }))
-const chosenParts = parts.filter(({ name, isInQuick }) => only.includes(name) || (only.length === 0 && (isInQuick || !isQuick)))
+const chosenParts = parts.filter(({ name, runs }) => only.includes(name) || (only.length === 0 && (runs === 'always' || (runs === 'whole' && !isQuick))))
 if (steps.length + chosenParts.length === 0) throw new Error(`nothing is called ${values.only}; there are S1 to S6, ${parts.map(({ name }) => name).join(', ')}`)
 
 const total = sum(steps.map(({ seconds, peers, rounds }) => seconds * peers.length * rounds)) + sum(chosenParts.map(({ seconds }) => seconds))

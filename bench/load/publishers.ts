@@ -1,7 +1,7 @@
 // Publishes over connections that are kept, as a backend does.
 import { Pool } from 'undici'
 import { HOST } from '../../test/helpers/ports.ts'
-import type { BenchServer, Peer } from '../peers/peer.ts'
+import type { Peer } from '../peers/peer.ts'
 import type { LoadRoom } from './dialects.ts'
 import { MARK } from './tally.ts'
 
@@ -13,9 +13,8 @@ export interface Publishers {
   publish (room: LoadRoom, n: number): Promise<void>
 }
 
-/** All go to the first server. */
-export function createPublishers (peer: Peer, [first]: BenchServer[], connections: number): Publishers {
-  const pool = new Pool(`http://${HOST}:${first?.port}`, { connections, pipelining: 1 })
+export function createPublishers (peer: Peer, port: number, connections: number): Publishers {
+  const pool = new Pool(`http://${HOST}:${port}`, { connections, pipelining: 1 })
   return {
     async publish (room, n) {
       const { statusCode, body } = await pool.request({ method: 'POST', ...peer.publishing(room, `{${MARK}${n},"pad":"${PAD}"}`) })

@@ -16,11 +16,11 @@ const SILENCE_MS = 2000
 /** What the servers still do when the last update has come, such as reading their own copy of it. */
 const TAIL_MS = 20
 
-const { peer: name, load, servers, redisPid, workspace = 'w' } = JSON.parse(process.argv[2] ?? '') as LoadSpec
+const { peer: name, load, servers, redisPid, publishPort = servers[0]?.port ?? 0, workspace = 'w' } = JSON.parse(process.argv[2] ?? '') as LoadSpec
 const peer = peerOf(name)
 const rooms: LoadRoom[] = Array.from({ length: load.rooms }, (_, i) => ({ workspaceId: `${workspace}${i}`, appId: `a${i}` }))
 const members: LoadMember[] = []
-const publishers = createPublishers(peer, servers, load.connections)
+const publishers = createPublishers(peer, publishPort, load.connections)
 let tally: PhaseTally | undefined
 let published = 0
 
@@ -33,7 +33,7 @@ async function connectUpTo (count: number): Promise<void> {
 
 async function connect (i: number): Promise<void> {
   const room = i % rooms.length
-  const server = load.place === 'first' ? servers[0] : servers[(Math.floor(i / rooms.length) + room) % servers.length]
+  const server = { first: servers[0], last: servers.at(-1), spread: servers[(Math.floor(i / rooms.length) + room) % servers.length] }[load.place]
   const member: LoadMember = { room, seen: new Uint8Array(), furthest: -1 }
   await joinRoom((server as typeof servers[0]).port, peer.dialect, rooms[room] as LoadRoom, {
     onMessage: (buffer, start, end) => tally?.onMessage(member, buffer, start, end),
@@ -100,10 +100,12 @@ async function runPhase ({ name, publishes, rate, window = 1 }: Phase): Promise<
 }
 
 const { memoryFrom, idleMs } = load
-const result: LoadResult = { phases: [] }
-await connectUpTo(memoryFrom ?? load.members)
+const result: LoadResult = { joinMicroseconds: NaN, phases: [] }
+await connectUpTo(memoryFrom ?? Math.floor(load.members / 2))
 const before = memoryFrom === undefined ? 0 : await memoryKib()
+const [joined, joining] = [members.length, usage()]
 await connectUpTo(load.members)
+result.joinMicroseconds = sum(usedSince(joining).servers) / (load.members - joined)
 await pause(load.settleMs)
 if (memoryFrom !== undefined) result.memory = { kibPerConnection: (await memoryKib() - before) / (load.members - memoryFrom) }
 if (idleMs !== undefined) result.idle = await standStill(idleMs)

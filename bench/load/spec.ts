@@ -10,6 +10,8 @@ export interface LoadSpec {
   load: Load
   servers: BenchServer[]
   redisPid: number
+  /** Where to publish, if not at the first server. */
+  publishPort?: number
   /** How the names of its rooms begin, where two loads share servers. */
   workspace?: string
 }

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BigRoomResult } from '../big-room.ts'
 import type { Machine } from '../measure/machine.ts'
+import type { NginxResult } from '../nginx.ts'
 import type { RoomsResult } from '../rooms.ts'
 import type { Figure } from '../scenarios/scenario.ts'
 import type { StampedeResult } from '../stampede.ts'
@@ -37,6 +38,7 @@ export interface ScenarioResult extends Taken {
 export interface Results {
   scenarios: Record<string, ScenarioResult>
   tracing?: TracingCost & Taken
+  nginx?: NginxResult & Taken
   rooms?: RoomsResult & Taken
   bigRoom?: BigRoomResult & Taken
   stampedes?: { runs: StampedeResult[] } & Taken

@@ -11,8 +11,8 @@ export interface Load {
   instances: number
   rooms: number
   members: number
-  /** `spread`: over all instances in turn; `first`: all on the first, where all publishes go anyhow. */
-  place: 'spread' | 'first'
+  /** `spread`: over all instances in turn; all publishes go to the first. */
+  place: 'spread' | 'first' | 'last'
   /** HTTP connections to publish over. */
   connections: number
   /** Rest before anything is measured. */
@@ -40,6 +40,8 @@ export interface PhaseResult {
 }
 
 export interface LoadResult {
+  /** What it took the servers to take in a member, in microseconds. */
+  joinMicroseconds: number
   phases: PhaseResult[]
   /** In milliseconds of processor a second. */
   idle?: { instances: number[], redis: number }

@@ -13,7 +13,7 @@ export function smallRooms (share: number): Scenario {
       perPublish('paced'),
       perPublish('full'),
       perPublishAtRedis('paced'),
-      { name: 'the instance without members, paced', unit: 'µs', isCompared: false, read: result => elsewhere(result.phases, 'paced') },
+      elsewhere('the instance without members, paced'),
       { name: 'p99, paced', unit: 'ms', isCompared: false, read: result => phaseOf(result, 'paced').p99Ms }
     ]
   }
@@ -62,6 +62,28 @@ export function manyRooms (rooms: number, share: number): Scenario {
   }
 }
 
+/** Publishers on one instance, members on another: what each of them has of an update. */
+export function apart (share: number): Scenario {
+  return {
+    name: 'S7',
+    about: `2 instances, 500 rooms of one member, published on the first, members on the second; ${PUBLISHES_A_SECOND} updates a second.`,
+    load: { ...load({ instances: 2, rooms: 500, members: 500, publishes: Math.ceil(3000 * share) }), place: 'last' },
+    figures: [
+      {
+        name: 'publishing',
+        unit: 'µs',
+        isCompared: false,
+        read (result) {
+          const { servers: [first = NaN], publishes } = phaseOf(result, 'paced')
+          return first / publishes
+        }
+      },
+      elsewhere('hearing, and a delivery'),
+      perPublishAtRedis('paced')
+    ]
+  }
+}
+
 function load ({ publishes, ...size }: Pick<Load, 'instances' | 'rooms' | 'members'> & { publishes: number }, ...more: Phase[]): Load {
   return {
     ...size,
@@ -100,7 +122,14 @@ function perPublishAtRedis (name: Phase['name']): Figure {
   }
 }
 
-function elsewhere (phases: Parameters<Figure['read']>[0]['phases'], name: Phase['name']): number {
-  const { servers, publishes } = phaseOf({ phases }, name)
-  return sum(servers.slice(1)) / publishes
+function elsewhere (name: string): Figure {
+  return {
+    name,
+    unit: 'µs',
+    isCompared: false,
+    read (result) {
+      const { servers, publishes } = phaseOf(result, 'paced')
+      return sum(servers.slice(1)) / publishes
+    }
+  }
 }

@@ -7,7 +7,10 @@ export function connections (share: number): Scenario {
     name: 'S4',
     about: `1 instance, memory from 1000 to ${members} subscribed connections, after garbage collection.`,
     load: { instances: 1, rooms: 500, members, place: 'first', connections: 1, settleMs: 700, memoryFrom: 1000, phases: [] },
-    figures: [{ name: 'a connection', unit: 'KiB', isCompared: true, read: ({ memory }) => memory?.kibPerConnection ?? NaN }]
+    figures: [
+      { name: 'a connection', unit: 'KiB', isCompared: true, read: ({ memory }) => memory?.kibPerConnection ?? NaN },
+      { name: 'to connect and subscribe', unit: 'µs', isCompared: true, read: ({ joinMicroseconds }) => joinMicroseconds }
+    ]
   }
 }
 

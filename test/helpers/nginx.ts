@@ -11,6 +11,8 @@ import { freePort, HOST } from './ports.ts'
 import type { Scope } from './scope.ts'
 
 export interface Nginx {
+  /** Of the master; the workers are its children. */
+  pid: number
   /** The door for browsers. */
   url: string
   /** The door for internal services. */
@@ -46,6 +48,7 @@ export async function startNginx (t: Scope, [a, b, c]: [number, number, number])
   await untilReady(child, 'nginx', async () => (await fetch(`http://${HOST}:${port}/metrics`)).status === 404)
 
   return {
+    pid: child.pid,
     url: `http://${HOST}:${port}`,
     internalUrl: `http://${HOST}:${internalPort}`,
     async reload () { await promisify(execFile)('nginx', [...nginxArgs(dir), '-s', 'reload'], { env }) },
