@@ -10,7 +10,7 @@ const CHANNEL = 'updates'
 const { REDIS_URL = '', ADAPTER } = process.env
 
 function connect (): Redis {
-  // Protocol 2 is what the adapters were written for.
+  // The adapters were written for protocol 2.
   const client = new Redis(REDIS_URL, { protocol: 2 })
   client.on('error', (error: Error) => console.error(error.message))
   return client
@@ -44,6 +44,6 @@ if (channel !== undefined) {
   await subscriber.subscribe(CHANNEL)
 }
 
-// An adapter that throws behind our back must not end the server: that is not what is compared.
+// An uncaught error of an adapter must not end the server, because that is not compared here.
 process.on('unhandledRejection', error => console.error(error))
 await listen(app)
