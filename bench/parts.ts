@@ -1,6 +1,7 @@
 // What `npm run bench` measures besides the scenarios. Each puts its findings into the results, and returns a line about them.
 import { BIG_ROOM, measureBigRoom } from './big-room.ts'
 import { measureNginx } from './nginx.ts'
+import { measureRedisMemory } from './redis-memory.ts'
 import type { Results, Taken } from './report/results.ts'
 import { MANY_ROOMS, measureRooms } from './rooms.ts'
 import { measureStampede, STAMPEDE_CLIENTS, stampedeFaults } from './stampede.ts'
@@ -35,6 +36,16 @@ export const parts: Part[] = [
       const cost = await measureNginx()
       results.nginx = { ...cost, ...taken }
       return `${cost.kibPerConnection.toFixed(1)} KiB a connection, ${cost.microsecondsADelivery.toFixed(1)} µs a delivery`
+    }
+  },
+  {
+    name: 'redis-memory',
+    seconds: 15,
+    runs: 'whole',
+    async measure (results, taken) {
+      const found = await measureRedisMemory()
+      results.redisMemory = { ...found, ...taken }
+      return `${found.kibPerRoom.toFixed(2)} KiB a room, ${found.kibPerUpdate.toFixed(2)} KiB an update`
     }
   },
   {

@@ -5,7 +5,7 @@ import { describeMachine } from './measure/machine.ts'
 import { parts } from './parts.ts'
 import { quickPlan, wholePlan, type Step } from './plan.ts'
 import { formatNumber } from './report/format.ts'
-import { writePage } from './report/page.ts'
+import { writePages } from './report/page.ts'
 import { readResults, writeResults, type Taken } from './report/results.ts'
 import { summarize, wrongIn, type Run } from './report/summary.ts'
 import { runScenario } from './scenarios/run.ts'
@@ -69,6 +69,6 @@ console.log(`${steps.length} scenarios, ${chosenParts.length} other parts, about
 await runSteps()
 for (const { name, seconds, measure } of chosenParts) note(`${name}: ${await measure(results, taken, values.size === undefined ? undefined : Number(values.size))}`, seconds)
 await writeResults(values.out, results)
-await writePage(values.out, results)
+await writePages(values.out, results)
 console.log(`written to ${values.out}/benchmarks.md after ${Math.round((performance.now() - startedAt) / 1000)} s`)
 process.exit(0)

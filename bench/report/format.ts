@@ -3,7 +3,7 @@ import type { Value } from './results.ts'
 
 export function formatNumber (value: number): string {
   if (!Number.isFinite(value)) return '–'
-  if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString('en-US')
+  if (Number.isInteger(value) || Math.abs(value) >= 1000) return Math.round(value).toLocaleString('en-US')
   if (Math.abs(value) >= 100) return value.toFixed(0)
   return Math.abs(value) >= 1 ? value.toFixed(1) : value.toFixed(2)
 }

@@ -1,13 +1,15 @@
-// docs/benchmarks.md and its plots, from what the runs have found.
+// docs/benchmarks.md with its plots, and docs/scaling.md, from what the runs have found.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatTable } from '../chaos/table.ts'
 import { REFERENCE, ROOMCAST } from '../peers/peers.ts'
+import { unitsOf } from '../scaling/units.ts'
 import { bigRoomSection } from './big-room.ts'
 import { formatNumber, formatValue } from './format.ts'
 import { growthCharts, perFurther } from './growth.ts'
 import { drawCharts } from './plot.ts'
 import { roomsSection } from './rooms.ts'
+import { scalingPage } from './scaling.ts'
 import { stampedeCharts, stampedeSection } from './stampede.ts'
 import { taken } from './taken.ts'
 import { RESULTS, type Results, type ScenarioResult } from './results.ts'
@@ -16,7 +18,8 @@ const GROWTH = 'benchmarks/growth.svg'
 const STAMPEDE = 'benchmarks/stampede.svg'
 const MAIN = /^S[12346]$/
 
-export async function writePage (dir: string, results: Results): Promise<void> {
+/** @param dir where the pages are, as `docs` */
+export async function writePages (dir: string, results: Results): Promise<void> {
   const charts = growthCharts(results)
   if (charts.length > 0) await writeFile(join(dir, GROWTH), drawCharts(charts))
   if (results.stampedes !== undefined) await writeFile(join(dir, STAMPEDE), drawCharts(stampedeCharts(results.stampedes.runs)))
@@ -29,6 +32,8 @@ export async function writePage (dir: string, results: Results): Promise<void> {
     tracingSection(results)
   ]
   await writeFile(join(dir, 'benchmarks.md'), `${head()}\n\n${sections.filter(Boolean).join('\n\n')}\n`)
+  const units = unitsOf(results)
+  if (units !== undefined) await writeFile(join(dir, 'scaling.md'), scalingPage(results, units))
 }
 
 function head (): string {

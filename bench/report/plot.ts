@@ -58,15 +58,14 @@ ${charts.map((chart, i) => `<g transform="translate(${i * WIDTH} ${LEGEND})">\n$
 
 function drawChart ({ title, x, isStepped = false, series, mark }: Chart, colourOf: (name: string) => number): string {
   const xs = [...new Set(series.flatMap(({ points }) => points.map(([at]) => at)))].sort((a, b) => a - b)
-  const first = isStepped ? 0 : xs[0] ?? 0
   const last = isStepped ? xs.length - 1 : Math.max(xs.at(-1) ?? 1, mark?.x ?? 0)
   const step = niceStep(Math.max(...series.flatMap(({ points }) => points.map(([, y]) => y)), 1e-9) * 1.05 / 4)
   const top = step * Math.max(1, Math.ceil(Math.max(...series.flatMap(({ points }) => points.map(([, y]) => y))) * 1.02 / step))
-  const atX = (value: number) => LEFT + ((isStepped ? xs.indexOf(value) : value) - first) / ((last - first) || 1) * (WIDTH - LEFT - RIGHT)
+  const atX = (value: number) => LEFT + (isStepped ? xs.indexOf(value) : value) / (last || 1) * (WIDTH - LEFT - RIGHT)
   const atY = (value: number) => HEIGHT - BOTTOM - value / top * (HEIGHT - TOP - BOTTOM)
 
   const rows = Array.from({ length: Math.round(top / step) + 1 }, (_, i) => i * step)
-  const columns = isStepped ? xs : ticks(first, last)
+  const columns = isStepped ? xs : ticks(last)
   return [
     `<text class="title" x="${LEFT}" y="18">${escape(title)}</text>`,
     ...rows.map(y => `<path class="grid" d="M${LEFT} ${round(atY(y))}H${WIDTH - RIGHT}"/><text x="${LEFT - 6}" y="${round(atY(y) + 4)}" text-anchor="end">${format(y)}</text>`),
@@ -81,9 +80,9 @@ function drawChart ({ title, x, isStepped = false, series, mark }: Chart, colour
   ].join('\n')
 }
 
-function ticks (first: number, last: number): number[] {
-  const step = niceStep((last - first) / 5)
-  return Array.from({ length: Math.floor((last - first) / step + 1e-9) + 1 }, (_, i) => first + i * step)
+function ticks (last: number): number[] {
+  const step = niceStep(last / 5)
+  return Array.from({ length: Math.floor(last / step + 1e-9) + 1 }, (_, i) => i * step)
 }
 
 /** 1, 2 or 5 times a power of ten. */

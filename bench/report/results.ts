@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { BigRoomResult } from '../big-room.ts'
 import type { Machine } from '../measure/machine.ts'
 import type { NginxResult } from '../nginx.ts'
+import type { RedisMemoryResult } from '../redis-memory.ts'
 import type { RoomsResult } from '../rooms.ts'
 import type { Figure } from '../scenarios/scenario.ts'
 import type { StampedeResult } from '../stampede.ts'
@@ -39,6 +40,7 @@ export interface Results {
   scenarios: Record<string, ScenarioResult>
   tracing?: TracingCost & Taken
   nginx?: NginxResult & Taken
+  redisMemory?: RedisMemoryResult & Taken
   rooms?: RoomsResult & Taken
   bigRoom?: BigRoomResult & Taken
   stampedes?: { runs: StampedeResult[] } & Taken

@@ -33,8 +33,8 @@ ${formatNumber(clients)} clients on three instances behind \`deploy/nginx.conf\`
 ${formatTable(
   ['fault', 'away at most', 'all back', 'all whole', 'history reads of an instance', 'event loop p99', 'longest stall', 'longest block', 'turned away for now', 'for good', 'told to load anew', 'repeated or after a hole'],
   runs.map(({ fault, mostAway, backSeconds, wholeSeconds, historyReads, loop, refused, refusedForGood, told, wrong }) => [
-    fault, mostAway, seconds(backSeconds), seconds(wholeSeconds), historyReads,
-    `${formatNumber(loop.p99Ms)} ms`, `${formatNumber(loop.longestMs)} ms`, `${formatNumber(loop.longestBlockMs)} ms`, refused, refusedForGood, told, wrong
+    fault, formatNumber(mostAway), mostAway === 0 ? 'all stayed' : seconds(backSeconds), seconds(wholeSeconds), historyReads,
+    `${formatNumber(loop.p99Ms)} ms`, `${formatNumber(loop.longestMs)} ms`, `${formatNumber(loop.longestBlockMs)} ms`, refused, refusedForGood, formatNumber(told), wrong
   ])
 )}
 
