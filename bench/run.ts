@@ -55,20 +55,25 @@ async function runSteps (): Promise<void> {
     for (const step of steps.filter(({ rounds }) => round <= rounds)) {
       for (const peer of round % 2 === 1 ? step.peers : step.peers.toReversed()) {
         const result = await runScenario(step.scenario, peer)
-        runs.get(step)?.push({ round, peer, result })
+        const some = runs.get(step) ?? []
+        some.push({ round, peer, result })
+        results.scenarios[step.scenario.name] = summarize(step.scenario, some, taken)
+        // A run that is stopped leaves what it has found so far.
+        await writeResults(values.out, results)
         const figures = step.scenario.figures.map(({ name, unit, read }) => `${name} ${formatNumber(read(result))} ${unit}`)
         const wrong = wrongIn(result)
         note(`round ${round}, ${step.scenario.name}, ${peer}: ${figures.join('; ')}${wrong === 0 ? '' : `; ${wrong} LOST, REPEATED OR OUT OF ORDER`}`, step.seconds)
       }
     }
   }
-  for (const [step, some] of runs) results.scenarios[step.scenario.name] = summarize(step.scenario, some, taken)
 }
 
 console.log(`${steps.length} scenarios, ${chosenParts.length} other parts, about ${Math.ceil(total / 60)} minutes on an idle machine`)
 await runSteps()
-for (const { name, seconds, measure } of chosenParts) note(`${name}: ${await measure(results, taken, values.size === undefined ? undefined : Number(values.size))}`, seconds)
-await writeResults(values.out, results)
+for (const { name, seconds, measure } of chosenParts) {
+  note(`${name}: ${await measure(results, taken, values.size === undefined ? undefined : Number(values.size))}`, seconds)
+  await writeResults(values.out, results)
+}
 await writePages(values.out, results)
 console.log(`written to ${values.out}/benchmarks.md after ${Math.round((performance.now() - startedAt) / 1000)} s`)
 process.exit(0)
