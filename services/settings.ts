@@ -17,6 +17,8 @@ const LONGEST_TIMER_MS = 2_147_483_647
 
 const SENTINEL = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:@/[\\]]+):\\d{1,5}'
 
+const WEBHOOK_EVENT = '(room\\.occupied|room\\.vacated|member\\.joined|member\\.left)'
+
 const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
 
 export const Settings = Type.Object({
@@ -120,7 +122,8 @@ export const Settings = Type.Object({
   OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Needs packages that the service names where they are missing. Other OTEL_ variables count as usual.', { pattern: '^$|^https?://' }),
 
   // Webhook
-  WEBHOOK_URL: text('', 'Where to tell that a room got its first member over all instances, or lost its last. Empty: nowhere.', { pattern: '^$|^https?://' }),
+  WEBHOOK_URL: text('', 'Where to tell that a room got its first member over all instances, or lost its last, and who comes and goes: see WEBHOOK_EVENTS. Empty: nowhere.', { pattern: '^$|^https?://' }),
+  WEBHOOK_EVENTS: text('room.occupied,room.vacated', 'What is told, comma-separated: room.occupied, room.vacated, member.joined, member.left. Members only where it is asked for: they are far more, and personal data.', { pattern: `^${WEBHOOK_EVENT}(,${WEBHOOK_EVENT})*$` }),
   WEBHOOK_SECRET: text('', 'Key of the signature that each request carries, as Standard Webhooks has it (whsec_… or any text).'),
   WEBHOOK_TIMEOUT_MS: whole(5000, 'How long to wait for the answer.', 1, LONGEST_TIMER_MS),
   WEBHOOK_BATCH_MS: whole(500, 'Events are gathered for this long, and sent together.', 1, LONGEST_TIMER_MS),

@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Collaborator, Receipt, StreamPosition } from '../wire/protocol.ts'
 import type { RoomKey } from '../wire/rooms.ts'
+import type { HookBroker } from './hooks.ts'
 import type { Retention } from './retention.ts'
 
 export type { Retention } from './retention.ts'
@@ -143,20 +144,9 @@ export interface PresenceBroker {
   forgetPresence (room: RoomKey, instance: string, socketIds: string[]): Promise<void>
 }
 
-/** What knows which instances have members of which rooms. */
-export interface OccupancyBroker {
-  /** This instance has members of the room; true if it is the first that does. Again is no change. */
-  occupy (room: RoomKey): Promise<boolean>
-  /** It has none any more; true if it was the last. */
-  vacate (room: RoomKey): Promise<boolean>
-  /** Instances that have members of any room. */
-  occupants (): Promise<string[]>
-  /** Takes an instance that fell silent out of its rooms; answers those that nobody is in now, to one caller only. */
-  vacateAll (instance: string): Promise<RoomKey[]>
-}
-
 /** All three over one link. */
-export interface Broker extends UpdateBroker, PresenceBroker, OccupancyBroker {
+export interface Broker extends UpdateBroker, PresenceBroker {
+  readonly hooks: HookBroker
   readonly instance: string
   readonly events: EventEmitter<BrokerEvents>
   /** Replaces the links to where the messages come from: a probe heard no echo. */

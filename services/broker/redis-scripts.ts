@@ -19,12 +19,6 @@ export function redisNames (prefix: string, room: string, database = 0) {
   }
 }
 
-/** Which instances have members of which rooms; in one slot, since a silent instance leaves all its rooms in one step. */
-export function occupancyNames (prefix: string, instance: string): [string, string, string] {
-  const base = `${prefix}:{$/occupancy}`
-  return [`${base}:rooms:${instance}`, `${base}:counts`, `${base}:instances`]
-}
-
 export interface RedisScript {
   lua: string
   /** What Redis knows it by. */
@@ -40,8 +34,9 @@ export const redisScripts = {
   history: onRoom('history', 2),
   renewEpoch: onRoom('renew-epoch', 2),
   updatePresence: script(read('update-presence'), 1),
-  occupy: script(read('occupy'), 3),
-  vacate: script(read('vacate'), 3)
+  reportHooks: script(read('report'), 10),
+  claimHooks: script(read('claim'), 2),
+  hooksTaken: script(read('taken'), 2)
 }
 
 /** A script after the functions that all scripts on a room share. */

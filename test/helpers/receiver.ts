@@ -1,7 +1,7 @@
 // A team's backend, as the webhook meets it.
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { WebhookEvent } from '../../services/hooks/webhook.ts'
+import type { WebhookEvent } from '../../services/hooks/events.ts'
 import type { Scope } from './scope.ts'
 
 export interface Received {
