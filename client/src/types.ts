@@ -115,6 +115,12 @@ export interface RoomBase<Events extends object = Record<string, unknown>> {
    * @throws ClientError the service's code where it refuses for good; `client/no-answer`, `client/left`, `client/closed`
    */
   publish<E extends keyof Events & string> (event: E, payload: Events[E], options?: PublishOptions): Promise<Receipt>
+  /**
+   * Says to everyone here what this session does: what is selected, typing, which page. Any JSON up to the service's
+   * PRESENCE_STATE_BYTES; `null` clears it. Said again after every reconnect. Of several that hold the room, the last one
+   * counts, since they are one session. A refusal arrives as `error`.
+   */
+  setPresence (state: unknown): void
 }
 
 export interface Room<Events extends object = Record<string, unknown>> extends RoomBase<Events> {

@@ -44,13 +44,19 @@ export function usePublish<Events extends object> (room: MountedRoom<Events>): M
   return room.publish
 }
 
-/** Who is in the room; renders when someone comes, goes, or says something new. */
-export function usePresence<Events extends object> (room: MountedRoom<Events>): PresenceList {
+export interface Presence extends PresenceList {
+  /** Says what this session does; the same function in every render. */
+  setPresence: MountedRoom['setPresence']
+}
+
+/** Who is in the room, and what says what oneself does there; renders when someone comes, goes, or says something new. */
+export function usePresence<Events extends object> (room: MountedRoom<Events>): Presence {
   const watch = useCallback((onChange: () => void) => {
     room.on('presence', onChange)
     return () => { room.off('presence', onChange) }
   }, [room])
-  return useSyncExternalStore(watch, () => room.presence, () => room.presence)
+  const list = useSyncExternalStore(watch, () => room.presence, () => room.presence)
+  return useMemo(() => ({ ...list, setPresence: room.setPresence }), [list, room])
 }
 
 /** Calls the listener of the last render when the state has to be loaded anew: updates after `position` follow. */
