@@ -12,11 +12,12 @@ createServer(async (request, response) => {
   try {
     // Signature and time; throws on what the service has not sent, or sent long ago.
     const { events } = webhook.verify(body, request.headers)
-    for (const { id, event, workspaceId, appId } of events) {
+    for (const { id, event, workspaceId, appId, userId } of events) {
       // What was not answered in time comes again, with the same ids.
       if (known.has(id)) continue
       known.add(id)
-      console.log(event, `${workspaceId}/${appId}`)
+      // With WEBHOOK_EVENTS=member.joined,member.left it is a user who came or went.
+      console.log(event, `${workspaceId}/${appId}`, userId ?? '')
     }
     response.writeHead(204).end()
   } catch (error) {

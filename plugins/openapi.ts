@@ -7,6 +7,7 @@ import type { FastifySchema } from 'fastify'
 import { exampleOf } from '../services/documents/examples.ts'
 import { plain, type Components } from '../services/documents/json-schema.ts'
 import { packageInfo } from '../services/documents/package-info.ts'
+import { WebhookBody } from '../services/hooks/events.ts'
 import type { Settings } from '../services/settings.ts'
 
 const BEARER = 'bearer'
@@ -45,7 +46,8 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
     transform: ({ schema, url }) => ({ schema: document(schema), url }),
     transformObject: documents => {
       const { openapiObject } = documents as { openapiObject: { components: object } }
-      return { ...openapiObject, components: { ...openapiObject.components, schemas: components } }
+      const webhooks = { events: { post: webhook() } }
+      return { ...openapiObject, webhooks, components: { ...openapiObject.components, schemas: components } }
     }
   })
 
@@ -78,6 +80,24 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
     if (schema.type === undefined) return { ...schema, 'x-response-description': description }
     const documented = 'x-examples' in schema ? plain(schema as TSchema, components) : withExample(schema as TSchema)
     return { ...documented, 'x-response-description': description }
+  }
+
+  /** What the service asks of the receiver at WEBHOOK_URL. */
+  function webhook (): object {
+    const header = (name: string, description: string) => ({ name, in: 'header', required: true, description, schema: { type: 'string' } })
+    return {
+      summary: 'Rooms and members that come and go, in batches, in order',
+      description: 'Sent to WEBHOOK_URL: what WEBHOOK_EVENTS names, signed as https://www.standardwebhooks.com has it. What is not answered 2xx comes again, with the same ids.',
+      operationId: 'webhookEvents',
+      security: [],
+      parameters: [
+        header('webhook-id', 'id of the batch: the same when it is sent again'),
+        header('webhook-timestamp', 'when it was sent, in seconds since 1970'),
+        header('webhook-signature', '`v1,` and the HMAC-SHA256 of `id.timestamp.body` with WEBHOOK_SECRET, in base64')
+      ],
+      requestBody: { required: true, content: { 'application/json': { schema: withExample(WebhookBody) } } },
+      responses: { '2XX': { description: 'Taken: it does not come again.' }, default: { description: 'Not taken: it comes again.' } }
+    }
   }
 
   function withExample (schema: TSchema): object {
