@@ -1,81 +1,81 @@
-// What the backend is told, and what it is still to be told: the interface of the brokers, and the guarantees that both give.
+// What the webhook reports: the interface of both brokers, and its guarantees.
 
-/** Of what the backend is told that it begins and ends: a room that has members (`room KEY`), a user in a room (`member KEY USER`). */
+/** A thing whose beginning and end are events: a room with members (`room KEY`), or a user in a room (`member KEY USER`). */
 export type Subject = string
 
-/** By kind of subject: what the backend is told when one begins, and when it ends. */
+/** The events of the beginning and the end, by kind of subject. */
 export const EVENTS = {
   room: ['room.occupied', 'room.vacated'],
   member: ['member.joined', 'member.left']
 } as const
 
-/** What one instance holds, or holds no more. */
+/** An instance holds a subject, or no longer does. */
 export interface HookChange {
   subject: Subject
   isHeld: boolean
-  /** The id of the stay that the backend was told of, as far as this instance knows. */
+  /** The id of the announced stay, as far as this instance knows it. A stay is the time from the beginning to the end. */
   stay: string | undefined
-  /** The backend has been given that. */
+  /** The event of its beginning has been delivered. */
   isDelivered: boolean
-  /** What its events say besides id, name and time: members of a JSON object. */
+  /** The further fields of its events, as members of a JSON object. */
   fields: string
 }
 
 export interface HookReport {
-  /** The name under which an instance reports; a new one when the broker has lost something, or has taken it for dead. */
+  /** The name under which an instance reports. It takes a new one after the broker lost a report or retired the old name. */
   teller: string
-  /** 1, 2, 3 … The same again executes nothing, and gets the same answer. */
+  /** 1, 2, 3 … A repeated report executes nothing and gets the same answer. */
   number: number
   changes: HookChange[]
-  /** Takes a teller that is gone out of all that it holds, in pieces; its own name: it leaves. */
+  /** Releases all subjects of a dead teller, some with each report. With its own name, the teller leaves. */
   retire?: string | undefined
 }
 
 export interface HookState {
   outcome: 'told'
-  /** For each change, the stay of which the backend is told; `-` for none, or none yet. */
+  /** The announced stay for each change; `-` if there is none, or none yet. */
   stays: string[]
-  /** When what was reported is decided, whatever other instances still have to say. Times are the broker's. */
+  /** When the broker decides on these changes, at the latest. All times are the broker's. */
   decidedAt: number
-  /** The backend has been given what was decided before this time. */
+  /** Events before this time have been delivered. */
   deliveredBefore: number
-  /** Events that wait to be delivered. */
+  /** The number of events that wait for delivery. */
   waiting: number
-  /** Events that were dropped, since more waited than may. */
+  /** The number of events that were dropped because the queue was full. */
   dropped: number
-  /** When to report again, since something becomes due; negative where nothing does. */
+  /** When the next decision is due; negative if none is. */
   dueInMs: number
-  /** Tellers that have not reported for LEASE_MS. */
+  /** Some of the tellers that have been silent for LEASE_MS. */
   silent: string[]
-  /** Whoever is retired holds nothing any more. */
+  /** The retired teller holds nothing any more. */
   isRetired: boolean
 }
 
-/** `gone`: this teller was retired by another. `lost`: the broker has not got its last report. Nothing was executed. */
+/** `gone`: another instance retired this teller. `lost`: the broker no longer has its last report. In both cases nothing was executed. */
 export type HookAnswer = HookState | { outcome: 'gone' | 'lost' }
 
 export interface HookBatch {
-  /** The last of its events. */
+  /** The id of its last event. */
   last: string
-  /** The events as JSON, in their order. */
+  /** The events as JSON, in order. */
   events: string[]
 }
 
 /**
- * One place decides what is an event: the first instance that holds a subject begins a stay, the last that holds it no more
- * ends it, in one step with the event that waits for delivery. So a change is one event with one id, in one order, however
- * often it is reported and by whomever it is delivered.
+ * The broker decides on events. The first instance that holds a subject begins a stay, the last one that releases it ends the
+ * stay, and the same atomic step queues the event. So each change is one event with one id, in order, no matter how often it
+ * is reported or which instance delivers it.
  */
 export interface HookBroker {
-  /** @throws RoomcastError `broker/unavailable`, `broker/timeout`: report the same again */
+  /** @throws RoomcastError `broker/unavailable`, `broker/timeout`: repeat the same report */
   report (report: HookReport): Promise<HookAnswer>
   /**
-   * What is to be delivered next, to one instance for so long: the same batch until it is taken, whoever asks. Undefined
-   * where nothing waits, or another instance delivers.
+   * The next batch to deliver, leased to one instance. It stays the same until it was taken, also for another instance.
+   * Undefined if no event waits or another instance has the lease.
    */
   claim (leaseMs: number): Promise<HookBatch | undefined>
-  /** The backend has taken a batch. */
+  /** The receiver has accepted a batch. */
   taken (last: string): Promise<{ delivered: number, waiting: number }>
-  /** This instance delivers no more. @returns how many events are lost with it */
+  /** This instance stops delivering. @returns the number of events that are lost with it */
   abandon (): Promise<number>
 }

@@ -1,4 +1,4 @@
-// What the backend is told, in this one process: what waits for delivery ends with it.
+// The webhook's state in one process. Waiting events are lost when it ends.
 import { randomUUID } from 'node:crypto'
 import type { Settings } from '../settings.ts'
 import { EVENTS, type HookBroker, type Subject } from './hooks.ts'
@@ -8,7 +8,7 @@ export function createMemoryHooks ({ settings, now = Date.now }: { settings: Set
   const told = new Set(settings.WEBHOOK_EVENTS.split(','))
   let outbox: Array<{ position: number, event: string }> = []
   let appended = 0
-  /** The position of the last event of the batch that is under way. */
+  /** The position of the last event in the leased batch. */
   let batchEnd: number | undefined
   let dropped = 0
 
@@ -20,7 +20,7 @@ export function createMemoryHooks ({ settings, now = Date.now }: { settings: Set
     const id = `${record.stay}.${name.slice(name.indexOf('.') + 1)}`
     outbox.push({ position: ++appended, event: `{"id":"${id}","event":"${name}",${record.fields},"at":${now()}}` })
     if (outbox.length <= settings.WEBHOOK_QUEUE_SIZE) return
-    // A batch that is under way stays as it is.
+    // A leased batch stays unchanged.
     const oldest = outbox.findIndex(({ position }) => position > (batchEnd ?? 0))
     outbox.splice(oldest, 1)
     dropped++

@@ -1,10 +1,10 @@
-// What the backend is told, in Redis: all of it in one slot, since one report changes many subjects and the outbox in one step.
+// The webhook's state in Redis: all in one slot, because one report changes many subjects and the outbox in one step.
 import { randomBytes } from 'node:crypto'
 import type { Settings } from '../settings.ts'
 import type { HookAnswer, HookBroker, HookReport, HookState } from './hooks.ts'
 import type { Run } from './redis-commands.ts'
 
-/** How long Redis keeps it all where no instance reports any more. */
+/** How long Redis keeps this state after the last report. */
 const KEPT_SECONDS = 7 * 24 * 3600
 
 export function createRedisHooks ({ run, instance, settings }: { run: Run, instance: string, settings: Settings }): HookBroker {
@@ -13,7 +13,7 @@ export function createRedisHooks ({ run, instance, settings }: { run: Run, insta
   const outbox = [nameOf('meta'), nameOf('outbox')] as const
   const shared = [nameOf('subjects'), nameOf('due'), nameOf('outbox'), nameOf('meta'), nameOf('tellers'), nameOf('retired')]
   const namesOf = (teller: string) => [nameOf(`held:${teller}`), nameOf(`report:${teller}`)]
-  /** The same report has the same ids when it is sent again. */
+  /** A repeated report must create the same ids. */
   const randoms = new WeakMap<HookReport, string>()
 
   function claim (leaseMs: number): Promise<string[]> {
@@ -44,14 +44,14 @@ export function createRedisHooks ({ run, instance, settings }: { run: Run, insta
     },
 
     async abandon () {
-      // What waits is there for the other instances, and for those that will come.
+      // Waiting events stay in Redis for other instances, now or later.
       await claim(0)
       return 0
     }
   }
 }
 
-/** Lua does not tell an empty list from an empty object. */
+/** Lua encodes an empty list as an empty object. */
 function readAnswer (text: string): HookAnswer {
   const answer = JSON.parse(text) as HookAnswer
   if (answer.outcome !== 'told') return answer

@@ -1,11 +1,11 @@
-// What the webhook tells: rooms that get their first member and lose their last, and users who come and go.
+// The events of the webhook: rooms that get their first member and lose their last, and users who join and leave.
 import { Type, type Static } from '@sinclair/typebox'
 import type { Subject } from '../broker/hooks.ts'
 import { Id, Time, UserId } from '../wire/protocol.ts'
 import { roomName, type RoomKey } from '../wire/rooms.ts'
 
 const Head = {
-  id: Type.String({ description: 'the same when it is sent again: drop repeats by it' }),
+  id: Type.String({ description: 'unchanged when the event is sent again, so that you can drop repeats' }),
   workspaceId: Id,
   appId: Id
 }
@@ -25,7 +25,7 @@ export const WebhookEvent = Type.Union([RoomEvent, MemberEvent])
 export type WebhookEvent = Static<typeof WebhookEvent>
 export const WebhookBody = Type.Object({ events: Type.Array(WebhookEvent) })
 
-/** Who came or went. */
+/** A user who joined or left. */
 export interface Person {
   userId: string
   displayName: string
@@ -35,12 +35,12 @@ export function roomSubject (room: RoomKey): Subject {
   return `room ${room}`
 }
 
-/** No room's key has a space in it. */
+/** Unambiguous, because a room key has no space. */
 export function memberSubject (room: RoomKey, { userId }: Person): Subject {
   return `member ${room} ${userId}`
 }
 
-/** What the events of a subject say, as members of a JSON object. */
+/** The fields of a subject's events, as members of a JSON object. */
 export function fieldsOf (room: RoomKey, person?: Person): string {
   return JSON.stringify({ ...roomName(room), ...person }).slice(1, -1)
 }

@@ -1,4 +1,4 @@
-// What the backend is told of this instance's rooms and members, and the webhook that tells it.
+// Reports this instance's rooms and members to the broker, and delivers events to the webhook.
 import type { Broker } from '../broker/broker.ts'
 import { EVENTS } from '../broker/hooks.ts'
 import type { Peers } from '../instances/peers.ts'
@@ -12,15 +12,15 @@ import { createMembers } from './members.ts'
 import { createWebhook } from './webhook.ts'
 
 export interface Hooks {
-  /** Members of this instance came to a room, or have been gone for good. */
+  /** This instance has members in the room, or has left it. */
   onOccupancy (room: RoomKey, isOccupied: boolean): void
-  /** A session that is seen in a room came, or has been gone for good. */
+  /** A visible session has joined a room, or has ended. */
   onSession (room: RoomKey, person: Person, isHere: boolean): void
   onBeat (): void
   start (): void
-  /** The instance is about to close: what ends from now on may only have moved to another. */
+  /** The instance is about to close. From now on, sessions that end may only be moving to another instance. */
   seal (): void
-  /** Tells that this instance is gone, and delivers what can be within this time. */
+  /** Reports that this instance leaves, and delivers events for at most this time. */
   close (withinMs: number): Promise<void>
 }
 
@@ -39,7 +39,7 @@ export function createHooks ({ broker, peers, settings, metrics, log }: {
 
   return {
     onOccupancy (room, isOccupied) {
-      // Rooms of the service itself are nobody's.
+      // Internal rooms are not reported.
       if (hasRooms && !room.startsWith('$')) ledger.change(roomSubject(room), isOccupied ? fieldsOf(room) : undefined)
     },
     onSession (room, person, isHere) {

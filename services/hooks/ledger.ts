@@ -1,5 +1,5 @@
-// What this instance holds of what the backend is told, and the reports that bring the broker to the same: numbered, one
-// after the other, each repeated until it is answered.
+// The subjects that this instance holds, and the reports that bring the broker up to date: numbered, one at a time, each
+// repeated until it is answered.
 import type { Broker } from '../broker/broker.ts'
 import type { HookAnswer, HookChange, HookReport, HookState, Subject } from '../broker/hooks.ts'
 import type { Peers } from '../instances/peers.ts'
@@ -7,25 +7,25 @@ import type { Log } from '../observe/log.ts'
 import type { Settings } from '../settings.ts'
 
 const CHANGES_AT_ONCE = 100
-/** A report that is due at once waits for a moment still: others may have it done. */
+/** The least pause before a due decision: another instance may have done it. */
 const LEAST_WAIT_MS = 50
 
 export interface Ledger {
-  /** This instance holds the subject; with undefined, it does not any more. */
+  /** Takes the subject's fields when this instance begins to hold it, and undefined when it no longer does. */
   change (subject: Subject, fields: string | undefined): void
   onBeat (): void
   start (): void
-  /** The instance is about to leave: whatever it still holds, it keeps until it closes. */
+  /** From now on nothing is released before `close`, because the instance is about to leave. */
   seal (): void
-  /** Resolves when the broker has been told that this instance is gone. */
+  /** Resolves when the broker knows that this instance has left. */
   close (): Promise<void>
 }
 
-/** A stay that was held here until lately, or is just being reported as ended. */
+/** A stay that this instance has released. */
 interface Ended {
   stay: string | undefined
   fields: string
-  /** When the broker decided it; before it has, never. */
+  /** The broker's time of the decision; infinite until it is known. */
   decidedAt: number
 }
 
@@ -34,21 +34,21 @@ export function createLedger ({ broker, peers, settings, log, onState }: {
   peers: Pick<Peers, 'isAlive'>
   settings: Settings
   log: Log
-  /** After each answer of the broker. */
+  /** Called after each answer of the broker. */
   onState: (state: HookState) => void
 }): Ledger {
   const held = new Map<Subject, string>()
-  /** The stays that the backend was told of, of what is held here. */
+  /** The announced stays of held subjects. */
   const stays = new Map<Subject, string>()
   const ended = new Map<Subject, Ended>()
-  /** Held, and the broker has not decided yet what that is. */
+  /** Held subjects on which the broker has not decided yet. */
   const undecided = new Set<Subject>()
-  /** What the broker has to be told, in the order of the changes. */
+  /** Subjects to report, in the order of their changes. */
   const unreported = new Set<Subject>()
-  /** Names of this instance whose reports were lost. */
+  /** Former names of this instance, from before the broker lost reports. */
   const formerTellers: string[] = []
   let silent: string | undefined
-  /** The report that has no answer yet. */
+  /** The report without an answer. */
   let pending: HookReport | undefined
   let life = 1
   let number = 1
@@ -68,7 +68,7 @@ export function createLedger ({ broker, peers, settings, log, onState }: {
   function hold (subject: Subject, fields: string): void {
     if (held.has(subject)) return
     held.set(subject, fields)
-    // Gone and back before anybody was told: nothing has happened.
+    // Released and held again before a report: nothing has changed.
     const { stay } = unreported.has(subject) ? ended.get(subject) ?? {} : {}
     if (stay !== undefined) {
       stays.set(subject, stay)
@@ -96,17 +96,17 @@ export function createLedger ({ broker, peers, settings, log, onState }: {
   function reportSoon (): Promise<void> {
     reporting ??= reportAll().then(() => {
       reporting = undefined
-      // What came right at the end.
+      // Changes that came at the very end.
       if (unreported.size > 0) void reportSoon()
     }, (error: Error) => {
       reporting = undefined
-      log.debug({ err: error.message }, 'what the webhook tells was not reported; again with the next heartbeat')
+      log.debug({ err: error.message }, 'the report for the webhook failed; retried with the next heartbeat')
     })
     return reporting
   }
 
   async function reportAll (): Promise<void> {
-    // What comes in one turn goes in one report.
+    // All changes of one turn go into one report.
     await new Promise(resolve => setImmediate(resolve))
     for (;;) {
       pending ??= nextReport()
@@ -127,7 +127,7 @@ export function createLedger ({ broker, peers, settings, log, onState }: {
       unreported.delete(subject)
       changes.push(changeOf(subject))
     }
-    // Only who has said again what it holds takes its former names out.
+    // Former names are retired only after everything was reported again.
     const retire = unreported.size > 0 ? undefined : formerTellers[0] ?? silent ?? (isLeaving ? nameOfLife() : undefined)
     return { teller: nameOfLife(), number: number++, changes, retire }
   }
@@ -165,9 +165,9 @@ export function createLedger ({ broker, peers, settings, log, onState }: {
     }
   }
 
-  /** Under a new name everything is said again. What others took for dead has ended; what was lost goes on. */
+  /** Reports everything again under a new name. If others retired this one, its stays have ended; if reports were lost, they go on. */
   function beginAnew (outcome: Exclude<HookAnswer['outcome'], 'told'>, changes: HookChange[]): void {
-    log.info({ outcome, held: held.size }, 'what the webhook tells is reported anew')
+    log.info({ outcome, held: held.size }, 'all subjects of the webhook are reported again')
     if (outcome === 'gone') {
       stays.clear()
       ended.clear()

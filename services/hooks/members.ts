@@ -1,10 +1,10 @@
-// Users in rooms, from their sessions on this instance: three tabs are one member.
+// Counts the sessions of each user in each room: three tabs are one member.
 import type { RoomKey } from '../wire/rooms.ts'
 import { memberSubject, type Person } from './events.ts'
 import type { Subject } from '../broker/hooks.ts'
 
 export interface Members {
-  /** A session of a user came to a room, or has been gone for good. */
+  /** A session of a user has joined a room, or has ended. */
   change (room: RoomKey, person: Person, isHere: boolean): void
 }
 

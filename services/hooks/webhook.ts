@@ -1,5 +1,5 @@
-// The webhook: signed as Standard Webhooks has it, in batches, in order, each repeated with back-off until it is taken. One
-// instance at a time delivers what waits at the broker.
+// The webhook: events in batches and in order, signed by Standard Webhooks. A batch is retried with back-off until accepted.
+// One instance at a time delivers the events that wait at the broker.
 import { createHash } from 'node:crypto'
 import { Webhook as Signer } from 'standardwebhooks'
 import type { HookBatch, HookBroker } from '../broker/hooks.ts'
@@ -8,13 +8,13 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
 
 const FIRST_RETRY_MS = 1000
-/** An instance delivers for this much longer than its attempt and the pause after it may take. */
+/** The lease of the delivery outlives an attempt and the pause after it by this much. */
 const SPARE_MS = 1000
 
 export interface Webhook {
-  /** How things stand at the broker. */
+  /** Called with the state of the queue at the broker. */
   onState (state: { waiting: number, dropped: number }): void
-  /** Sends all that waits, for at most `withinMs`. What is not taken by then is left to others, or dropped where there are none. */
+  /** Sends all waiting events for at most `withinMs`. The rest is left to other instances, or dropped if it cannot be. */
   close (withinMs: number): Promise<void>
 }
 
@@ -22,15 +22,15 @@ export function createWebhook ({ queue, settings, metrics, log }: {
   queue: Pick<HookBroker, 'claim' | 'taken' | 'abandon'>, settings: Settings, metrics: Metrics, log: Log
 }): Webhook {
   const signer = new Signer(keyOf(settings.WEBHOOK_SECRET), { format: 'raw' })
-  /** The batch that was taken, where the broker may not know it yet. */
+  /** The last accepted batch. The broker may not know yet that it was accepted. */
   let lastTaken: string | undefined
   let failures = 0
   let isOverflowing = false
-  /** Somebody said that events wait, since the broker was last asked. */
+  /** Events were announced after the last question to the broker. */
   let isAwaited = false
   let working: Promise<void> | undefined
   let closing: Promise<void> | undefined
-  /** Nothing more is sent. */
+  /** Set when nothing more is sent. */
   let isOver = false
   let endPause: () => void = () => {}
   let endAttempt: () => void = () => {}
@@ -39,11 +39,11 @@ export function createWebhook ({ queue, settings, metrics, log }: {
     isAwaited = true
     working ??= deliverAll().then(() => {
       working = undefined
-      // What came right at the end.
+      // Events that were announced at the very end.
       if (isAwaited && !isOver) work()
     }, (error: Error) => {
       working = undefined
-      log.debug({ err: error.message }, 'the webhook was not delivered; again with the next heartbeat')
+      log.debug({ err: error.message }, 'the webhook queue could not be read; retried with the next heartbeat')
     })
   }
 
@@ -64,7 +64,7 @@ export function createWebhook ({ queue, settings, metrics, log }: {
       const { delivered, waiting } = await queue.taken(batch.last)
       metrics.webhooks.inc({ outcome: 'delivered' }, delivered)
       metrics.webhooksWaiting.set(waiting)
-      // A full batch has been gathered already.
+      // If a full batch is waiting, send it at once.
       if (closing === undefined && waiting > 0 && waiting < settings.WEBHOOK_BATCH_SIZE) await pause(settings.WEBHOOK_BATCH_MS)
     }
   }
@@ -88,7 +88,7 @@ export function createWebhook ({ queue, settings, metrics, log }: {
       await post(batch, attempt.signal)
       return true
     } catch (error) {
-      log.warn({ err: (error as Error).message, events: batch.events.length, failures: failures + 1 }, 'webhook was not taken')
+      log.warn({ err: (error as Error).message, events: batch.events.length, failures: failures + 1 }, 'the webhook receiver did not accept a batch')
       return false
     } finally {
       clearTimeout(timer)
@@ -98,7 +98,7 @@ export function createWebhook ({ queue, settings, metrics, log }: {
   async function post ({ events }: HookBatch, signal: AbortSignal): Promise<void> {
     const at = new Date()
     const body = `{"events":[${events.join(',')}]}`
-    // The same batch has the same id when it is repeated, whoever repeats it.
+    // A retried batch keeps its id, also when another instance retries it.
     const id = `batch_${createHash('sha256').update(body).digest('base64url')}`
     const response = await fetch(settings.WEBHOOK_URL, {
       method: 'POST',
@@ -122,7 +122,7 @@ export function createWebhook ({ queue, settings, metrics, log }: {
       endAttempt()
       endPause()
     }, withinMs)
-    // What a receiver refused long ago is tried again now, and soon after.
+    // Retry at once, even if the receiver has refused for long.
     failures = 0
     endPause()
     await working
@@ -131,7 +131,7 @@ export function createWebhook ({ queue, settings, metrics, log }: {
     clearTimeout(timer)
     isOver = true
     const left = await queue.abandon()
-    if (left > 0) drop(left, 'closing: the receiver did not take these events in time, and they were dropped')
+    if (left > 0) drop(left, 'closing: dropped events that the receiver did not accept in time')
   }
 
   function drop (count: number, text: string): void {
@@ -144,7 +144,7 @@ export function createWebhook ({ queue, settings, metrics, log }: {
       metrics.webhooksWaiting.set(waiting)
       if (waiting < settings.WEBHOOK_QUEUE_SIZE) isOverflowing = false
       if (dropped > 0 && isOverflowing) metrics.webhooks.inc({ outcome: 'dropped' }, dropped)
-      else if (dropped > 0) drop(dropped, 'webhook queue is full: from now on the oldest events are dropped')
+      else if (dropped > 0) drop(dropped, 'the webhook queue is full: the oldest events are dropped from now on')
       isOverflowing ||= dropped > 0
       if (waiting > 0 && !isOver) work()
     },
@@ -156,7 +156,7 @@ export function createWebhook ({ queue, settings, metrics, log }: {
   }
 }
 
-/** The bytes of a secret: base64 after `whsec_`, as the specification writes it, or any text. */
+/** Decodes the secret: base64 after `whsec_`, as in the specification, or any text. */
 function keyOf (secret: string): Buffer {
   return secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : Buffer.from(secret)
 }

@@ -1,11 +1,11 @@
--- One report of an instance on what it holds. The record of a subject is 'TOLD NEXT HOLDERS FIELDS': the stay that the
--- backend was told of, the id that a stay would get, both '-' for none; the tellers that hold it, with commas around them;
--- what its events say. Whatever changes, `decide` makes what is told follow what is held.
--- KEYS 1 subjects, 2 when which are to be decided, 3 outbox, 4 meta, 5 tellers, 6 those retired; of the teller 7 what it
--- holds, 8 its last report; of the one to be retired 9 what it holds, 10 its last report.
--- ARGV 1 teller, 2 number, 3 run id of this Redis, 4 lease in ms, 5 something random, 6 names of events that are told,
--- 7 most events that wait, 8 linger in ms of rooms and 9 of members where an instance leaves, 10 seconds all this is kept,
--- 11 who is to be retired, or ''; then for each change '+' or '-', subject, stay or '-', '1' for delivered, and fields.
+-- Takes a report of the subjects that an instance holds. The record of a subject is 'TOLD NEXT HOLDERS FIELDS': the announced
+-- stay and the id that a next stay would get, both '-' for none; the tellers that hold it, with commas around each; the
+-- fields of its events. After every change, `decide` announces what differs between TOLD and HOLDERS.
+-- KEYS 1 subjects, 2 due decisions, 3 outbox, 4 meta, 5 tellers, 6 retired tellers; of the teller 7 its subjects, 8 its last
+-- report; of the teller to retire 9 its subjects, 10 its last report.
+-- ARGV 1 teller, 2 number, 3 run id of this Redis, 4 lease in ms, 5 random text, 6 names of the events to send, 7 queue size,
+-- 8 linger in ms of rooms and 9 of members when an instance leaves, 10 seconds to keep the keys, 11 teller to retire or '';
+-- then for each change '+' or '-', subject, stay or '-', '1' for delivered, and fields.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number) return string.format('%d', number) end
@@ -16,8 +16,8 @@ if redis.call('ZSCORE', KEYS[6], teller) then return '{"outcome":"gone"}' end
 local last = redis.call('HMGET', KEYS[8], 'number', 'answer')
 if tonumber(last[1]) == number then return last[2] end
 
--- Another Redis process, or one that knows less than a teller: it may have lost some of what was reported. For a lease, all
--- others may still have to say what they know, and nothing new is told.
+-- A new Redis process, or one that lacks a report, may have lost other reports too. For one lease nothing new is announced,
+-- so that all instances can repeat what they know.
 local meta = redis.call('HMGET', KEYS[4], 'run', 'settledAt', 'batch', 'owner')
 local isLost = number > 1 and tonumber(last[1]) ~= number - 1
 local settledAt = tonumber(meta[2]) or 0
@@ -47,7 +47,7 @@ local function append(subject, stay, hasBegun, fields)
   redis.call('XADD', KEYS[3], '*', 'at', text(now), 'event', '{"id":"' .. id .. '","event":"' .. name .. '",' .. fields .. ',"at":' .. text(now) .. '}')
   local excess = redis.call('XLEN', KEYS[3]) - ARGV[7]
   if excess <= 0 then return end
-  -- A batch that is under way stays as it is.
+  -- A leased batch stays unchanged.
   for _, entry in ipairs(redis.call('XRANGE', KEYS[3], meta[3] and '(' .. meta[3] or '-', '+', 'COUNT', excess)) do
     dropped = dropped + redis.call('XDEL', KEYS[3], entry[1])
   end
@@ -80,7 +80,7 @@ end
 local function hold(subject, stay, isDelivered, fields)
   local record = load(subject)
   record.fields = fields
-  -- The later stay is the one that the backend was told of last.
+  -- The later stay is the one that was announced last.
   if stay ~= '-' and stay >= record.told and stay >= record.next then
     if isDelivered then record.told = stay
     elseif record.told ~= stay then record.told = '-' end
@@ -94,7 +94,7 @@ end
 
 local function release(subject, name, held, delay, stay, fields)
   local record = load(subject)
-  -- Lost, and the backend may believe that it goes on.
+  -- The record was lost, but the stay was announced.
   if record.isNew and stay then record.told, record.next, record.fields = stay, stay, fields end
   local first, final = string.find(record.holders, ',' .. name .. ',', 1, true)
   if first then record.holders = string.sub(record.holders, 1, first) .. string.sub(record.holders, final + 1) end
@@ -113,7 +113,7 @@ for i = 12, #ARGV, 5 do
   end
 end
 
--- Who leaves gives its people the time to come back elsewhere; where it is the last one, nobody would tell later.
+-- The people of a leaving instance get time to come back elsewhere. If it is the last instance, nobody could announce it later.
 local isLeaving, isAlone = retired == teller, false
 if isLeaving then
   isAlone = true
