@@ -43,10 +43,7 @@ export interface Presence {
 }
 
 export function createPresence ({ broker, isAlive, settings, log, onSession }: {
-  broker: Broker
-  isAlive: (instance: string) => boolean
-  settings: Settings
-  log: Log
+  broker: Broker, isAlive: (instance: string) => boolean, settings: Settings, log: Log
   /** A visible session of this instance has joined a room, or has ended. */
   onSession?: ((room: RoomKey, person: PresenceEntry['person'], isHere: boolean) => void) | undefined
 }): Presence {

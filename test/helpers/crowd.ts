@@ -1,12 +1,27 @@
 // Users with several tabs, who come and go; what is, and what a backend believes that the webhook tells.
 import type { Socket } from 'socket.io-client'
 import type { WebhookEvent } from '../../services/hooks/events.ts'
-import type { Received } from './receiver.ts'
+import type { Received, Receiver } from './receiver.ts'
 import type { Scope } from './scope.ts'
 import { connect, subscribe, unsubscribe } from './socket.ts'
 import { token } from './token.ts'
 
 const RETRY_MS = 200
+
+/** Settings of an instance that tells a receiver of everything, soon. */
+export function membersWebhook (receiver: Receiver, leaseMs: number, lingerMs: number): Record<string, string> {
+  return {
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_SECRET: 'a-secret-of-the-webhook',
+    WEBHOOK_EVENTS: 'room.occupied,room.vacated,member.joined,member.left',
+    WEBHOOK_BATCH_MS: '20',
+    WEBHOOK_RETRY_MAX_MS: '200',
+    HEARTBEAT_MS: '300',
+    LEASE_MS: String(leaseMs),
+    PRESENCE_LINGER_MS: String(lingerMs),
+    ROOM_LINGER_MS: String(lingerMs)
+  }
+}
 
 export interface Tab {
   userId: string
