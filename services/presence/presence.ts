@@ -43,7 +43,10 @@ export interface Presence {
 }
 
 export function createPresence ({ broker, isAlive, settings, log, onSession }: {
-  broker: Broker, isAlive: (instance: string) => boolean, settings: Settings, log: Log
+  broker: Broker
+  isAlive: (instance: string) => boolean
+  settings: Settings
+  log: Log
   /** A visible session of this instance has joined a room, or has ended. */
   onSession?: ((room: RoomKey, person: PresenceEntry['person'], isHere: boolean) => void) | undefined
 }): Presence {
@@ -95,12 +98,7 @@ export function createPresence ({ broker, isAlive, settings, log, onSession }: {
   }
 
   function openView (room: RoomKey): View {
-    const view = createView({
-      room,
-      instance: broker.instance,
-      max: settings.PRESENCE_MAX,
-      doubtMs: settings.LEASE_MS
-    })
+    const view = createView({ room, instance: broker.instance, max: settings.PRESENCE_MAX, doubtMs: settings.LEASE_MS })
     views.set(room, view)
     void read(view)
     return view
