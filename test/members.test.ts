@@ -1,4 +1,6 @@
 // The members of rooms, as the webhook tells them.
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Socket } from 'socket.io-client'
 import { test } from 'tap'
 import { cluster, connect, eventually, membersWebhook, startClock, startInstance, startReceiver, startRedis, subscribe, token, unsubscribe, type Receiver } from './helpers/index.ts'
 
@@ -70,4 +72,26 @@ test('an instance that was taken for dead: its people have left, and are told ag
   const told = receiver.requests.flatMap(({ events }) => events)
   t.strictSame(told.filter(event => 'userId' in event && event.userId === 'ann').map(({ event }) => event), ['member.joined', 'member.left', 'member.joined', 'member.left'])
   t.equal(new Set(told.map(({ id }) => id)).size, 5)
+})
+
+test('a Redis that hangs for longer than a lease: nobody seems to leave, and who came and went meanwhile is told', async t => {
+  const redis = await startRedis(t)
+  const receiver = await startReceiver(t)
+  const [a, b] = await cluster(t, 2, { REDIS_URL: redis.url, ...settingsFor(receiver), WEBHOOK_EVENTS: 'member.joined,member.left' })
+  await Promise.all([a.ready(), b.ready()])
+  const [ann, bob, carl] = await Promise.all(['ann', 'bob', 'carl'].map((sub, i) => connect(t, [a, b][i % 2]?.url ?? '', { token: token({ sub }) })))
+  for (const socket of [ann, bob]) await subscribe(socket as Socket, 'acme', 'board-1')
+  await subscribe(carl as Socket, 'acme', 'board-2')
+  await eventually(() => receiver.taken().length === 3)
+  redis.pause()
+  await unsubscribe(ann as Socket, 'acme', 'board-1')
+  await pause(LEASE_MS + 1000)
+  redis.resume()
+  await Promise.all([a.ready(), b.ready()])
+  // The barriers: each instance has reported since.
+  for (const socket of [bob, carl]) await eventually(async () => (await subscribe(socket as Socket, 'acme', 'board-3')).status === 'SUCCESS')
+  await eventually(() => receiver.events('board-3').length === 2, 10_000)
+  const told = new Map(receiver.requests.flatMap(({ events }) => events).map(event => [event.id, event]))
+  t.strictSame([...told.values()].filter(({ event }) => event === 'member.left').map(event => 'userId' in event && `${event.appId} ${event.userId}`), ['board-1 ann'])
+  t.equal(told.size, 6)
 })

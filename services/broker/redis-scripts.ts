@@ -34,9 +34,9 @@ export const redisScripts = {
   history: onRoom('history', 2),
   renewEpoch: onRoom('renew-epoch', 2),
   updatePresence: script(read('update-presence'), 1),
-  reportHooks: script(read('report'), 10),
-  claimHooks: script(read('claim'), 2),
-  hooksTaken: script(read('taken'), 2)
+  reportHooks: script(read('hooks-report'), 10),
+  claimHooks: script(read('hooks-claim'), 2),
+  hooksTaken: script(read('hooks-taken'), 2)
 }
 
 /** A script on a room, preceded by the functions that these scripts share. */

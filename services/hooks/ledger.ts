@@ -69,9 +69,9 @@ export function createLedger ({ broker, peers, settings, log, onState }: {
     if (held.has(subject)) return
     held.set(subject, fields)
     // Released and held again before a report: nothing has changed.
-    const { stay } = unreported.has(subject) ? ended.get(subject) ?? {} : {}
-    if (stay !== undefined) {
-      stays.set(subject, stay)
+    const last = ended.get(subject)
+    if (last?.stay !== undefined && last.decidedAt === Infinity && unreported.has(subject)) {
+      stays.set(subject, last.stay)
       ended.delete(subject)
     }
     report(subject)

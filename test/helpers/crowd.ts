@@ -80,14 +80,14 @@ export function whatIs (tabs: Tab[]): string[] {
 export interface Belief {
   take (request: Received): void
   now (): string[]
-  /** How many events came, those aside that came before. */
-  count (): number
+  /** All events, without repeats. */
+  events (): WebhookEvent[]
   /** Events that say nothing new, though their id is. */
   readonly superfluous: WebhookEvent[]
 }
 
 export function createBelief (): Belief {
-  const seen = new Set<string>()
+  const seen = new Map<string, WebhookEvent>()
   const believed = new Set<string>()
   const superfluous: WebhookEvent[] = []
   return {
@@ -95,7 +95,7 @@ export function createBelief (): Belief {
     take ({ events }) {
       for (const event of events) {
         if (seen.has(event.id)) continue
-        seen.add(event.id)
+        seen.set(event.id, event)
         const subject = 'userId' in event ? `${event.appId} ${event.userId}` : event.appId
         const isThere = event.event === 'member.joined' || event.event === 'room.occupied'
         if (believed.has(subject) === isThere) superfluous.push(event)
@@ -104,6 +104,6 @@ export function createBelief (): Belief {
       }
     },
     now: () => [...believed].sort(),
-    count: () => seen.size
+    events: () => [...seen.values()]
   }
 }

@@ -19,7 +19,7 @@ if tonumber(last[1]) == number then return last[2] end
 -- A new Redis process, or one that lacks a report, may have lost other reports too. For one lease nothing new is announced,
 -- so that all instances can repeat what they know.
 local meta = redis.call('HMGET', KEYS[4], 'run', 'settledAt', 'batch', 'owner')
-local isLost = number > 1 and tonumber(last[1]) ~= number - 1
+local isLost = (tonumber(last[1]) or 0) ~= number - 1
 local settledAt = tonumber(meta[2]) or 0
 if isLost or meta[1] ~= ARGV[3] then
   if number > 1 or meta[1] then settledAt = now + ARGV[4] end
