@@ -79,6 +79,15 @@ test('the dashboard names series that exist', async t => {
   t.strictSame([...metrics].filter(name => name.startsWith('roomcast_') && !shown.includes(name)), [], 'shows every metric of the service')
 })
 
+test('load-testing.md names the options of the script with their defaults, and metrics and settings that exist', async t => {
+  const [page, script] = [await read('docs/load-testing.md'), await read('examples/load.js')]
+  const options = [...script.matchAll(/^ {4}'?([\w-]+)'?: \{ type: 'string'(?:, default: '(\d+)')? \}/gm)]
+  t.equal(options.length, 7)
+  for (const [, name, value] of options) t.match(page, new RegExp(`^\\| \`--${name}\` \\| ${value ?? 'the address itself'} \\|`, 'm'))
+  t.strictSame(metricsIn(page).filter(name => !metrics.has(name)), [])
+  t.strictSame([...page.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g)].map(([, name = '']) => name).filter(name => !settings.has(name)), [])
+})
+
 test('promtool accepts the rules and the scrape configurations, and the alerts fire when they should', async t => {
   await t.resolves(run('promtool', ['check', 'rules', pathOf('deploy/alerts.yml')]))
   await t.resolves(run('promtool', ['test', 'rules', pathOf('deploy/alerts.test.yml')]))
