@@ -13,6 +13,8 @@ const LONGEST_TIMER_MS = 2_147_483_647
 
 const SENTINEL = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:@/[\\]]+):\\d{1,5}'
 
+const WEBHOOK_EVENT = '(room\\.occupied|room\\.vacated|member\\.joined|member\\.left)'
+
 export const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
 
 export const Settings = Type.Object({
@@ -116,7 +118,8 @@ export const Settings = Type.Object({
   OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Needs packages; the service names those that are missing. Other OTEL_ variables apply as usual.', { pattern: '^$|^https?://' }),
 
   // Webhook
-  WEBHOOK_URL: text('', 'Receives an event when a room gets its first member over all instances, or loses its last. Empty: no webhook.', { pattern: '^$|^https?://' }),
+  WEBHOOK_URL: text('', 'Receives an event when a room gets its first member over all instances, or loses its last, and when users join and leave (WEBHOOK_EVENTS). Empty: no webhook.', { pattern: '^$|^https?://' }),
+  WEBHOOK_EVENTS: text('room.occupied,room.vacated', 'The events that are sent, comma-separated: room.occupied, room.vacated, member.joined, member.left. Members only on request, because they are many more events, and personal data.', { pattern: `^${WEBHOOK_EVENT}(,${WEBHOOK_EVENT})*$` }),
   WEBHOOK_SECRET: text('', 'Key that signs each request, as in Standard Webhooks (whsec_… or any text).'),
   WEBHOOK_TIMEOUT_MS: whole(5000, 'How long to wait for the answer.', 1, LONGEST_TIMER_MS),
   WEBHOOK_BATCH_MS: whole(500, 'How long events are collected before they are sent together.', 1, LONGEST_TIMER_MS),
