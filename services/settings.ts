@@ -76,6 +76,8 @@ export const Settings = Type.Object({
   FEED_TAIL_BYTES: whole(1_048_576, 'Newest updates of a room that an instance keeps itself, as packets, to serve those who come back without asking Redis; in memory about three times that.', 0),
   FEEDS_MAX_BYTES: whole(67_108_864, 'Most that an instance keeps of recent updates over all rooms, with the history it has read for those who come back; the rooms quiet for longest lose theirs first.', 0),
   HISTORY_READ_BYTES: whole(1_048_576, 'Most that one read of history brings; a longer replay takes several.', 1),
+  STOCK_RECOVERY: flag(true, 'Whether an unmodified socket.io-client recovers by itself: updates carry the positions of its rooms, which it sends back when it reconnects. A client that says `positions: false` in its handshake gets none.'),
+  STOCK_RECOVERY_TIMEOUT_MS: whole(5000, 'How long such a client waits for its rooms while the broker is away; then it begins anew. At most half of AUTH_TIMEOUT_MS counts.', 1, LONGEST_TIMER_MS),
   ROOM_LINGER_MS: whole(10_000, 'How long an instance stays on the channel of a room that its last member left, so that those who reconnect find it warm.', 0, LONGEST_TIMER_MS),
   EMBEDDED_MAX_ROOMS: whole(100_000, 'Most rooms that the embedded broker remembers, and as many that were only asked for; the longest unused are forgotten first.', 1),
   EMBEDDED_MAX_RECEIPTS: whole(100_000, 'Most ids of callers that the embedded broker remembers; the oldest are forgotten first.', 1),

@@ -29,6 +29,7 @@ export function createMetrics () {
     delivered: counter('roomcast_deliveries_total', 'Updates handed to a socket.'),
     recovered: counter('roomcast_updates_recovered_total', 'Updates replayed to sockets that had missed them.'),
     recoveries: counter('roomcast_recoveries_total', 'Subscriptions with `since`, by whether everything came.', ['outcome']),
+    stockRecoveries: counter('roomcast_stock_recoveries_total', 'Stock clients that came back with positions, by whether all their rooms were recovered, and why not.', ['outcome']),
     dropped: counter('roomcast_messages_dropped_total', 'Messages of the broker, or ephemeral updates of a socket, that went no further.', ['reason']),
     repairs: counter('roomcast_repairs_total', 'Holes that were filled from history, by how they were found.', ['found_by']),
     positionChecks: counter('roomcast_position_checks_total', 'Comparisons of feeds with their rooms, by outcome.', ['outcome']),
