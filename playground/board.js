@@ -1,6 +1,6 @@
-// The board of one side: own pointer out, cursors and marks of everyone in. Places are fractions, so that sizes may differ.
+// The board of one side: sends its own pointer, shows cursors and marks of everyone. Positions are fractions, so that sizes may differ.
 const STEP = 0.04
-/** Browsers tell of a move up to 120 times a second; 20 look as smooth. */
+/** Browsers report up to 120 moves per second; 20 look as smooth. */
 const MOVE_EVERY_MS = 50
 const CURSOR_LIVES_MS = 5000
 

@@ -33,7 +33,7 @@ function isToken (text) {
   }
 }
 
-/** Where a side's tokens come from: the fragment, the demo, or else the other side's token. */
+/** The source of a side's tokens: the fragment, the demo, or else the other side's token. */
 async function sourceOf (user, token) {
   if (token !== undefined) return () => token
   if (await demoToken(user) !== undefined) return () => demoToken(user)

@@ -1,4 +1,4 @@
-// One collaborator: a client of its own, what it knows, and what one can do to it.
+// One collaborator: its client, its state, and its controls.
 import { createClient } from '/client/index.js'
 import { createBoard } from './board.js'
 
@@ -16,7 +16,7 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
 
   let me = { userId: '', name: '' }
   let other
-  /** How many of the next updates are what was missed. */
+  /** How many of the next updates are missed ones. */
   let recovering = 0
 
   const client = createClient(window.location.origin, {
@@ -34,7 +34,7 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
     onMark: place => publish('MARK', place)
   })
 
-  // ── What it is told ───────────────────────────────────────────────────────
+  // ── Events ───────────────────────────────────────────────────────
 
   client.on('status', showStatus)
   client.on('error', ({ code, message }) => write({ text: `${code}: ${message}`, kind: 'bad' }))
@@ -68,7 +68,7 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
     showPosition()
   })
 
-  // ── What it is asked to do ────────────────────────────────────────────────
+  // ── Actions ────────────────────────────────────────────────
 
   find('.say').addEventListener('submit', event => {
     event.preventDefault()
@@ -100,7 +100,7 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
     goOffline(false)
   }
 
-  // ── Showing ───────────────────────────────────────────────────────────────
+  // ── Display ───────────────────────────────────────────────────────────────
 
   function introduce ({ sub = '?', name = sub, capabilities = {}, exp = 0 }) {
     me = { userId: sub, name }

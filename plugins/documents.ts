@@ -1,4 +1,4 @@
-// /openapi.json, and /asyncapi.json: the socket side as AsyncAPI 3.0; outside production also as pages under /docs/.
+// Serves /openapi.json and /asyncapi.json (the socket side as AsyncAPI 3.0), and outside production their pages under /docs/.
 import fp from 'fastify-plugin'
 import { createAsyncApi } from '../services/documents/asyncapi.ts'
 import { renderAsyncApi } from '../services/documents/asyncapi-page.ts'

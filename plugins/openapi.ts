@@ -1,4 +1,4 @@
-// /openapi.json: the HTTP side as OpenAPI 3.1, from the schemas of the routes; outside production also as pages under /docs/.
+// Serves /openapi.json: the HTTP side as OpenAPI 3.1, from the schemas of the routes; outside production also its page under /docs/.
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TObject, TSchema } from '@sinclair/typebox'
@@ -10,7 +10,7 @@ import { packageInfo } from '../services/documents/package-info.ts'
 import type { Settings } from '../services/settings.ts'
 
 const BEARER = 'bearer'
-/** Scripts and styles of the page come from this instance only. */
+/** The page may load scripts and styles from this instance only. */
 const UI_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
 
 const tags = [
@@ -20,7 +20,7 @@ const tags = [
   { name: 'health', description: 'For supervisors, load balancers and Prometheus; no token.' }
 ]
 
-// Registered in the service's own context: a host's @fastify/swagger has its own decorator, routes and document.
+// Registered in our own context, so that a host's @fastify/swagger keeps its decorator, routes and document.
 export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
   const components: Components = {}
 
@@ -49,7 +49,7 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
     }
   })
 
-  // Made once, and at boot, where a fault shows.
+  // Created once at boot, so that errors are found early.
   fastify.addHook('onReady', async () => { fastify.swagger() })
   fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
 
@@ -57,13 +57,13 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
     await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: UI_POLICY })
   }
 
-  /** The schema of a route in the words of OpenAPI, with examples. Not kept in the route itself, where a host's document would meet it. */
+  /** Converts the schema of a route to OpenAPI, with examples. The route itself is unchanged, because a host's document may include it. */
   function document (schema: FastifySchema | undefined): FastifySchema {
     if (schema === undefined || schema.hide === true) return { hide: true }
     const { body, headers, params, querystring, response, ...rest } = schema
     return {
       ...rest,
-      // What can answer that a token is missing needs one.
+      // A route that can answer `auth/missing-token` requires a token.
       security: Object.hasOwn(response as object, 401) ? [{ [BEARER]: [] }] : [],
       ...body === undefined ? {} : { body: withExample(body as TSchema) },
       ...headers === undefined ? {} : { headers: withExamples(headers as TObject) },

@@ -1,4 +1,4 @@
-// Writes the generated tables of docs/protocol.md from the build; with --check, fails when they are stale.
+// Writes the generated tables of docs/protocol.md from the build; with --check, fails if they are stale.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createAsyncApi } from '../dist/services/documents/asyncapi.js'
 import { messageAt } from '../dist/services/documents/asyncapi-page.js'
@@ -41,7 +41,7 @@ function serverEvents () {
 }
 
 function errors () {
-  return table(['code', 'HTTP status', 'may succeed later', 'message'],
+  return table(['code', 'HTTP status', 'can succeed later', 'message'],
     Object.entries(errorCodes).map(([code, { status, retryable, message }]) => [`\`${code}\``, status, retryable ? 'yes' : 'no', message]))
 }
 

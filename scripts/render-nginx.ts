@@ -1,30 +1,32 @@
-// deploy/nginx.conf with other addresses, for the tests and the demo: what runs there is the file that ships.
+// Renders deploy/nginx.conf with other addresses, so that tests and the demo run the file that is shipped.
 
 export interface NginxPlaces {
   /** `host:port` of the instances a, b and c. */
   instances: [string, string, string]
-  /** `host:port` of the door for browsers. */
+  /** `host:port` of the listener for browsers. */
   listen: string
-  /** `host:port` of the door for internal services. */
+  /** `host:port` of the listener for internal services. */
   listenInternal: string
   /** A folder that nginx may write to. */
   dir: string
+  /** deploy/nginx-tls.conf as it is to be, in the place of the plain port for browsers. */
+  tls?: string
 }
 
 /**
  * @param text deploy/nginx.conf
- * @throws Error when a place to fill in is not there any more
+ * @throws Error if a placeholder is missing
  */
-export function renderNginx (text: string, { instances: [a, b, c], listen, listenInternal, dir }: NginxPlaces): string {
+export function renderNginx (text: string, { instances: [a, b, c], listen, listenInternal, dir, tls }: NginxPlaces): string {
   const places: Array<[string, string]> = [
     ['roomcast-a:3000', a],
     ['roomcast-b:3000', b],
     ['roomcast-c:3000', c],
-    ['listen 8080;', `listen ${listen};`],
+    ['listen 8080;', tls ?? `listen ${listen};`],
     ['listen 8081;', `listen ${listenInternal};`],
     ['access_log /dev/stdout', `access_log ${dir}/access.log`],
     ['error_log stderr', `error_log ${dir}/error.log`],
-    // The folders of the package belong to root.
+    // The default folders belong to root.
     ['http {\n', `http {\n${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(kind => `    ${kind}_temp_path ${dir}/${kind};\n`).join('')}`]
   ]
   return places.reduce((rendered, [place, value]) => {
@@ -33,7 +35,7 @@ export function renderNginx (text: string, { instances: [a, b, c], listen, liste
   }, text)
 }
 
-/** How to start nginx with such a file: in the foreground, with its pid file in the same folder. */
+/** The arguments that start nginx with such a file: in the foreground, with its pid file in the same folder. */
 export function nginxArgs (dir: string): string[] {
   return ['-p', dir, '-c', `${dir}/nginx.conf`, '-e', `${dir}/error.log`, '-g', `daemon off; pid ${dir}/nginx.pid;`]
 }

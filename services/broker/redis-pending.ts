@@ -1,16 +1,16 @@
-// What was sent to Redis and not answered: bounded in commands and in bytes, since all of it is held here meanwhile.
+// Bounds the unanswered commands to Redis, in number and bytes, because their arguments stay in memory.
 import { limitError } from '../observe/limits.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
 
 export interface RedisPending {
   /**
-   * A command is to be sent.
-   * @param bytes of its arguments
-   * @throws RoomcastError `broker/unavailable` where too much waits already
+    * Counts a command that is about to be sent.
+    * @param bytes size of its arguments
+    * @throws RoomcastError `broker/unavailable` if too much is already unanswered
    */
   take (bytes: number): void
-  /** It was answered, or given up with its connection. */
+  /** Call it when the command was answered, or failed with its connection. */
   release (bytes: number): void
 }
 
@@ -32,6 +32,6 @@ export function createRedisPending (settings: Settings, metrics: Metrics): Redis
   }
 
   function refuse (limit: string): never {
-    throw limitError(metrics, limit, 'Too much waits for Redis, and this was not sent: try again in a moment.', 'broker/unavailable')
+    throw limitError(metrics, limit, 'Too many commands wait for Redis, so this one was not sent: try again in a moment.', 'broker/unavailable')
   }
 }

@@ -1,4 +1,4 @@
-// The AsyncAPI document as a page that needs nothing but itself: no script, no file from elsewhere.
+// Renders the AsyncAPI document as one self-contained page, without scripts or external files.
 import type { AsyncApi, AsyncApiMessage, Operation } from './asyncapi.ts'
 
 const STYLE = `
@@ -48,7 +48,7 @@ function body ({ payload, examples }: AsyncApiMessage): string {
 <details><summary>Schema${others.length > 0 ? `, and ${others.length} more examples` : ''}</summary>${json(payload)}${others.map(({ name, payload }) => `<p><code>${escape(name)}</code></p>${json(payload)}`).join('')}</details>`
 }
 
-/** The message that a reference `#/channels/…/messages/…` means. */
+/** Resolves a reference `#/channels/…/messages/…`. @throws Error if there is no such message */
 export function messageAt ({ channels }: AsyncApi, reference: string): AsyncApiMessage {
   const [, , channel = '', , name = ''] = reference.split('/')
   const message = channels[channel]?.messages[name]

@@ -1,4 +1,4 @@
-// Whether this instance should get traffic, and why not; the truth comes from the probe, not from a connection's state.
+// Whether this instance should get traffic. Relies on the probe, not on the state of a connection.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Broker } from '../broker/broker.ts'
 import type { Commands } from './commands.ts'
@@ -9,7 +9,7 @@ import type { Settings } from '../settings.ts'
 const LOOP_WINDOW_MS = 1000
 
 export interface Readiness {
-  /** Why not; empty when ready. */
+  /** The reasons why it is not ready; empty when it is. */
   faults (): string[]
   isDraining (): boolean
   startDraining (): void
@@ -30,7 +30,7 @@ export function createReadiness ({ broker, probe, commands, settings, metrics }:
       isDraining ? 'draining' : undefined,
       broker.fault(),
       probe.fault(),
-      commands.isCaughtUp() ? undefined : 'the commands given so far are not known yet',
+      commands.isCaughtUp() ? undefined : 'earlier commands are not known yet',
       isLoopLate ? `the event loop is late by more than ${settings.EVENT_LOOP_MAX_DELAY_MS} ms` : undefined
     ].filter(fault => fault !== undefined)
   }

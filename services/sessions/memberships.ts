@@ -1,4 +1,4 @@
-// The rooms that a connection is in: how it joins and leaves them, and how the server ends a subscription.
+// The rooms of a connection: how it joins and leaves them, and how the server ends a subscription.
 import type { Socket } from 'socket.io'
 import { authorize } from '../access/capabilities.ts'
 import type { Attempt } from './attempts.ts'
@@ -22,35 +22,35 @@ import type { Watcher } from '../presence/announcer.ts'
 export interface Memberships {
   has (room: RoomKey): boolean
   rooms (): RoomKey[]
-  /** The answer to a SUBSCRIBE that changes nothing; undefined where the room is to be joined. */
+  /** The answer to a SUBSCRIBE that changes nothing; undefined if the room must be joined. */
   renewal (room: RoomKey, since: StreamPosition | undefined): SubscribeResult | undefined
   /** @throws RoomcastError `limit/rooms-per-socket` */
   assertRoomLimit (room: RoomKey): void
-  /** @throws RoomcastError where the subscription may not be, or was ended meanwhile */
+  /** @throws RoomcastError if the subscription is not allowed, or was ended meanwhile */
   join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void>
   /**
-   * Joins from `since` on, or not at all. To be called while held.
-   * @throws RoomcastError where not everything after `since` can be had, or the subscription may not be
+   * Joins a room from `since` on. Call it only between `hold()` and `release()`.
+   * @throws RoomcastError if not everything after `since` can be recovered, or the subscription is not allowed
    */
   recover (feed: Feed, since: StreamPosition, attempt: Attempt): Promise<void>
-  /** The client leaves: its token for the room goes too. */
+  /** The client leaves a room. Its room token is dropped too. */
   leave (room: RoomName): void
-  /** The server ends a subscription; the client is told. */
+  /** The server ends a subscription and tells the client. */
   end (room: RoomName, code: UnsubscribedCode): void
-  /** After capabilities changed: a room that is not allowed any more is left, and presence follows. */
+  /** Applies changed capabilities: leaves a room that is no longer allowed, and adapts presence. */
   review (room: RoomName, code: UnsubscribedCode): void
-  /** Nothing is handed over, and nothing is told, until `release()`: the handshake is not answered yet. */
+  /** Delivers and tells nothing until `release()`, because the handshake is not answered yet. */
   hold (): void
   release (): void
-  /** Tells an event that goes with a change of rooms, together with the positions after it where the client keeps them. */
+  /** Sends an event that comes with a change of rooms, with the new positions if the client keeps them. */
   tell (event: 'application_response' | 'unsubscribed', data: object): void
-  /** The connection has ended. @param isForGood it does not come back by itself */
+  /** Leaves all rooms after the connection has ended. @param isForGood the client will not reconnect on its own */
   clear (isForGood: boolean): void
 }
 
 export interface MembershipContext {
   presence: Presence
-  /** What was collected for the members of rooms leaves: something else is about to. */
+  /** Sends the updates collected in this turn, because something else is about to be sent. */
   flush: () => void
   settings: Settings
   metrics: Metrics
@@ -63,13 +63,13 @@ export function createMemberships (
   return new SocketMemberships(socket, sendBuffer, credentials, keepsPositions, context)
 }
 
-/** What is for the time after a hold. */
+/** What waits for the end of a hold. */
 interface Held {
   callbacks: Array<() => void>
   untold: Unsubscribed[]
 }
 
-/** A class: closures would cost each of the many connections a kilobyte. */
+/** A class, because closures would cost each connection a kilobyte. */
 class SocketMemberships implements Memberships, MemberConnection, Watcher {
   private readonly sendBuffer: SendBuffer
   private readonly context: MembershipContext
@@ -111,7 +111,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
   assertRoomLimit (room: RoomKey): void {
     const { MAX_ROOMS_PER_SOCKET: most } = this.context.settings
     if (this.members.has(room) || this.members.size < most) return
-    throw limitError(this.context.metrics, 'rooms-per-socket', `This socket is in ${most} rooms, the most it may be in: leave one first.`)
+    throw limitError(this.context.metrics, 'rooms-per-socket', `This socket is in ${most} rooms, its limit (MAX_ROOMS_PER_SOCKET): leave a room first.`)
   }
 
   async join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void> {
@@ -121,7 +121,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
     before?.feed.leave(before)
     try {
       await feed.join(member, since, joined => {
-        if (!this.socket.connected) throw new RoomcastError('request/invalid', 'The connection ended meanwhile.')
+        if (!this.socket.connected) throw new RoomcastError('request/invalid', 'The connection ended during the SUBSCRIBE.')
         this.admit(member, attempt, joined)
         answer(joined)
         this.showPresence(room)
@@ -159,7 +159,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
   }
 
   end (room: RoomName, code: UnsubscribedCode): void {
-    // Who is told to subscribe anew keeps the room's token, and does not seem to leave meanwhile.
+    // A client that must subscribe again keeps its room token, and does not seem to leave meanwhile.
     const mayReturn = code === 'history/insufficient'
     if (!mayReturn) this.credentials.dropRoomToken(roomKey(room))
     if (!this.members.has(roomKey(room))) return
@@ -217,7 +217,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
 
   get caller (): string { return this.credentials.identity.sub }
 
-  /** Most connections never need one. */
+  /** Created on first use: most connections never need it. */
   get replayLock (): Lock {
     this.lock ??= createLock()
     return this.lock
@@ -226,7 +226,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
   deliver (member: RoomMember, batch: Batch): void {
     if (!this.keepsPositions || this.members.size > MOST_POSITIONS) return this.sendBuffer.send(batch.packet)
     if (this.members.size === 1) return this.sendBuffer.send(batch.positioned)
-    // A write can let go what was collected for another room: before this packet, it would come with newer positions.
+    // Updates that were collected for other rooms leave first: they could otherwise be written before this packet, but with newer positions.
     this.context.flush()
     const others = this.positions(member)
     this.sendBuffer.send(joinPackets(batch.entries.map(entry => withPosition(entry, member.room, others))))
@@ -249,7 +249,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
     this.end(roomName(room), unsubscribedCode(code))
   }
 
-  // ── As presence sees it ───────────────────────────────────────────────────
+  // The connection as presence sees it.
 
   get id (): string { return this.socket.id }
 

@@ -36,7 +36,7 @@ export type Update = Static<typeof Update>
 
 export const PresenceSession = Type.Object({
   id: Type.String({ description: 'socket id' }),
-  state: Type.Unknown({ description: 'what this session says that it does: any JSON up to PRESENCE_STATE_BYTES; null where it says nothing' })
+  state: Type.Unknown({ description: 'the state that this session has set: any JSON up to PRESENCE_STATE_BYTES; null when none is set' })
 })
 
 export const Collaborator = Type.Object({
@@ -50,7 +50,7 @@ export const Collaborator = Type.Object({
 export type Collaborator = Static<typeof Collaborator>
 
 export const PresenceList = Type.Object({
-  collaborators: Type.Array(Collaborator, { description: 'empty above PRESENCE_MAX, where only the count is told' }),
+  collaborators: Type.Array(Collaborator, { description: 'empty above PRESENCE_MAX: only the count is sent' }),
   count: Type.Integer({ minimum: 0 })
 })
 export type PresenceList = Static<typeof PresenceList>
@@ -59,7 +59,7 @@ export const PresenceChange = Type.Object({
   ...RoomRef.properties,
   joined: Type.Array(Collaborator),
   left: Type.Array(Collaborator),
-  changed: Type.Array(Collaborator, { description: 'whose sessions, or what they say, changed' }),
+  changed: Type.Array(Collaborator, { description: 'collaborators whose sessions or states changed' }),
   count: Type.Integer({ minimum: 0 })
 })
 export type PresenceChange = Static<typeof PresenceChange>
@@ -94,7 +94,7 @@ export const HttpPublish = Type.Object({
 })
 export type HttpPublish = Static<typeof HttpPublish>
 
-/** Of the app around the service, which is trusted: it says who publishes. */
+/** A publish of the host app. The host is trusted, so it names the user. */
 export const HostPublish = Type.Object({
   ...SocketPublish.properties,
   userId: UserId
@@ -136,7 +136,7 @@ export const Receipt = Type.Object({
   epoch: Epoch,
   offset: nullable(Offset),
   duplicate: Type.Boolean(),
-  instances: Type.Integer({ minimum: 0, description: 'instances the broker handed it to; 0: nobody listens' })
+  instances: Type.Integer({ minimum: 0, description: 'how many instances received it; 0 when none is subscribed' })
 })
 export type Receipt = Static<typeof Receipt>
 
@@ -162,7 +162,7 @@ export const CommandResult = Type.Object({
 })
 export type CommandResult = Static<typeof CommandResult>
 
-/** The answer envelope: `{ status, data, error }`, the same at both doors. */
+/** The answer envelope: `{ status, data, error }`, the same over HTTP and sockets. */
 export function Answer<T extends TSchema> (data: T) {
   return Type.Object({ status: Type.Literal('SUCCESS'), data, error: Type.Null() })
 }
@@ -196,7 +196,7 @@ const oneOf = <T extends ErrorCode>(codes: readonly T[]) => Type.Unsafe<T>(Type.
 /** Why the server ends a subscription while the connection stays. */
 export const UNSUBSCRIBED_CODES = [
   'history/insufficient', 'auth/token-expired', 'auth/token-revoked', 'auth/forbidden', 'auth/unsubscribed',
-  // A SUBSCRIBE with `since` is leave and join in one step, and the second half failed.
+  // A SUBSCRIBE with `since` leaves and joins in one step; these codes mean that the join failed.
   'broker/unavailable', 'server/internal'
 ] as const satisfies ErrorCode[]
 export type UnsubscribedCode = typeof UNSUBSCRIBED_CODES[number]
