@@ -30,11 +30,13 @@ export async function followStock (socket: Socket, rooms: RoomKey[], withSince =
   const positions = new Map<RoomKey, StreamPosition>()
   /** Where a SUBSCRIBE with `since` was sent from, in a session that is not recovered. */
   const asked = new Map<RoomKey, StreamPosition>()
+  /** Rooms whose UNSUBSCRIBE is not answered: what is on its way still counts, so there is no position to give yet. */
+  const parting = new Set<RoomKey>()
   const wanted = new Set(rooms)
   let connections = 1
 
   function send (event: string, room: RoomKey): void {
-    const since = withSince ? positions.get(room) : undefined
+    const since = withSince && !parting.has(room) ? positions.get(room) : undefined
     if (since !== undefined && !socket.recovered) asked.set(room, since)
     socket.emit('application', { event, payload: { ...roomName(room), ...event === 'SUBSCRIBE' && since && { since } } })
   }
@@ -97,6 +99,7 @@ export async function followStock (socket: Socket, rooms: RoomKey[], withSince =
     const room = roomKey(payload as { workspaceId: string, appId: string })
     if (status === 'ERROR') fail(`${request} of ${room} was answered ${error?.code}`)
     else if (request === 'UNSUBSCRIBE') {
+      parting.delete(room)
       positions.delete(room)
       began.delete(room)
     } else if (request === 'SUBSCRIBE') {
@@ -108,6 +111,7 @@ export async function followStock (socket: Socket, rooms: RoomKey[], withSince =
   socket.on('connect', () => {
     connections++
     asked.clear()
+    parting.clear()
     if (socket.recovered) follower.recovered++
     else follower.fresh++
     if (!socket.recovered && !withSince) positions.clear()
@@ -130,6 +134,7 @@ export async function followStock (socket: Socket, rooms: RoomKey[], withSince =
     },
     unsubscribe (room) {
       wanted.delete(room)
+      parting.add(room)
       send('UNSUBSCRIBE', room)
     },
     async until (room, offset, timeoutMs = 10_000) {
