@@ -1,8 +1,8 @@
 // A stock client that comes back: what it is handed, in which order, and what it is told where its rooms cannot be had.
-import { test, type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
+import { test, type Test } from 'tap'
 import {
-  buildReady, call, connect, cut, eventually, followStock, HOST, nextEvent, noEvent, openWebSocket, roomEvent, subscribe, token, unsubscribe, upTo
+  buildReady, call, comeBack, connect, cut, eventually, followStock, HOST, nextEvent, noEvent, openWebSocket, roomEvent, settled, subscribe, subscribeAndLeave, token, unsubscribe, upTo
 } from './helpers/index.ts'
 
 const BOARD = 'acme/board-1'
@@ -20,45 +20,15 @@ async function publishTo ({ roomcast }: FastifyInstance, room: string, payload: 
   return await roomcast.publisher.publish({ workspaceId, appId, event: 'N', payload, userId: 'svc', ...rest })
 }
 
-/** A raw client that has subscribed: what it would send back. */
-async function leave (t: Test, url: string, rooms: string[], bearer = token()) {
-  const raw = await openWebSocket(t, url)
-  raw.send(`40${JSON.stringify({ token: bearer })}`)
-  const { pid } = JSON.parse((await raw.frame('40')).slice(2)) as { pid: string }
-  let offset = ''
-  for (const room of rooms) {
-    const [workspaceId, appId] = room.split('/')
-    raw.send(`42${JSON.stringify(['application', { event: 'SUBSCRIBE', payload: { workspaceId, appId } }])}`)
-    const answer = await raw.frame(`42["application_response",{"event":"SUBSCRIBE","payload":{"workspaceId":"${workspaceId}","appId":"${appId}"}`)
-    offset = (JSON.parse(answer.slice(2)) as string[])[2] as string
-  }
-  raw.socket.terminate()
-  return { pid, offset }
-}
-
-/** Comes back with what is given, and answers what CONNECT was answered with, and whether that is the old session. */
-async function back (t: Test, url: string, auth: { pid?: unknown, offset?: unknown, token?: string }) {
-  const raw = await openWebSocket(t, url)
-  raw.send(`40${JSON.stringify({ token: token(), ...auth })}`)
-  const { pid } = JSON.parse((await raw.frame('40')).slice(2)) as { pid?: string }
-  return { raw, pid, isRecovered: pid === auth.pid, updates: () => raw.frames.filter(frame => frame.startsWith('42["workspace_')) }
-}
-
-/** What the server can only have sent after all that it owes by now. */
-async function settled (raw: { send (frame: string): void, frame (start: string): Promise<string> }) {
-  raw.send(`42${JSON.stringify(['application', { event: 'UNSUBSCRIBE', payload: { workspaceId: 'no', appId: 'where' } }])}`)
-  await raw.frame('42["application_response",{"event":"UNSUBSCRIBE"')
-}
-
 test('CONNECT with the old pid, then what was missed, in order, then what is live; nobody else hears it', async t => {
   const { url, publish } = await start(t)
-  const left = await leave(t, url, [BOARD])
+  const left = await subscribeAndLeave(t, url, [BOARD])
   t.match(left.offset, /^acme\/board-1:[\w-]+:0$/)
   const eve = await connect(t, url, { token: token({ sub: 'eve' }) })
   await subscribe(eve, 'acme', 'board-2')
   await noEvent(eve, EVENT, async () => {
     for (const n of upTo(20)) await publish(BOARD, n)
-    const { raw, isRecovered, updates } = await back(t, url, left)
+    const { raw, isRecovered, updates } = await comeBack(t, url, left)
     t.ok(isRecovered)
     await publish(BOARD, 21)
     await eventually(() => updates().length === 21)
@@ -90,7 +60,7 @@ test('positions stand on updates and answers; not on ephemeral updates and prese
 
 test('STOCK_RECOVERY=false: no pid, no positions', async t => {
   const { url, publish } = await start(t, { STOCK_RECOVERY: 'false' })
-  const { raw, pid } = await back(t, url, { pid: 'a', offset: 'b' })
+  const { raw, pid } = await comeBack(t, url, { pid: 'a', offset: 'b' })
   t.equal(pid, undefined)
   raw.send(`42${JSON.stringify(['application', { event: 'SUBSCRIBE', payload: { workspaceId: 'acme', appId: 'board-1' } }])}`)
   const answer = JSON.parse((await raw.frame('42["application_response"')).slice(2)) as unknown[]
@@ -159,10 +129,10 @@ test('what was missed may be many times what a connection may hold', async t => 
 
 test('one room that the new token does not allow: none is recovered, and nothing of any is sent', async t => {
   const { url, publish } = await start(t)
-  const left = await leave(t, url, [BOARD, 'acme/board-2'])
+  const left = await subscribeAndLeave(t, url, [BOARD, 'acme/board-2'])
   await publish(BOARD, 1)
   await publish('acme/board-2', 1)
-  const { raw, isRecovered, updates } = await back(t, url, { ...left, token: token({ capabilities: { [BOARD]: ['subscribe'] } }) })
+  const { raw, isRecovered, updates } = await comeBack(t, url, { ...left, token: token({ capabilities: { [BOARD]: ['subscribe'] } }) })
   t.notOk(isRecovered)
   await publish(BOARD, 2)
   await settled(raw)
@@ -186,7 +156,7 @@ test('a room that only a room token allowed: it begins anew', async t => {
 
 test('an expired or revoked token is refused for good, whatever it brings along', async t => {
   const { server, url } = await start(t)
-  const left = await leave(t, url, [BOARD])
+  const left = await subscribeAndLeave(t, url, [BOARD])
   const now = Math.floor(Date.now() / 1000)
   await server.roomcast.commands.execute({ do: 'revoke', target: { jti: 'gone' } })
   for (const [claims, code] of [[{ exp: now - 1 }, 'auth/token-expired'], [{ jti: 'gone' }, 'auth/token-revoked']] as const) {
@@ -212,11 +182,11 @@ test('history that no longer reaches back: a fresh start, and no partial replay'
 
 test('a fresh start is not undone by what the client still has from before', async t => {
   const { url, publish } = await start(t)
-  const left = await leave(t, url, [BOARD, 'acme/board-2'])
-  const { isRecovered, pid } = await back(t, url, { ...left, token: token({ capabilities: { [BOARD]: ['subscribe'] } }) })
+  const left = await subscribeAndLeave(t, url, [BOARD, 'acme/board-2'])
+  const { isRecovered, pid } = await comeBack(t, url, { ...left, token: token({ capabilities: { [BOARD]: ['subscribe'] } }) })
   t.notOk(isRecovered)
   await publish(BOARD, 1)
-  const { isRecovered: isUndone, raw, updates } = await back(t, url, { pid, offset: left.offset })
+  const { isRecovered: isUndone, raw, updates } = await comeBack(t, url, { pid, offset: left.offset })
   t.notOk(isUndone, 'it may have loaded its state since')
   await settled(raw)
   t.strictSame(updates(), [])
@@ -224,14 +194,14 @@ test('a fresh start is not undone by what the client still has from before', asy
 
 test("another user's pid and positions: a fresh start", async t => {
   const { url } = await start(t)
-  const left = await leave(t, url, [BOARD])
-  t.notOk((await back(t, url, { ...left, token: token({ sub: 'bob' }) })).isRecovered)
-  t.ok((await back(t, url, left)).isRecovered, 'and the owner has it')
+  const left = await subscribeAndLeave(t, url, [BOARD])
+  t.notOk((await comeBack(t, url, { ...left, token: token({ sub: 'bob' }) })).isRecovered)
+  t.ok((await comeBack(t, url, left)).isRecovered, 'and the owner has it')
 })
 
 test('garbled and hostile positions: a fresh start, nothing of any room, and the process goes on', async t => {
   const { url, publish } = await start(t)
-  const left = await leave(t, url, [BOARD])
+  const left = await subscribeAndLeave(t, url, [BOARD])
   const { epoch } = await publish(BOARD, 1)
   await publish('acme/secret', 1)
   const one = `${BOARD}:${epoch}:0`
@@ -242,14 +212,14 @@ test('garbled and hostile positions: a fresh start, nothing of any room, and the
     0, null, true, [one], { length: 3, split: 1 }, JSON.parse(`${'['.repeat(2000)}${']'.repeat(2000)}`)
   ]
   for (const offset of offsets) {
-    const { raw, isRecovered, updates } = await back(t, url, { pid: left.pid, offset })
+    const { raw, isRecovered, updates } = await comeBack(t, url, { pid: left.pid, offset })
     t.notOk(isRecovered, JSON.stringify(offset).slice(0, 60))
     await settled(raw)
     t.strictSame(updates(), [])
     raw.socket.terminate()
   }
-  for (const pid of ['', 'x', '.'.repeat(38), `${left.pid}x`, 7, null, [left.pid], { toString: 1 }]) t.notOk((await back(t, url, { pid, offset: left.offset })).pid === pid)
-  const { isRecovered, updates } = await back(t, url, left)
+  for (const pid of ['', 'x', '.'.repeat(38), `${left.pid}x`, 7, null, [left.pid], { toString: 1 }]) t.notOk((await comeBack(t, url, { pid, offset: left.offset })).pid === pid)
+  const { isRecovered, updates } = await comeBack(t, url, left)
   t.ok(isRecovered)
   await eventually(() => updates().length === 1)
   t.equal((await call(url, 'GET', '/livez')).status, 200)
