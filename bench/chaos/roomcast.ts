@@ -47,7 +47,8 @@ function followRoom (socket: Socket, tally: Tally, onJoined: () => void): void {
       }
       const { epoch, offset, recovered } = answer.data
       if (since !== undefined && !recovered) tally.onTold()
-      position = recovered && since !== undefined ? since : { epoch, offset }
+      // A stock client whose room came back with its connection may have been sent more meanwhile.
+      if (!recovered || since === undefined) position = { epoch, offset }
       onJoined()
     })
   }

@@ -180,8 +180,9 @@ export function createFeed (options: FeedOptions): Feed {
     if (!isOpen) throw new RoomcastError('broker/unavailable', 'The room was closed during the SUBSCRIBE: subscribe again.')
     relay.flush()
     const missed = recovered ? cursor.offset - since.offset : 0
-    answer({ ...cursor.position(), recovered, missed })
+    // The answer may tell where the member stands.
     member.position = cursor.offset - missed
+    answer({ ...cursor.position(), recovered, missed })
     if (missed === 0) relay.join(member)
     else replay.add(member)
     if (since !== undefined) metrics.recoveries.inc({ outcome: recovered ? 'recovered' : 'insufficient' })

@@ -2,6 +2,7 @@
 import { Encoder, PacketType } from 'socket.io-parser'
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import { RawJson } from '../wire/raw-json.ts'
+import { positionText } from '../wire/positions.ts'
 import { roomEvent, type RoomKey } from '../wire/rooms.ts'
 
 /** One or more Socket.IO packets that leave together. */
@@ -14,10 +15,12 @@ export interface Packet {
   readonly bytes: number
 }
 
-/** An update with its packet. */
+/** An update with its packets. */
 export interface Entry<T extends StoredUpdate | EphemeralUpdate = StoredUpdate> {
   readonly update: T
   readonly packet: Packet
+  /** For a socket in this room alone that keeps positions: the update's own is the second argument. */
+  readonly positioned: Packet
 }
 
 const ENGINE_MESSAGE = '4'.charCodeAt(0)
@@ -30,16 +33,38 @@ export function encodePacket (event: string, data: unknown): Packet {
     : encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string])
 }
 
-/** Creates an entry whose packet is encoded on first use. */
+/** Creates an entry whose packets are encoded on first use. */
 export function createEntry<T extends StoredUpdate | EphemeralUpdate> (room: RoomKey, update: T): Entry<T> {
   let packet: Packet | undefined
+  let positioned: Packet | undefined
   return {
     update,
     get packet () {
       packet ??= createPacket([`${PacketType.EVENT}["${roomEvent(room)}",${update.json}]`])
       return packet
+    },
+    get positioned () {
+      positioned ??= withPosition(this, room)
+      return positioned
     }
   }
+}
+
+/**
+ * The entry's packet with positions as its second argument; an ephemeral update moves none.
+ * @param others positions of the other rooms of the socket
+ */
+export function withPosition ({ update, packet }: Entry<StoredUpdate | EphemeralUpdate>, room: RoomKey, others = ''): Packet {
+  if (update.kind !== 'update') return packet
+  const position = positionText(room, update)
+  return withArgument(packet, others === '' ? position : `${position};${others}`)
+}
+
+/** With one more argument, of ASCII without quotes. Its texts are made anew for whoever asks: they would be kept beside those without. */
+function withArgument ({ texts }: Packet, argument: string): Packet {
+  const end = `,"${argument}"]`
+  const lengths = texts.map(text => Buffer.byteLength(text) + end.length)
+  return packetOf(lengths, () => texts.map(text => text.slice(0, -1) + end))
 }
 
 export function joinPackets (packets: readonly Packet[]): Packet {
@@ -48,14 +73,18 @@ export function joinPackets (packets: readonly Packet[]): Packet {
 }
 
 function createPacket (texts: readonly string[]): Packet {
-  const lengths = texts.map(text => Buffer.byteLength(text) + 1)
+  return packetOf(texts.map(text => Buffer.byteLength(text) + 1), () => texts)
+}
+
+/** @param lengths of the messages of Engine.IO, each a byte more than its text */
+function packetOf (lengths: readonly number[], textsOf: () => readonly string[]): Packet {
   const bytes = lengths.reduce((sum, length) => sum + headBytes(length) + length, 0)
   let frames: Buffer | undefined
   return {
-    texts,
+    get texts () { return textsOf() },
     bytes,
     get frames () {
-      frames ??= encodeFrames(texts, lengths, bytes)
+      frames ??= encodeFrames(textsOf(), lengths, bytes)
       return frames
     }
   }

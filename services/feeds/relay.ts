@@ -12,6 +12,8 @@ import type { Turn } from './turn.ts'
 export interface Batch {
   readonly entries: ReadonlyArray<Entry<StoredUpdate | EphemeralUpdate>>
   readonly packet: Packet
+  /** For sockets in this room alone that keep positions: the same for all of them. */
+  readonly positioned: Packet
 }
 
 /** The live members of a room. Before a change of members, collected updates are sent to the earlier members. */
@@ -131,11 +133,16 @@ function isStored (entry: Entry<StoredUpdate | EphemeralUpdate>): entry is Entry
 /** A batch whose packet is joined on first use. */
 export function createBatch (entries: Batch['entries']): Batch {
   let packet: Packet | undefined
+  let positioned: Packet | undefined
   return {
     entries,
     get packet () {
       packet ??= joinPackets(entries.map(entry => entry.packet))
       return packet
+    },
+    get positioned () {
+      positioned ??= joinPackets(entries.map(entry => entry.positioned))
+      return positioned
     }
   }
 }
