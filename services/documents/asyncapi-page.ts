@@ -42,9 +42,9 @@ ${messages.map(({ $ref }) => body(messageAt(document, $ref))).join('')}
 ${(reply?.messages ?? []).map(({ $ref }) => messageAt(document, $ref)).map(message => `<p>${prose(message.summary)}</p>${body(message)}`).join('')}`
 }
 
-function body ({ payload, examples }: AsyncApiMessage): string {
+function body ({ payload, examples, 'x-second-argument': second }: AsyncApiMessage): string {
   const [first, ...others] = examples
-  return `${json(first?.payload)}
+  return `${json(first?.payload)}${second === undefined ? '' : `<p>Second argument: ${prose(String(second['description']))}.</p>`}
 <details><summary>Schema${others.length > 0 ? `, and ${others.length} more examples` : ''}</summary>${json(payload)}${others.map(({ name, payload }) => `<p><code>${escape(name)}</code></p>${json(payload)}`).join('')}</details>`
 }
 
