@@ -1,6 +1,6 @@
 // Verifies tokens for the HTTP and socket gateways.
 import fastifyJwt, { type FastifyJWTOptions } from '@fastify/jwt'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { assertInTime, type Identity } from '../services/access/identity.ts'
 import { createIssuerKeys } from '../services/access/issuer-keys.ts'
 import { randomKey, settingsKeys, verifyOptions, type KeyMaterial } from '../services/access/keys.ts'
@@ -56,6 +56,10 @@ export async function createAuthenticator (fastify: FastifyInstance, { settings,
     }
   }
 
+  function onRead (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: Error | null, payload?: unknown) => void): void {
+    done(reply.statusCode < 400 ? refusal(request) ?? null : null, payload)
+  }
+
   return {
     verify: tokens.verify,
 
@@ -64,10 +68,8 @@ export async function createAuthenticator (fastify: FastifyInstance, { settings,
       routes.addHook('onRequest', authenticate)
       routes.addHook('preHandler', (request, _reply, done) => done(refusal(request)))
       // Answers of completed writes are still sent, but no data that was only read.
-      routes.addHook('preSerialization', (request, reply, payload, done) => {
-        const refused = request.method === 'GET' && reply.statusCode < 400 ? refusal(request) : undefined
-        if (refused === undefined) done(null, payload)
-        else done(refused)
+      routes.addHook('onRoute', route => {
+        if (route.method === 'GET') route.preSerialization = onRead
       })
     },
 

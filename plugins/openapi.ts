@@ -6,6 +6,7 @@ import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
 import { exampleOf } from '../services/documents/examples.ts'
 import { plain, type Components } from '../services/documents/json-schema.ts'
+import { UI_SCRIPT, UI_STYLE } from '../services/documents/openapi-style.ts'
 import { packageInfo } from '../services/documents/package-info.ts'
 import type { Settings } from '../services/settings.ts'
 
@@ -33,7 +34,6 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
         license: { name: packageInfo.license, identifier: packageInfo.license } as { name: string },
         description: `${packageInfo.description}\n\nEvery answer is \`{ status, data, error }\` with a true HTTP status. The socket side is described in /asyncapi.json.`
       },
-      servers: [{ url: '/', description: 'this instance' }],
       tags,
       components: {
         securitySchemes: {
@@ -54,7 +54,25 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
   fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
 
   if (settings.NODE_ENV !== 'production') {
-    await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: UI_POLICY })
+    await fastify.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: UI_POLICY,
+      transformSpecification: specification => withLinks(specification as { info: object }),
+      transformSpecificationClone: false,
+      // With them, each operation is a link within a button.
+      uiConfig: { deepLinking: false, docExpansion: 'list' },
+      theme: {
+        title: 'Roomcast over HTTP',
+        css: [{ filename: 'roomcast.css', content: UI_STYLE }],
+        js: [{ filename: 'roomcast.js', content: UI_SCRIPT }]
+      }
+    })
+  }
+
+  /** The document as the page shows it: with the way to the other page. */
+  function withLinks (specification: { info: { description?: string } }): { info: object } {
+    const { info } = specification
+    return { ...specification, info: { ...info, description: `${info.description ?? ''}\n\n[Socket events](/docs/socket/) · [Playground](/)` } }
   }
 
   /** Converts the schema of a route to OpenAPI, with examples. The route itself is unchanged, because a host's document may include it. */

@@ -9,6 +9,8 @@ export interface NginxPlaces {
   listenInternal: string
   /** A folder that nginx may write to. */
   dir: string
+  /** `host:port` of the demo's script, at /demo/. The door for browsers is then one for publishers too. */
+  demo?: string
   /** deploy/nginx-tls.conf as it is to be, in the place of the plain port for browsers. */
   tls?: string
 }
@@ -17,7 +19,7 @@ export interface NginxPlaces {
  * @param text deploy/nginx.conf
  * @throws Error if a placeholder is missing
  */
-export function renderNginx (text: string, { instances: [a, b, c], listen, listenInternal, dir, tls }: NginxPlaces): string {
+export function renderNginx (text: string, { instances: [a, b, c], listen, listenInternal, dir, tls, demo }: NginxPlaces): string {
   const places: Array<[string, string]> = [
     ['roomcast-a:3000', a],
     ['roomcast-b:3000', b],
@@ -27,12 +29,20 @@ export function renderNginx (text: string, { instances: [a, b, c], listen, liste
     ['access_log /dev/stdout', `access_log ${dir}/access.log`],
     ['error_log stderr', `error_log ${dir}/error.log`],
     // The default folders belong to root.
-    ['http {\n', `http {\n${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(kind => `    ${kind}_temp_path ${dir}/${kind};\n`).join('')}`]
+    ['http {\n', `http {\n${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(kind => `    ${kind}_temp_path ${dir}/${kind};\n`).join('')}`],
+    ...demo === undefined ? [] : [openDoor(text, demo)]
   ]
   return places.reduce((rendered, [place, value]) => {
     if (!rendered.includes(place)) throw new Error(`nginx.conf has no "${place.trim()}"`)
-    return rendered.replaceAll(place, value)
+    return rendered.replaceAll(place, () => value)
   }, text)
+}
+
+/** Treats publishes at the door for browsers as those at the other door. */
+function openDoor (text: string, demo: string): [string, string] {
+  const [closed] = /location ~\* \^\/api\/v1\/\(publish.*/.exec(text) ?? ['location ~* ^/api/v1/(publish']
+  const [publish] = /location = \/api\/v1\/publish \{[^}]*\}/.exec(text) ?? ['']
+  return [closed, `${publish}\n\n        location /demo/ {\n            proxy_pass http://${demo};\n            proxy_read_timeout 30s;\n        }`]
 }
 
 /** The arguments that start nginx with such a file: in the foreground, with its pid file in the same folder. */

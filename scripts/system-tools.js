@@ -12,7 +12,8 @@ const tools = {
   chromium: 'chromium',
   faketime: 'faketime',
   curl: 'curl',
-  python3: 'python3'
+  python3: 'python3',
+  promtool: 'prometheus'
 }
 
 // A user's PATH often lacks sbin, where Debian installs nginx.

@@ -48,6 +48,7 @@ export interface Update {
   event: string
   /** any JSON up to MAX_PAYLOAD_BYTES */
   payload: unknown
+  /** who: the `sub` of a token */
   userId: string
   /** the caller's own id of an update, to repeat it safely */
   id: string
@@ -64,12 +65,17 @@ export interface Update {
 }
 
 export interface Collaborator {
+  /** who: the `sub` of a token */
   userId: string
+  /** `name` of the token, else its `sub` */
   displayName: string
+  /** where PRESENCE_SHARE_EMAIL is set */
   email?: string
+  /** `picture` of the token */
   photoURL: string | null
   /** from a hash of the user id */
   color: string
+  /** one for each connection, such as a tab */
   sessions: Array<{
     /** socket id */
     id: string
@@ -81,6 +87,7 @@ export interface Collaborator {
 export interface PresenceList {
   /** empty above PRESENCE_MAX: only the count is sent */
   collaborators: Collaborator[]
+  /** people in the room, over all instances */
   count: number
 }
 
@@ -89,10 +96,13 @@ export interface PresenceChange {
   workspaceId: string
   /** a workspace or app id */
   appId: string
+  /** collaborators who joined */
   joined: Collaborator[]
+  /** collaborators who left */
   left: Collaborator[]
   /** collaborators whose sessions or states changed */
   changed: Collaborator[]
+  /** people in the room, over all instances */
   count: number
 }
 
@@ -121,7 +131,9 @@ export interface Receipt {
 export interface ErrorBody {
   code: ErrorCode
   name: string
+  /** what is wrong and what to do */
   message: string
+  /** the same may succeed later */
   retryable: boolean
 }
 
@@ -145,6 +157,7 @@ export interface Unsubscribed {
   /** a workspace or app id */
   appId: string
   code: 'history/insufficient' | 'auth/token-expired' | 'auth/token-revoked' | 'auth/forbidden' | 'auth/unsubscribed' | 'broker/unavailable' | 'server/internal'
+  /** what is wrong and what to do */
   message: string
 }
 
@@ -160,9 +173,11 @@ export interface TokenExpiring {
 export interface Closing {
   code: 'auth/token-expired' | 'auth/token-revoked' | 'auth/disconnected' | 'limit/event-rate' | 'limit/sockets-per-user'
   message: string
+  /** false: not by itself; a fresh token may do */
   reconnect: boolean
 }
 
 export interface Draining {
+  /** until this instance closes the connection */
   reconnectInMs: number
 }

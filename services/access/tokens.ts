@@ -1,6 +1,6 @@
 // Verifies tokens, for HTTP and sockets alike. A signature is verified once; the token's times, and whether its key is
 // still trusted, at every use.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { createDecoder, TokenError } from 'fast-jwt'
 import { assertInTime, readIdentity, type Identity } from './identity.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
@@ -76,7 +76,7 @@ export function createTokens (source: KeySource, settings: Settings): Tokens {
 
     async verify (token) {
       if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) throw new RoomcastError('auth/invalid-token', `The token has more than ${MAX_TOKEN_BYTES} bytes: get a smaller one.`)
-      const name = createHash('sha256').update(token).digest('base64')
+      const name = hash('sha256', token, 'base64')
       const known = recall(name)
       if (known !== undefined) return known
       try {

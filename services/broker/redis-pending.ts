@@ -1,4 +1,5 @@
-// Bounds the unanswered commands to Redis, in number and bytes, because their arguments stay in memory.
+// Bounds the unanswered commands to Redis, in number and bytes, because their arguments stay in memory. A refusal lasts to
+// the end of its turn: a smaller update does not overtake an earlier one of its room.
 import { limitError } from '../observe/limits.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
@@ -17,11 +18,14 @@ export interface RedisPending {
 export function createRedisPending (settings: Settings, metrics: Metrics): RedisPending {
   let commands = 0
   let held = 0
+  /** Struck in this turn. */
+  let limit: string | undefined
 
   return {
     take (bytes) {
-      if (commands >= settings.REDIS_MAX_PENDING) refuse('redis-pending')
-      if (held + bytes > settings.REDIS_MAX_PENDING_BYTES) refuse('redis-pending-bytes')
+      if (limit !== undefined) refuse(limit)
+      if (commands >= settings.REDIS_MAX_PENDING) strike('redis-pending')
+      if (held + bytes > settings.REDIS_MAX_PENDING_BYTES) strike('redis-pending-bytes')
       commands++
       held += bytes
     },
@@ -31,7 +35,13 @@ export function createRedisPending (settings: Settings, metrics: Metrics): Redis
     }
   }
 
-  function refuse (limit: string): never {
-    throw limitError(metrics, limit, 'Too many commands wait for Redis, so this one was not sent: try again in a moment.', 'broker/unavailable')
+  function strike (name: string): never {
+    limit = name
+    setImmediate(() => { limit = undefined })
+    refuse(name)
+  }
+
+  function refuse (name: string): never {
+    throw limitError(metrics, name, 'Too many commands wait for Redis, so this one was not sent: try again in a moment.', 'broker/unavailable')
   }
 }

@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Broker } from '../broker/broker.ts'
 import type { Commands } from './commands.ts'
-import type { Metrics } from '../observe/metrics.ts'
+import { LOOP_PACE_MS, type Metrics } from '../observe/metrics.ts'
 import type { Probe } from './probe.ts'
 import type { Settings } from '../settings.ts'
 
@@ -20,7 +20,7 @@ export interface Readiness {
 export function createReadiness ({ broker, probe, commands, settings, metrics }: {
   broker: Broker, probe: Probe, commands: Commands, settings: Settings, metrics: Metrics
 }): Readiness {
-  const delay = monitorEventLoopDelay({ resolution: 20 })
+  const delay = monitorEventLoopDelay({ resolution: LOOP_PACE_MS })
   let timer: NodeJS.Timeout | undefined
   let isLoopLate = false
   let isDraining = false
@@ -42,7 +42,7 @@ export function createReadiness ({ broker, probe, commands, settings, metrics }:
     start () {
       delay.enable()
       timer = setInterval(() => {
-        isLoopLate = delay.max / 1e6 > settings.EVENT_LOOP_MAX_DELAY_MS
+        isLoopLate = delay.max / 1e6 - LOOP_PACE_MS > settings.EVENT_LOOP_MAX_DELAY_MS
         delay.reset()
         metrics.ready.set(faults().length === 0 ? 1 : 0)
       }, LOOP_WINDOW_MS)

@@ -54,8 +54,9 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
   /** Buffers that hold something, are not authenticated, or are closing. */
   const watched = new Set<WatchedBuffer>()
   let onEmpty: (() => void) | undefined
-  let checkedAt = performance.now()
-  const timer = setInterval(check, CHECK_MS).unref()
+  let checkedAt = 0
+  /** Runs while there is something to watch. */
+  let timer: NodeJS.Timeout | undefined
 
   events.on('connection', onConnection)
   events.on('flush', connection => buffers.get(connection)?.onFlush())
@@ -104,8 +105,15 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
 
   function onHeld (buffer: WatchedBuffer): void {
     if (buffer.isTerminated || !buffers.has(buffer.connection)) return
-    watched.add(buffer)
+    watch(buffer)
     if (buffer.isOverfull()) cutOff(buffer, 'limit/slow-client', 0)
+  }
+
+  function watch (buffer: WatchedBuffer): void {
+    watched.add(buffer)
+    if (timer !== undefined) return
+    checkedAt = performance.now()
+    timer = setInterval(check, CHECK_MS).unref()
   }
 
   function check (): void {
@@ -125,6 +133,9 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
       else buffer.onDrain()
     }
     metrics.bufferedBytes.set(sum)
+    if (watched.size > 0 || sum > 0) return
+    clearInterval(timer)
+    timer = undefined
   }
 
   function stallTimeout ({ connection }: WatchedBuffer): number {
@@ -135,7 +146,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
 
   function endWithin (buffer: WatchedBuffer, ms: number): void {
     buffer.endsAt = performance.now() + ms
-    watched.add(buffer)
+    watch(buffer)
   }
 
   function terminateLate (buffer: WatchedBuffer): void {
