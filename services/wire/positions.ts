@@ -13,9 +13,10 @@ const POSITION = '[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}:[A-Za-z0-9_-]{1,64}:
 export const LONGEST_POSITIONS = MOST_POSITIONS * (3 * 64 + 16 + 4)
 
 export const Positions = Type.String({
-  pattern: `^${POSITION}(;${POSITION}){0,${MOST_POSITIONS - 1}}$`,
+  pattern: `^(${POSITION}(;${POSITION}){0,${MOST_POSITIONS - 1}})?$`,
   maxLength: LONGEST_POSITIONS,
-  description: 'the positions of all rooms of this socket at this moment, for socket.io-client to keep; empty where there is none to go on from'
+  description: 'the positions of all rooms of this socket, for socket.io-client to keep; empty if there is no room, or more than 16',
+  examples: ['acme/board-1:pA3kX9sVd2Q:42']
 })
 
 export function positionText (room: RoomKey, { epoch, offset }: StreamPosition): string {
@@ -24,7 +25,7 @@ export function positionText (room: RoomKey, { epoch, offset }: StreamPosition):
 
 /** What a client says that it has; undefined where it is nothing that the service has written. */
 export function readPositions (text: unknown): Map<RoomKey, StreamPosition> | undefined {
-  if (!checker(Positions).Check(text)) return undefined
+  if (!checker(Positions).Check(text) || text === '') return undefined
   const positions = new Map<RoomKey, StreamPosition>()
   for (const part of text.split(';')) {
     const [room, epoch, offset] = part.split(':') as [RoomKey, string, string]
