@@ -74,6 +74,8 @@ export const Settings = Type.Object({
   FEED_TAIL_BYTES: whole(1_048_576, 'Bytes of a room\'s newest updates that an instance keeps, to serve returning clients without reading Redis. Takes about three times this memory.', 0),
   FEEDS_MAX_BYTES: whole(67_108_864, 'The most bytes of recent updates that an instance keeps over all rooms, including history read for returning clients. Rooms quiet for longest lose theirs first.', 0),
   HISTORY_READ_BYTES: whole(1_048_576, 'The most bytes of one history read. A longer replay needs several.', 1),
+  STOCK_RECOVERY: flag(true, 'Whether an unmodified socket.io-client recovers on its own: updates carry the positions of its rooms, and the client sends them back when it reconnects. A client with `positions: false` in its handshake gets none.'),
+  STOCK_RECOVERY_TIMEOUT_MS: whole(5000, 'How long such a client waits for its rooms while the broker is unavailable, at most half of AUTH_TIMEOUT_MS. After that, it starts without rooms.', 1, LONGEST_TIMER_MS),
   ROOM_LINGER_MS: whole(10_000, 'How long an instance stays subscribed to a room after its last member left, so that a reconnect finds it warm.', 0, LONGEST_TIMER_MS),
   EMBEDDED_MAX_ROOMS: whole(100_000, 'The most rooms of the embedded broker, and again as many that were only read. The least recently used are deleted first.', 1),
   EMBEDDED_MAX_RECEIPTS: whole(100_000, 'The most ids of callers that the embedded broker remembers. The oldest are deleted first.', 1),
