@@ -37,7 +37,11 @@ function clientEvents () {
 function serverEvents () {
   return Object.values(document.operations).filter(({ action, channel }) => action === 'send' && addressOf(channel) !== 'application_response').map(({ summary, channel, messages }) => {
     const [message] = messages.map(({ $ref }) => messageAt(document, $ref))
-    return [`### \`${addressOf(channel)}\``, '', summary, '', fields(message.payload), '', json(message.examples[0].payload)].join('\n')
+    const second = message['x-second-argument']
+    return [
+      `### \`${addressOf(channel)}\``, '', summary, '', fields(message.payload), '', json(message.examples[0].payload),
+      ...second === undefined ? [] : ['', `Second argument, unless the client wants none: ${second.description}, for example \`"${second.examples[0]}"\`.`]
+    ].join('\n')
   }).join('\n\n')
 }
 

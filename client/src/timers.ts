@@ -18,8 +18,7 @@ export function createTimer (): [set: (ring: () => void, ms?: number) => void, s
   let last = 0
 
   function stop (): void {
-    clearTimeout(timer)
-    timer = undefined
+    timer = clearTimeout(timer) as undefined
   }
 
   return [(ring, ms) => {
@@ -31,7 +30,7 @@ export function createTimer (): [set: (ring: () => void, ms?: number) => void, s
     }
     stop()
     timer = setTimeout(() => {
-      timer = undefined
+      stop()
       ring()
     }, ms)
   }, stop]

@@ -115,6 +115,12 @@ export interface RoomBase<Events extends object = Record<string, unknown>> {
    * @throws ClientError the service's code for a final refusal; `client/no-answer`, `client/left`, `client/closed`
    */
   publish<E extends keyof Events & string> (event: E, payload: Events[E], options?: PublishOptions): Promise<Receipt>
+  /**
+   * Sets the state of this session, which everyone in the room sees: the selection, typing, the page. Any JSON up to the
+   * service's PRESENCE_STATE_BYTES; `null` clears it. The client sends it again after every reconnect. All holders of the
+   * room are one session, so the last call counts. A refusal arrives as `error`.
+   */
+  setPresence (state: unknown): void
 }
 
 export interface Room<Events extends object = Record<string, unknown>> extends RoomBase<Events> {

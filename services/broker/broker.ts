@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Collaborator, Receipt, StreamPosition } from '../wire/protocol.ts'
 import type { RoomKey } from '../wire/rooms.ts'
+import type { HookBroker } from './hooks.ts'
 import type { Retention } from './retention.ts'
 
 export type { Retention } from './retention.ts'
@@ -158,20 +159,9 @@ export interface PresenceBroker {
   forgetPresence (room: RoomKey, instance: string, socketIds: string[]): Promise<void>
 }
 
-/** Knows which instances have members in which rooms. Throws like PresenceBroker. */
-export interface OccupancyBroker {
-  /** Records that this instance has members in the room. @returns true if it is the first instance; false when repeated */
-  occupy (room: RoomKey): Promise<boolean>
-  /** Records that it has none any more. @returns true if it was the last instance */
-  vacate (room: RoomKey): Promise<boolean>
-  /** The instances that have members in any room. */
-  occupants (): Promise<string[]>
-  /** Removes a silent instance from its rooms. @returns the rooms that are now empty, to one caller only */
-  vacateAll (instance: string): Promise<RoomKey[]>
-}
-
-/** All three interfaces over one link. */
-export interface Broker extends UpdateBroker, PresenceBroker, OccupancyBroker {
+/** All of it over one link. */
+export interface Broker extends UpdateBroker, PresenceBroker {
+  readonly hooks: HookBroker
   readonly instance: string
   readonly events: EventEmitter<BrokerEvents>
   /** Replaces the links that deliver messages, because a probe got no echo. */

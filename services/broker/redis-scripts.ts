@@ -19,12 +19,6 @@ export function redisNames (prefix: string, room: string, database = 0) {
   }
 }
 
-/** The keys of occupancy: all in one slot, because a silent instance is removed from its rooms in one step. */
-export function occupancyNames (prefix: string, instance: string): [string, string, string] {
-  const base = `${prefix}:{$/occupancy}`
-  return [`${base}:rooms:${instance}`, `${base}:counts`, `${base}:instances`]
-}
-
 export interface RedisScript {
   lua: string
   /** The SHA-1 by which Redis finds a loaded script. */
@@ -40,8 +34,9 @@ export const redisScripts = {
   history: onRoom('history', 2),
   renewEpoch: onRoom('renew-epoch', 2),
   updatePresence: script(read('update-presence'), 1),
-  occupy: script(read('occupy'), 3),
-  vacate: script(read('vacate'), 3)
+  reportHooks: script(read('hooks-report'), 10),
+  claimHooks: script(read('hooks-claim'), 2),
+  hooksTaken: script(read('hooks-taken'), 2)
 }
 
 /** A script on a room, preceded by the functions that these scripts share. */

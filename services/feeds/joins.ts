@@ -44,8 +44,9 @@ export function createJoins ({ cursor, isOpen, repair, replay, relay, onEnd, met
   /** One synchronous step, so that no update comes between the answer and the membership. */
   function enter (member: Member, missed: number, recovered: boolean, answer: (joined: SubscribeResult) => void): void {
     relay.flush()
-    answer({ ...cursor.position(), recovered, missed })
+    // The answer may tell where the member stands.
     member.position = cursor.offset - missed
+    answer({ ...cursor.position(), recovered, missed })
     if (missed === 0) relay.join(member)
     else replay.add(member)
   }

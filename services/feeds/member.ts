@@ -1,7 +1,7 @@
 // A member of a room, as seen by the feed.
 import type { ErrorCode } from '../wire/errors.ts'
 import type { Lock } from './lock.ts'
-import type { Batch } from './relay.ts'
+import type { Batch } from './batch.ts'
 
 export interface Member {
   /** Offset of the last update delivered; set by the feed. */

@@ -1,18 +1,13 @@
 // Decides what leaves when. Updates of a room that arrive within one turn of the event loop leave together, in one buffer
 // shared by all members, and before anything else that a connection is sent in that turn.
+import { createBatch, type Batch } from './batch.ts'
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import type { Member } from './member.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { joinPackets, type Entry, type Packet } from './packet.ts'
+import type { Entry } from './packet.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import { traceRelay } from '../observe/tracing.ts'
 import type { Turn } from './turn.ts'
-
-/** Updates of a room that a member gets together, in order. */
-export interface Batch {
-  readonly entries: ReadonlyArray<Entry<StoredUpdate | EphemeralUpdate>>
-  readonly packet: Packet
-}
 
 /** The live members of a room. Before a change of members, collected updates are sent to the earlier members. */
 export interface Relay {
@@ -126,16 +121,4 @@ export function createRelay ({ room, turn, maxBytes, behind, demote, size, metri
 
 function isStored (entry: Entry<StoredUpdate | EphemeralUpdate>): entry is Entry<StoredUpdate> {
   return entry.update.kind === 'update'
-}
-
-/** A batch whose packet is joined on first use. */
-export function createBatch (entries: Batch['entries']): Batch {
-  let packet: Packet | undefined
-  return {
-    entries,
-    get packet () {
-      packet ??= joinPackets(entries.map(entry => entry.packet))
-      return packet
-    }
-  }
 }

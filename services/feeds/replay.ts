@@ -7,7 +7,7 @@ import type { FeedMemory } from './memory.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createEntry, type Entry } from './packet.ts'
 import { createPages } from './pages.ts'
-import { createBatch } from './relay.ts'
+import { createBatch } from './batch.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 

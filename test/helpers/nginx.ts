@@ -14,6 +14,8 @@ import { startRedis } from './redis.ts'
 import type { Scope } from './scope.ts'
 
 export interface Nginx {
+  /** Of the master; the workers are its children. */
+  pid: number
   /** The address for browsers. */
   url: string
   /** The address for internal services. */
@@ -53,6 +55,7 @@ export async function startNginx (t: Scope, [a, b, c]: [number, number, number],
   await untilReady(child, 'nginx', async () => (await fetch(`http://${HOST}:${internalPort}/livez`)).ok)
 
   return {
+    pid: child.pid,
     url: `${tls ? 'https' : 'http'}://${HOST}:${port}`,
     internalUrl: `http://${HOST}:${internalPort}`,
     async reload () { await promisify(execFile)('nginx', [...nginxArgs(dir), '-s', 'reload'], { env }) },

@@ -77,9 +77,10 @@ export function createGateway (context: RequestContext): { listen: (session: Ses
     const room = echo(body)
     const answer = (result: Result<unknown>): void => {
       const response: ApplicationResponse = { event: isApplication ? applicationEvent(data) : name, payload: room, ...result }
+      // Before the callback: who has the answer has the positions that go with it, wherever the connection breaks.
+      if (isApplication || (callback === undefined && result.status === 'ERROR')) session.tell('application_response', response)
       if (isApplication) callback?.(response)
       else callback?.(result.data instanceof RawJson ? new RawJson(`{"status":"SUCCESS","data":${result.data.text},"error":null}`) : result)
-      if (isApplication || (callback === undefined && result.status === 'ERROR')) session.socket.emit('application_response', response)
     }
     const fail = (error: unknown): void => {
       const known = toRoomcastError(error)
@@ -136,7 +137,10 @@ export function createGateway (context: RequestContext): { listen: (session: Ses
 
   return {
     listen (session) {
-      requests.set(session.socket, { session, rate: createRate(settings.EVENTS_PER_SECOND, settings.EVENT_BURST), queues: undefined, refused: 0 })
+      const rate = createRate(settings.EVENTS_PER_SECOND, settings.EVENT_BURST)
+      // A room that came back with the connection counts as a SUBSCRIBE.
+      session.rooms().forEach(() => rate.take())
+      requests.set(session.socket, { session, rate, queues: undefined, refused: 0 })
       session.socket.onAny(onAny)
       session.socket.on('error', onError)
     }
