@@ -11,6 +11,7 @@ import { carryUpdates } from './plugins/updates.ts'
 import validation from './plugins/validation.ts'
 import appRoutes from './routes/apps.ts'
 import healthRoutes from './routes/health.ts'
+import overviewRoutes from './routes/overview.ts'
 import publishRoutes from './routes/publish.ts'
 import roomRoutes from './routes/rooms.ts'
 import sessionRoutes from './routes/sessions.ts'
@@ -66,6 +67,7 @@ export default fp<RoomcastOptions>(async (host, options) => {
         await authenticated.register(appRoutes, parts)
         await authenticated.register(roomRoutes, parts)
         await authenticated.register(sessionRoutes, parts)
+        await authenticated.register(overviewRoutes, parts)
       })
     }, { prefix: '/api/v1' })
   })

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { createFeeds, type Feeds } from '../services/feeds/feeds.ts'
 import { createOccupancy, type Occupancy } from '../services/hooks/occupancy.ts'
 import { createWebhook } from '../services/hooks/webhook.ts'
+import { createAnswers, type Answers } from '../services/instances/answers.ts'
 import { createCommands, type Commands } from '../services/instances/commands.ts'
 import { createPresence, type Presence } from '../services/presence/presence.ts'
 import { createSessions, type Sessions } from '../services/sessions/sessions.ts'
@@ -18,6 +19,8 @@ export interface People {
   sessions: Sessions
   /** What operators tell all instances, and which tokens are revoked. */
   commands: Commands
+  /** What all instances answer to one of them. */
+  answers: Answers
 }
 
 export function followPeople (fastify: FastifyInstance, parts: Base & Updates): People {
@@ -30,7 +33,8 @@ export function followPeople (fastify: FastifyInstance, parts: Base & Updates): 
   const occupancy = parts.settings.WEBHOOK_URL === '' ? undefined : tellBackend(fastify, parts)
   const feeds = createFeeds({ ...parts, onPresence: presence.onDelta, onReset: presence.onReset, onOccupancy: occupancy?.change })
   const sessions = createSessions(parts)
-  const commands = createCommands({ ...parts, feeds, sessions })
+  const answers = createAnswers(parts)
+  const commands = createCommands({ ...parts, answers, feeds, sessions })
   fastify.addHook('onReady', async () => {
     feeds.start()
     commands.start()
@@ -40,7 +44,7 @@ export function followPeople (fastify: FastifyInstance, parts: Base & Updates): 
     sessions.close()
     await feeds.close()
   })
-  return { presence, feeds, sessions, commands }
+  return { presence, feeds, sessions, commands, answers }
 }
 
 /** The webhook hears which rooms come and go. */

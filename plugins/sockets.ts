@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Server, Socket } from 'socket.io'
 import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/wire/errors.ts'
-import type { Identity } from '../services/access/identity.ts'
+import { createAddressOf } from '../services/access/address.ts'
 import { isAllowedOrigin, listOrigins } from '../services/access/origin.ts'
 import { createConnections } from '../services/sessions/connections.ts'
 import { limitControlFrames } from '../services/sessions/control-frames.ts'
@@ -14,7 +14,7 @@ import { countLimit, limitError } from '../services/observe/limits.ts'
 import { failure } from '../services/wire/protocol.ts'
 import { createRate } from '../services/access/rate.ts'
 import { createGateway } from '../services/sessions/requests/gateway.ts'
-import { createSession, type Session, type SessionContext } from '../services/sessions/session.ts'
+import { createSession, type Handshake, type Session, type SessionContext } from '../services/sessions/session.ts'
 import { discardBody, endWith } from '../services/sessions/refusal.ts'
 import { guardUpgrades, ignoreOtherUpgrades } from '../services/sessions/upgrades.ts'
 import type { Publisher } from '../services/broker/publisher.ts'
@@ -41,7 +41,8 @@ export async function openSockets (fastify: FastifyInstance, {
 }: SocketParts): Promise<Server> {
   const origins = listOrigins(settings.CORS_ORIGINS)
   const connectionRate = createRate(settings.CONNECTIONS_PER_SECOND, settings.CONNECTION_BURST)
-  const handshakes = new WeakMap<Socket, { identity: Identity, startedAt: number }>()
+  const handshakes = new WeakMap<Socket, Handshake>()
+  const addressOf = createAddressOf(settings)
   await fastify.register(fastifySocketIO, {
     path: settings.SOCKET_PATH,
     serveClient: settings.NODE_ENV !== 'production',
@@ -133,7 +134,7 @@ export async function openSockets (fastify: FastifyInstance, {
       const identity = await authenticator.verify(token)
       if (commands.isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
       if (sessions.ofUser(identity.sub).length >= settings.MAX_SOCKETS_PER_USER) throw limitError(metrics, 'sockets-per-user')
-      handshakes.set(socket, { identity, startedAt })
+      handshakes.set(socket, { identity, startedAt, address: addressOf(socket.request) })
       next()
     } catch (error) {
       const known = toRoomcastError(error)

@@ -109,8 +109,12 @@ export const Settings = Type.Object({
   READ_BURST: whole(300, 'Requests for history or presence with one token at once.', 1),
   COMMANDS_PER_SECOND: whole(100, 'Commands of one operator (disconnect, unsubscribe, revoke, restore) in a second, on average: each goes to every instance and is kept.', 1),
   COMMAND_BURST: whole(1000, 'Commands of one operator at once.', 1),
+  QUESTIONS_PER_SECOND: whole(20, 'Questions of one operator (rooms, a room, sessions, instances) in a second, on average: each goes to every instance.', 1),
+  QUESTION_BURST: whole(200, 'Questions of one operator at once.', 1),
+  QUESTION_ANSWER_BYTES: whole(131_072, 'Most that one instance answers to a question, one row at least; the page is shorter then, and the next one goes on.', 1024),
 
   // Browsers
+  INSPECTOR: flag(true, 'Whether /inspector/ is served, the page for operators. It shows nothing without a token that may manage; false where even the page should not be there.'),
   CORS_ORIGINS: text('', 'Foreign origins that may use the service, comma-separated, e.g. https://app.example.com. Empty: only the same origin.'),
   SOCKET_PATH: text('/socket.io/', 'Path of the Socket.IO endpoint.', { pattern: '^/.+/$' }),
   PING_INTERVAL_MS: whole(25_000, 'Heartbeat of a connection.', 1, LONGEST_TIMER_MS),

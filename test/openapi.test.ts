@@ -41,6 +41,10 @@ const calls: Record<string, [method: string, path: string, request: Call]> = {
   disconnect: ['POST', '/api/v1/sessions/disconnect', { body: { userId: 'bob' } }],
   unsubscribe: ['POST', '/api/v1/sessions/unsubscribe', { body: { userId: 'bob', ...room } }],
   revoke: ['POST', '/api/v1/tokens/revoke', { body: { jti: 'token-1' } }],
+  rooms: ['GET', '/api/v1/rooms', {}],
+  room: ['GET', '/api/v1/workspaces/acme/apps/board-1', {}],
+  sessions: ['GET', '/api/v1/sessions?userId=ann', {}],
+  instances: ['GET', '/api/v1/instances', {}],
   restore: ['POST', '/api/v1/tokens/restore', { body: { jti: 'token-1' } }]
 }
 const withoutToken = ['health', 'live', 'ready', 'metrics']

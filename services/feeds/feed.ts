@@ -58,6 +58,9 @@ export interface Feed {
   join (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void>
   leave (member: Member): void
   members (): Member[]
+  /** Members that have not been given all that the feed has. */
+  behind (): number
+  updatesPerMinute (): number
   /**
    * Compares with the room's position, as it was read after `before` was taken with `position()`; resolves when what
    * that found is mended. Tries again what failed.
@@ -252,6 +255,9 @@ export function createFeed (options: FeedOptions): Feed {
     },
 
     members,
+    behind: replay.size,
+    updatesPerMinute: relay.updatesPerMinute,
+
     compare (found, before, foundBy) {
       replay.retry()
       return cursor.isAt(found) ? IN_STEP : repair.compare(found, before, foundBy)

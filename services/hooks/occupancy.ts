@@ -2,7 +2,7 @@
 import type { Broker } from '../broker/broker.ts'
 import type { Peers } from '../instances/peers.ts'
 import type { Log } from '../observe/log.ts'
-import type { RoomKey } from '../wire/rooms.ts'
+import { isInternal, type RoomKey } from '../wire/rooms.ts'
 
 /** Every so many heartbeats everything is said again: the broker may have forgotten, or taken us for dead. */
 const BEATS_BETWEEN_SYNCS = 5
@@ -30,7 +30,7 @@ export function createOccupancy ({ broker, peers, log, onChange }: {
   let telling: Promise<void> | undefined
 
   function change (room: RoomKey, isOccupied: boolean): void {
-    if (room.startsWith('$') || occupied.has(room) === isOccupied) return
+    if (isInternal(room) || occupied.has(room) === isOccupied) return
     if (isOccupied) occupied.add(room)
     else occupied.delete(room)
     pendingChanges.add(room)

@@ -18,6 +18,8 @@ export interface Session {
   readonly sendBuffer: SendBuffer
   /** When the handshake began, by performance.now(). */
   readonly startedAt: number
+  /** Where it comes from, as far as the proxies that are trusted tell. */
+  readonly address: string
   /** When a token of it ends or is to be announced, in milliseconds since 1970. */
   readonly dueAt: number
   identity (): Identity
@@ -61,7 +63,14 @@ export interface SessionContext extends MembershipContext {
   onEnd: (session: Session, reason: string) => void
 }
 
-export function createSession (socket: Socket, handshake: { identity: Identity, startedAt: number }, context: SessionContext): Session {
+/** What is kept of it. */
+export interface Handshake {
+  identity: Identity
+  startedAt: number
+  address: string
+}
+
+export function createSession (socket: Socket, handshake: Handshake, context: SessionContext): Session {
   return new SocketSession(socket, handshake, context)
 }
 
@@ -70,14 +79,16 @@ class SocketSession implements Session {
   readonly socket: Socket
   readonly sendBuffer: SendBuffer
   readonly startedAt: number
+  readonly address: string
   private readonly context: SessionContext
   private readonly credentials: Credentials
   private readonly memberships: Memberships
   private readonly attempts = createAttempts()
 
-  constructor (socket: Socket, { identity, startedAt }: { identity: Identity, startedAt: number }, context: SessionContext) {
+  constructor (socket: Socket, { identity, startedAt, address }: Handshake, context: SessionContext) {
     this.socket = socket
     this.startedAt = startedAt
+    this.address = address
     this.context = context
     this.sendBuffer = context.connections.bufferOf(socket.conn)
     this.credentials = createCredentials(identity, context.settings)

@@ -30,6 +30,7 @@ const codes = {
   'limit/read-rate': { status: 429, retryable: true, message: 'Too many requests for history or presence with this token: send fewer per second.' },
   'limit/rooms-per-instance': { status: 503, retryable: true, message: 'This instance follows as many rooms as it may: connect again, to another one, or try again in a moment.' },
   'limit/command-rate': { status: 429, retryable: true, message: 'Too many commands with this token: send fewer per second.' },
+  'limit/question-rate': { status: 429, retryable: true, message: 'Too many questions about rooms, sessions or instances with this token: send fewer per second.' },
   'limit/rooms-per-socket': { status: 429, retryable: true, message: 'This socket is in as many rooms as it may be: leave one first.' },
   'limit/sockets-per-user': { status: 429, retryable: true, message: 'This user has as many connections as one may have: close one first.' },
   'limit/sockets-per-instance': { status: 503, retryable: true, message: 'This instance is full: connect again, to another one.' },
