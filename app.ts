@@ -5,6 +5,7 @@ import documents from './plugins/documents.ts'
 import { createErrorHandlers } from './plugins/errors.ts'
 import { openGateways } from './plugins/gateways.ts'
 import { createRoomcast } from './plugins/host.ts'
+import inspector from './plugins/inspector.ts'
 import { followPeople } from './plugins/people.ts'
 import playground from './plugins/playground.ts'
 import { carryUpdates } from './plugins/updates.ts'
@@ -30,6 +31,8 @@ export interface RoomcastOptions {
   health?: boolean
   /** Serves /metrics: off by default, since that path is the host's. `fastify.roomcast.metrics.registry` can be merged into its own. */
   metrics?: boolean
+  /** Serves the inspector, the page for operators, at `/inspector/`: off by default, since that path is the host's. */
+  inspector?: boolean
   /** Outside production, serves the playground at `/`: off by default, since that path is the host's. */
   playground?: boolean
 }
@@ -55,6 +58,7 @@ export default fp<RoomcastOptions>(async (host, options) => {
     // Before the routes, which it is to see
     if (options.documents !== false) await fastify.register(documents, parts)
     await fastify.register(healthRoutes, { ...parts, hasHealth: options.health !== false, hasMetrics: options.metrics === true })
+    if (options.inspector === true) await fastify.register(inspector, parts)
     if (options.playground === true) await fastify.register(playground, parts)
 
     await fastify.register(async api => {

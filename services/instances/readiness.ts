@@ -7,6 +7,8 @@ import type { Probe } from './probe.ts'
 import type { Settings } from '../settings.ts'
 
 const LOOP_WINDOW_MS = 1000
+/** Node counts this time between two of its looks as delay. */
+const LOOP_RESOLUTION_MS = 20
 
 export interface Load {
   /** 1 is a whole core. */
@@ -28,7 +30,7 @@ export interface Readiness {
 export function createReadiness ({ broker, probe, commands, settings, metrics }: {
   broker: Broker, probe: Probe, commands: Commands, settings: Settings, metrics: Metrics
 }): Readiness {
-  const delay = monitorEventLoopDelay({ resolution: 20 })
+  const delay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
   let timer: NodeJS.Timeout | undefined
   let isLoopLate = false
   let used = process.cpuUsage()
@@ -49,7 +51,7 @@ export function createReadiness ({ broker, probe, commands, settings, metrics }:
   function sample (): void {
     const { user, system } = process.cpuUsage(used)
     const now = performance.now()
-    load = { cpu: (user + system) / 1000 / (now - sampledAt), eventLoopDelayMs: delay.max / 1e6 }
+    load = { cpu: (user + system) / 1000 / (now - sampledAt), eventLoopDelayMs: Math.max(0, delay.max / 1e6 - LOOP_RESOLUTION_MS) }
     used = process.cpuUsage()
     sampledAt = now
   }
@@ -63,7 +65,7 @@ export function createReadiness ({ broker, probe, commands, settings, metrics }:
       delay.enable()
       timer = setInterval(() => {
         sample()
-        isLoopLate = load.eventLoopDelayMs > settings.EVENT_LOOP_MAX_DELAY_MS
+        isLoopLate = delay.max / 1e6 > settings.EVENT_LOOP_MAX_DELAY_MS
         delay.reset()
         metrics.ready.set(faults().length === 0 ? 1 : 0)
       }, LOOP_WINDOW_MS)

@@ -111,7 +111,11 @@ test('sessions: each connection of a user, with its rooms and positions, and of 
   })
   const of = (socket: Socket | undefined) => sessions.find(({ id }) => id === socket?.id)
   t.match(of(ws), {
-    instance: names[0], transport: 'websocket', address: '127.0.0.1', bytesWaiting: 0, roomCount: 2,
+    instance: names[0],
+    transport: 'websocket',
+    address: '127.0.0.1',
+    bytesWaiting: 0,
+    roomCount: 2,
     rooms: [{ workspaceId: 'sess', appId: 'a', offset: 1, behind: 0 }, { appId: 'b', offset: 0 }]
   })
   t.match(of(polling), { instance: names[1], transport: 'polling', tokenEndsAt: ends * 1000, roomCount: 1 })
