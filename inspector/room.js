@@ -21,18 +21,16 @@ export function showRoom ({ root, words: [workspaceId = '', appId = ''], service
   const { sub } = readClaims(service.token)
   const client = createClient(window.location.origin, { token: () => service.token, socket: { path: document.body.dataset.socketPath } })
   const room = client.room(workspaceId, appId)
-  let isLive = false
 
   client.on('error', ({ code }) => setStatus(`not live: ${code}`, 'bad'))
   client.on('status', () => { if (client.status === 'connecting') setStatus('connecting', 'warn') })
   room.on('joined', () => setStatus('live', 'good'))
   room.on('reset', () => updates.note('The room began anew: its offsets count from a new epoch.'))
-  room.on('update', update => updates.add(update))
+  room.on('update', update => updates.add(update, false))
   room.on('presence', showPeople)
   room.on('error', ({ code }) => setStatus(code === 'auth/forbidden' ? 'asked every 3 s: the token may not subscribe' : `not live: ${code}`, 'warn'))
 
   function setStatus (text, kind) {
-    isLive = kind === 'good'
     status.textContent = text
     status.className = `chip ${kind}`
   }
@@ -55,7 +53,7 @@ export function showRoom ({ root, words: [workspaceId = '', appId = ''], service
       places.replaceChildren(page.instances.length === 0
         ? h('p', { class: 'quiet' }, 'No instance has members of this room.')
         : table(`On ${many(page.instances.length, 'instance')}`, COLUMNS, page.instances.map(({ instance, members, sockets, behind, offset }) => [instance, members, sockets, behind, `#${offset}`])))
-      for (const update of page.updates.toReversed()) updates.add(update, !isLive)
+      for (const update of page.updates.toReversed()) updates.add(update, true)
       tell(...freshness(page))
     },
     end: () => client.close()

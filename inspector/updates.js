@@ -25,13 +25,14 @@ export function createUpdates (now) {
     waiting = []
   }
 
+  /** Newest first, also where what was read from the history comes later than the first live one. */
   function put (line) {
     if (isPaused) {
       waiting = [...waiting, line].slice(-KEPT)
       pause.textContent = `Go on (${waiting.length} new)`
       return
     }
-    list.prepend(line)
+    list.insertBefore(line, [...list.children].find(other => Number(other.dataset.at) <= Number(line.dataset.at)) ?? null)
     while (list.children.length > KEPT) list.lastChild.remove()
   }
 
@@ -44,16 +45,16 @@ export function createUpdates (now) {
 
   return {
     element,
-    note: text => put(h('li', { class: 'note' }, text)),
+    note: text => put(h('li', { class: 'note', 'data-at': now() }, text)),
     /** @param isAsked it was read from the history, and not waited for */
-    add ({ id, epoch, offset, event, userId, payload, publishedAt, isCut }, isAsked = isCut !== undefined) {
+    add ({ id, epoch, offset, event, userId, payload, publishedAt, isCut }, isAsked) {
       const key = offset === undefined ? id : `${epoch}:${offset}`
       if (known.has(key)) return
       known.add(key)
       if (known.size > 10 * KEPT) known.delete(known.values().next().value)
       const ms = Math.max(0, Math.round(now() - publishedAt))
       if (!isAsked) onLive(ms)
-      put(h('li', {}, h('details', {},
+      put(h('li', { 'data-at': publishedAt }, h('details', {},
         h('summary', {},
           h('strong', {}, offset === undefined ? '–' : `#${offset}`), h('code', {}, event), h('span', {}, userId),
           offset === undefined ? chip('ephemeral') : undefined,
