@@ -1,4 +1,4 @@
-// The playground at `/`, and the client as browsers load it; outside production only.
+// Serves the playground at `/`, and the client for browsers. Outside production only.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import fp from 'fastify-plugin'
 import { demoClaims, demoUsers, type DemoUser } from '../services/access/demo.ts'
@@ -22,8 +22,8 @@ const playground: FastifyPluginAsyncTypebox<{ settings: Settings, authenticator:
       response: { 200: Answer(Type.Object({ token: Type.String() })), '4xx': Failure }
     }
   }, async ({ body }, reply) => {
-    // With a configured key, tokens are the issuer's affair.
-    if (authenticator.signDemo === undefined) throw new RoomcastError('request/not-found', 'There are no demo tokens: a key is configured.')
+    // With a configured key, only the issuer makes tokens.
+    if (authenticator.signDemo === undefined) throw new RoomcastError('request/not-found', 'There are no demo tokens, because a key is configured.')
     reply.header('Cache-Control', 'no-store')
     return success({ token: authenticator.signDemo(demoClaims(body.user)) })
   })

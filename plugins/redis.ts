@@ -1,4 +1,4 @@
-// The connections to Redis: `commands` and `subscriber`.
+// Creates the connections to Redis: `commands` and `subscriber`.
 import fastifyRedis from '@fastify/redis'
 import type { FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
@@ -12,9 +12,9 @@ export function openRedis (fastify: FastifyInstance, settings: Settings): { comm
 
   function open (namespace: string): Redis {
     const client = connect(settings, namespace)
-    // Called, not registered: @fastify/redis holds up the boot until Redis answers, and we must start without it.
+    // Called directly instead of registered: @fastify/redis would delay the boot until Redis answers, but we must start without it.
     fastifyRedis.fastifyRedis(fastify, { client, namespace }, () => {})
-    // For the same reason not its listeners of the start either: they would end the client at the first error reply.
+    // Its start listeners are removed for the same reason: they would end the client at the first error.
     return client.removeAllListeners('end').removeAllListeners('error')
   }
 }

@@ -3,7 +3,7 @@ import axe, { type AxeResults } from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import t, { test } from 'tap'
 import type { Socket } from 'socket.io-client'
-import { call, cluster, connect, eventually, nextEvent, noEvent, publish, startInstance, startRedis, subscribe, token } from './helpers/index.ts'
+import { call, cluster, connect, eventually, nextEvent, noEvent, publish, startRedis, subscribe, token } from './helpers/index.ts'
 import { openBrowser, openPage } from './helpers/browser.ts'
 
 const redis = await startRedis(t)
@@ -173,16 +173,4 @@ test('axe finds nothing on any view, and nothing goes over the side, on a phone 
     t.strictSame(faults, [])
     await page.close()
   }
-})
-
-test('it is served in production with a strict policy, its own files and no others, and not where it is switched off', async t => {
-  const page = await fetch(`${one.url}/inspector/`)
-  t.equal(page.status, 200)
-  t.match(page.headers.get('content-security-policy'), /^default-src 'none';script-src 'self' 'sha256-[^']+';style-src 'self';/)
-  t.notMatch(page.headers.get('content-security-policy'), /unsafe|\*/)
-  t.match(page.headers.get('referrer-policy'), 'no-referrer')
-  for (const path of ['', '/main.js', '/client/index.js', '/socket.io.js', '/style.css']) t.equal((await fetch(`${one.url}/inspector${path}`)).status, 200, path)
-  for (const path of ['/../package.json', '/%2e%2e/package.json', '/index.html', '/client/index.ts']) t.equal((await fetch(`${one.url}/inspector${path}`)).status, 404, path)
-  const off = await startInstance(t, { INSPECTOR: 'false' })
-  for (const path of ['', '/', '/main.js']) t.equal((await fetch(`${off.url}/inspector${path}`)).status, 404, path)
 })

@@ -1,4 +1,4 @@
-// The broker on Redis: scripts for the atomic steps, one channel a room.
+// The broker on Redis: scripts for the atomic steps, one channel per room.
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { performance } from 'node:perf_hooks'
@@ -21,7 +21,7 @@ import { defaultRetention, emptyRoomSeconds } from './retention.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
-/** A refusal as late that came back this soon means that Redis' clock was set, not that the update is late. */
+/** A `late` answer within this part of the timeout means that Redis' clock was changed, not that the update is late. */
 const SOON = 0.5
 
 export interface RedisBrokerOptions {
@@ -42,11 +42,14 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
   const publishInTurn = createRedisPublishes({ turn: link.turn, receiptSeconds: settings.IDEMPOTENCY_TTL_SECONDS, newEpoch })
   const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, commands.options.db)
 
-  /** The arguments that every script on a room starts with. @param roomSeconds how long a room lives that is made, or begins anew */
+  /**
+   * The first arguments of every script on a room.
+   * @param roomSeconds how long a room lives that is created, or gets a new epoch
+   */
   const roomArgs = ({ runId, durable }: RedisIdentity, roomSeconds = emptyRoomSeconds(retention)) =>
     [runId, durable ? '1' : '0', newEpoch(), roomSeconds]
 
-  /** Publishes by a deadline; once more if Redis' clock turns out to have been set. */
+  /** Publishes by a deadline. Tries again if Redis' clock turns out to have been changed. */
   async function publish (publication: PublishRequest, kind: RedisPublish['kind']): Promise<Receipt> {
     const { room, sub, callerId } = publication
     const { meta, log, receipt, channel } = namesOf(room)
@@ -66,7 +69,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
       link.clock.reset()
       link.clock.sample(published.time)
       if (performance.now() - startedAt > settings.PUBLISH_TIMEOUT_MS * SOON) {
-        throw new RoomcastError('broker/unavailable', 'Not published, it reached Redis too late: send it again.')
+        throw new RoomcastError('broker/unavailable', 'The update reached Redis too late and was not published: send it again.')
       }
     }
   }
@@ -77,13 +80,13 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
       const message = read(text)
       if (message !== undefined) return onMessage(message)
       metrics.dropped.inc({ reason: 'garbage' })
-      log.warn({ room, length: text.length }, 'dropped a message that cannot be read')
+      log.warn({ room, length: text.length }, 'dropped an unreadable message')
     })
   }
 
   function history (room: RoomKey, since: number, { maxUpdates, maxBytes }: HistoryLimits, caller = room): Promise<HistoryRead> {
     const names = namesOf(room)
-    // Where few updates are wanted, they are not as large as that.
+    // A few updates cannot be as large as maxBytes.
     const bytes = Math.min(maxBytes, maxUpdates * 2 * settings.MAX_PAYLOAD_BYTES)
     return reads.run({ room, question: `history ${since} ${maxUpdates} ${maxBytes}`, caller, bytes }, async () => {
       metrics.historyReads.inc()
@@ -96,7 +99,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
   }
 
   function presence (room: RoomKey, caller = room): Promise<PresenceSnapshot> {
-    // How large it is nobody knows beforehand.
+    // The size of the answer is unknown beforehand.
     const bytes = settings.READS_MAX_BYTES / settings.READS_AT_ONCE
     return reads.run({ room, question: 'presence', caller, bytes }, async () => {
       const fields = await link.run('read', redis => redis.hgetall(namesOf(room).presence))

@@ -1,17 +1,17 @@
-// Who answers at the other end of a connection, by its own INFO.
+// Identifies the Redis at the other end of a connection, from its INFO.
 
 export interface RedisIdentity {
   runId: string
-  /** It keeps an append-only file, and is no promoted replica: a new process has all that the one before it had. */
+  /** True if it keeps an append-only file and is not a promoted replica: a restarted process then has all data of the old one. */
   durable: boolean
 }
 
 export interface RedisState extends RedisIdentity {
-  /** Why it cannot serve us, whatever it answers otherwise. */
+  /** Why it must not be used, even if it answers. */
   unfit: 'a replica' | 'loading' | undefined
-  /** Milliseconds by its clock. */
+  /** Its clock, in milliseconds since 1970. */
   now: number | undefined
-  /** The policy by which it may evict history and positions. */
+  /** The eviction policy, if it may evict history and positions. */
   evicts: string | undefined
 }
 

@@ -1,5 +1,5 @@
-// The two connections to one Redis, one for commands and one for subscriptions: given up together when it is not, or no
-// longer, the right one to ask.
+// The two connections to one Redis, for commands and for subscriptions. Both are replaced when this Redis is not, or no
+// longer, the right one.
 import type { EventEmitter } from 'node:events'
 import type { Redis } from 'ioredis'
 import type { BrokerEvents } from './broker.ts'
@@ -18,7 +18,7 @@ export interface RedisLink extends Pick<RedisSubscriber, 'subscribe' | 'unsubscr
   readonly clock: RedisClock
   readonly turn: RedisTurn
   readonly run: Run
-  /** No receipt or echo of a probe came: replaces the connection that is to blame. */
+  /** Replaces the faulty connection after a probe got no receipt or no echo. */
   reconnect (reason: string): void
   fault (): string | undefined
   close (): void
@@ -27,7 +27,7 @@ export interface RedisLink extends Pick<RedisSubscriber, 'subscribe' | 'unsubscr
 export interface RedisLinkOptions {
   commands: Redis
   subscriber: Redis
-  /** Where this Redis is, for the log. */
+  /** The address of this Redis, for the log. */
   place: string
   settings: Settings
   log: Log
@@ -75,7 +75,7 @@ export function createRedisLink ({ commands, subscriber, place, settings, log, m
     redis.on('reconnecting', () => metrics.redisReconnects.inc({ link }))
     redis.on('error', (error: Error & { command?: { name: string } }) => {
       outage.failed(describeRedisError(error))
-      // ioredis would go on in database 0.
+      // ioredis would continue in database 0.
       if (error.command?.name === 'select') renew(redis)
     })
     redis.on('close', () => {
@@ -84,7 +84,7 @@ export function createRedisLink ({ commands, subscriber, place, settings, log, m
     })
   }
 
-  /** Both are up, one of them newly: what passed in between may be missing here, or gone from Redis. */
+  /** Both connections are up, one of them new. Messages may have been missed, and Redis may have lost data. */
   function announce (): void {
     if (fault() !== undefined) return
     if (!hasBeenUp) log.info({ redis: place }, 'redis connected')
@@ -92,7 +92,7 @@ export function createRedisLink ({ commands, subscriber, place, settings, log, m
     events.emit('resumed')
   }
 
-  /** Looks for the Redis to ask anew: at the same address, or where the Sentinels say. */
+  /** Reconnects, to the same address or to the one that the Sentinels name. */
   function leave (reason: string): void {
     outage.failed(reason)
     if (asking.isConnected()) metrics.redisReplaced.inc()
@@ -117,7 +117,7 @@ export function createRedisLink ({ commands, subscriber, place, settings, log, m
 
     reconnect (reason) {
       const refusal = asking.refusal()
-      // A full Redis publishes no probe: no other connection would hear one.
+      // A full Redis publishes no probe, so another connection would get no echo either.
       if (refusal?.server === 'right') return outage.refused(refusal.reason)
       if (refusal !== undefined || !asking.isConnected()) return leave(refusal?.reason ?? reason)
       outage.failed(reason)

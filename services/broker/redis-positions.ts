@@ -1,5 +1,5 @@
-// The positions of many rooms at a time: by a script, which makes a room that is missing and renews each one's life, and
-// by plain reads, which cost a fraction of that.
+// Reads the positions of many rooms: by a script, which creates missing rooms and renews each room's life, or by plain
+// reads, which cost a fraction of that.
 import { Command } from 'ioredis'
 import type { Broker } from './broker.ts'
 import type { Log } from '../observe/log.ts'
@@ -11,13 +11,13 @@ import type { RedisLink } from './redis-link.ts'
 import { emptyRoomSeconds, type Retention } from './retention.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 
-/** Rooms that are asked for in one turn. */
+/** Rooms per call. */
 const CHUNK = 500
 
 export interface RedisPositionsOptions {
   link: RedisLink
   namesOf: (room: RoomKey) => { meta: string, log: string, presence: string }
-  /** What a script on a room begins with. */
+  /** The first arguments of every script on a room. */
   roomArgs: (identity: RedisIdentity, roomSeconds: number) => Array<string | number>
   retention: Retention
   presenceSeconds: number
@@ -44,14 +44,14 @@ export function createRedisPositions (options: RedisPositionsOptions): Pick<Brok
       const [epoch, offset, run] = await readMeta(redis, namesOf(room).meta)
       return epoch !== null && offset !== null && run === runId ? { epoch, offset: Number(offset) } : null
     })
-    // Missing, or written last by another Redis process: what that means is for the script to decide.
+    // The room is missing, or another Redis process wrote it last: the script decides what that means.
     const unsure = rooms.filter((_, i) => found[i] === null)
     if (unsure.length === 0) await link.barrier()
     const decided = unsure.length === 0 ? [] : await touch(unsure, keep)
     return found.map(position => position === null ? decided.shift() : position)
   }
 
-  /** Undefined for a room that Redis refuses; rejects where it refuses a whole chunk. */
+  /** @returns undefined for a room that Redis refuses. Rejects if it refuses a whole chunk. */
   async function askEach<T> (rooms: RoomKey[], ask: (redis: ScriptedRedis, identity: RedisIdentity, room: RoomKey) => Promise<T>): Promise<Array<T | undefined>> {
     const answers: Array<T | undefined> = []
     for (let from = 0; from < rooms.length; from += CHUNK) {
@@ -65,7 +65,7 @@ export function createRedisPositions (options: RedisPositionsOptions): Pick<Brok
     const settled = await Promise.allSettled(asked)
     const refused = settled.find(answer => answer.status === 'rejected')
     if (refused !== undefined && settled.every(answer => answer.status === 'rejected')) throw refused.reason
-    if (refused !== undefined) log.warn({ err: describeRedisError(refused.reason) }, 'redis did not tell the position of a room')
+    if (refused !== undefined) log.warn({ err: describeRedisError(refused.reason) }, 'redis refused to read the position of a room')
     return settled.map(answer => answer.status === 'fulfilled' ? answer.value : undefined)
   }
 
@@ -74,7 +74,7 @@ export function createRedisPositions (options: RedisPositionsOptions): Pick<Brok
 
 type Meta = [epoch: string | null, offset: string | null, run: string | null]
 
-/** Not by the client's method of that name, which costs as much again: it is asked for every room every few seconds. */
+/** Bypasses ioredis' own `hmget`, which takes twice the CPU time: this runs for every room every few seconds. */
 function readMeta (redis: ScriptedRedis, meta: string): Promise<Meta> {
   return redis.sendCommand(new Command('hmget', [meta, 'epoch', 'offset', 'run'], { replyEncoding: 'utf8' })) as Promise<Meta>
 }

@@ -1,11 +1,11 @@
-// The Lua scripts: each is one atomic step on one room. A script is not rolled back when it fails half-way, so the
-// order of its writes is chosen such that every prefix of them leaves the room whole.
+// The Lua scripts. Each call is one atomic step. Redis does not roll back a script that fails half-way, so the writes are
+// ordered such that the room is consistent after each of them.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 /**
- * The names of a room's keys and channel; the braces keep a room in one slot of a future cluster. Pub/sub knows no
- * databases: the channel says which.
+  * The names of a room's keys and channel. The braces keep a room in one cluster slot. The channel contains the database,
+  * because pub/sub ignores databases.
  */
 export function redisNames (prefix: string, room: string, database = 0) {
   const base = `${prefix}:{${room}}`
@@ -14,12 +14,12 @@ export function redisNames (prefix: string, room: string, database = 0) {
     log: `${base}:log`,
     presence: `${base}:presence`,
     channel: `${database === 0 ? prefix : `${prefix}/${database}`}:{${room}}:updates`,
-    // Escaped, so that the colon after it is the first: `a` with `b:c` is not `a:b` with `c`.
+    // Escaped, so that no pair of `sub` and `id` has the key of another pair, for example `a`, `b:c` and `a:b`, `c`.
     receipt: (sub: string, id: string) => `${base}:id:${sub.replaceAll(/[%:]/g, encodeURIComponent)}:${id}`
   }
 }
 
-/** Which instances have members of which rooms; in one slot, since a silent instance leaves all its rooms in one step. */
+/** The keys of occupancy: all in one slot, because a silent instance is removed from its rooms in one step. */
 export function occupancyNames (prefix: string, instance: string): [string, string, string] {
   const base = `${prefix}:{$/occupancy}`
   return [`${base}:rooms:${instance}`, `${base}:counts`, `${base}:instances`]
@@ -27,9 +27,9 @@ export function occupancyNames (prefix: string, instance: string): [string, stri
 
 export interface RedisScript {
   lua: string
-  /** What Redis knows it by. */
+  /** The SHA-1 by which Redis finds a loaded script. */
   hash: string
-  /** Undefined where each call names it. */
+  /** Undefined if it differs from call to call. */
   numberOfKeys: number | undefined
 }
 
@@ -44,7 +44,7 @@ export const redisScripts = {
   vacate: script(read('vacate'), 3)
 }
 
-/** A script after the functions that all scripts on a room share. */
+/** A script on a room, preceded by the functions that these scripts share. */
 function onRoom (name: string, numberOfKeys?: number): RedisScript {
   return script(read('room') + read(name), numberOfKeys)
 }

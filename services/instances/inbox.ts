@@ -1,4 +1,4 @@
-// The internal room of this instance: where its probes come back and other instances answer its commands.
+// The internal room of this instance, for the echoes of its probes and the answers to its commands.
 import type { Broker, EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
@@ -7,7 +7,7 @@ import { instanceRoom, type RoomKey } from '../wire/rooms.ts'
 export interface Inbox {
   readonly room: RoomKey
   on (event: string, handler: (update: StoredUpdate | EphemeralUpdate) => void): void
-  /** Subscribes if that has not been done yet; false while the broker is away. */
+  /** Subscribes unless that is done. @returns false while the broker is unavailable */
   open (): Promise<boolean>
 }
 
@@ -25,7 +25,7 @@ export function createInbox ({ broker, log }: { broker: Broker, log: Log }): Inb
       isOpen = true
     } catch (error) {
       if (!(error instanceof RoomcastError)) throw error
-      log.debug({ err: error.message }, 'inbox waits for the broker')
+      log.debug({ err: error.message }, 'the inbox waits for the broker')
     }
     return isOpen
   }

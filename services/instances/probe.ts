@@ -1,5 +1,5 @@
-// The probe: publishes to this instance's own room through the broker, the normal way, and waits for receipt and echo.
-// A link can fail without a sign; a receipt that is missing is one of the link for commands, an echo of the other.
+// The probe: publishes to this instance's own room, like any publish, and waits for receipt and echo. Links can fail
+// silently: a missing receipt means that the command link failed, a missing echo the subscriber link.
 import { performance } from 'node:perf_hooks'
 import type { Broker, Retention } from '../broker/broker.ts'
 import type { Inbox } from './inbox.ts'
@@ -8,11 +8,11 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
 
 const PROBE_EVENT = 'probe'
-/** A probe's room is worth nothing once its instance is gone. */
+/** The room of a dead instance is useless, so it lives only briefly. */
 const PROBE_RETENTION: Retention = { historySize: 1, historySeconds: 60, roomSeconds: 60 }
 
 export interface Probe {
-  /** Why no receipt or echo came lately; undefined when both did. */
+  /** Why the last probe is missing; undefined if receipt and echo came in time. */
   fault (): string | undefined
   start (): void
   close (): void
@@ -27,7 +27,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
   let hasEchoed = false
   let tickedAt = performance.now()
   let sentAt = -Infinity
-  // Far more often than probes are sent: what is missing is to be noticed when it is due.
+  // Ticks far more often than probes are sent, so that a missing echo is noticed in time.
   const tickMs = Math.min(settings.PROBE_INTERVAL_MS, settings.PROBE_TIMEOUT_MS / 10)
   let timer: NodeJS.Timeout | undefined
 
@@ -41,7 +41,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
 
   function onTick (): void {
     const now = performance.now()
-    // While our event loop was blocked, an echo could not be read.
+    // While our event loop was blocked, no echo could be read.
     const blockedMs = Math.max(0, now - tickedAt - 2 * tickMs)
     echoedAt = Math.min(now, echoedAt + blockedMs)
     receivedAt = Math.min(now, receivedAt + blockedMs)
@@ -49,7 +49,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
     metrics.probeAge.set(ageMs() / 1000)
     if (ageMs() > settings.PROBE_TIMEOUT_MS && now - replacedAt > settings.PROBE_TIMEOUT_MS) {
       replacedAt = now
-      broker.reconnect('no receipt or echo of a probe')
+      broker.reconnect('a probe got no receipt or no echo')
     }
     if (now - sentAt < settings.PROBE_INTERVAL_MS - tickMs / 2) return
     sentAt = now
@@ -62,7 +62,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
 
   async function send (now: number): Promise<void> {
     if (!await inbox.open()) {
-      // As soon as it can be.
+      // Send as soon as the inbox is open.
       sentAt = -Infinity
       return
     }
@@ -72,7 +72,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
       })
       receivedAt = performance.now()
     } catch (error) {
-      log.debug({ err: (error as Error).message }, 'probe was not published')
+      log.debug({ err: (error as Error).message }, 'could not publish a probe')
     }
   }
 

@@ -1,14 +1,12 @@
-// Whether this instance should get traffic, and why not; the truth comes from the probe, not from a connection's state.
+// Whether this instance should get traffic. Relies on the probe, not on the state of a connection.
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import type { Broker } from '../broker/broker.ts'
 import type { Commands } from './commands.ts'
-import type { Metrics } from '../observe/metrics.ts'
+import { LOOP_PACE_MS, type Metrics } from '../observe/metrics.ts'
 import type { Probe } from './probe.ts'
 import type { Settings } from '../settings.ts'
 
 const LOOP_WINDOW_MS = 1000
-/** Node counts this time between two of its looks as delay. */
-const LOOP_RESOLUTION_MS = 20
 
 export interface Load {
   /** 1 is a whole core. */
@@ -17,7 +15,7 @@ export interface Load {
 }
 
 export interface Readiness {
-  /** Why not; empty when ready. */
+  /** The reasons why it is not ready; empty when it is. */
   faults (): string[]
   isDraining (): boolean
   /** What the process used of a core, and how late its event loop was at most, in the last second. */
@@ -30,7 +28,7 @@ export interface Readiness {
 export function createReadiness ({ broker, probe, commands, settings, metrics }: {
   broker: Broker, probe: Probe, commands: Commands, settings: Settings, metrics: Metrics
 }): Readiness {
-  const delay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
+  const delay = monitorEventLoopDelay({ resolution: LOOP_PACE_MS })
   let timer: NodeJS.Timeout | undefined
   let isLoopLate = false
   let used = process.cpuUsage()
@@ -43,7 +41,7 @@ export function createReadiness ({ broker, probe, commands, settings, metrics }:
       isDraining ? 'draining' : undefined,
       broker.fault(),
       probe.fault(),
-      commands.isCaughtUp() ? undefined : 'the commands given so far are not known yet',
+      commands.isCaughtUp() ? undefined : 'earlier commands are not known yet',
       isLoopLate ? `the event loop is late by more than ${settings.EVENT_LOOP_MAX_DELAY_MS} ms` : undefined
     ].filter(fault => fault !== undefined)
   }
@@ -51,7 +49,7 @@ export function createReadiness ({ broker, probe, commands, settings, metrics }:
   function sample (): void {
     const { user, system } = process.cpuUsage(used)
     const now = performance.now()
-    load = { cpu: (user + system) / 1000 / (now - sampledAt), eventLoopDelayMs: Math.max(0, delay.max / 1e6 - LOOP_RESOLUTION_MS) }
+    load = { cpu: (user + system) / 1000 / (now - sampledAt), eventLoopDelayMs: Math.max(0, delay.max / 1e6 - LOOP_PACE_MS) }
     used = process.cpuUsage()
     sampledAt = now
   }
@@ -65,7 +63,7 @@ export function createReadiness ({ broker, probe, commands, settings, metrics }:
       delay.enable()
       timer = setInterval(() => {
         sample()
-        isLoopLate = delay.max / 1e6 > settings.EVENT_LOOP_MAX_DELAY_MS
+        isLoopLate = load.eventLoopDelayMs > settings.EVENT_LOOP_MAX_DELAY_MS
         delay.reset()
         metrics.ready.set(faults().length === 0 ? 1 : 0)
       }, LOOP_WINDOW_MS)

@@ -1,10 +1,10 @@
--- What the scripts on a room share; redis-scripts.ts puts it in front of them.
--- ARGV 1 run id of this Redis, 2 whether it keeps an append-only file ('1'), 3 an epoch to use when a new one is due,
--- 4 seconds a room lives that is made, or begins anew.
+-- Functions that the scripts on a room share; redis-scripts.ts puts them in front of each.
+-- ARGV 1 run id of this Redis, 2 '1' if it keeps an append-only file, 3 an epoch to use when a new one is needed,
+-- 4 seconds that a room lives when it is created or gets a new epoch.
 
 local function text(number) return string.format('%d', number) end
 
--- A new epoch. A script that dies in here leaves a room without a past, which the next one begins.
+-- Starts a new epoch. If it fails half-way, the room has no past, and the next script starts one.
 local function begin(meta, log, epoch)
   redis.call('DEL', log)
   redis.call('HSET', meta, 'epoch', epoch, 'offset', '0', 'run', ARGV[1])
@@ -12,8 +12,8 @@ local function begin(meta, log, epoch)
   return epoch, 0
 end
 
--- Epoch and offset. `run` is the Redis process that wrote the meta last: another one without an append-only file was
--- restarted from a snapshot, or is a replica that was behind, so the room's past may be missing.
+-- Returns epoch and offset. `run` is the Redis process that last wrote the meta. Another process without an append-only
+-- file started from a snapshot or was a lagging replica, so the room's past may be missing.
 local function position(meta, log, epoch)
   local known = redis.call('HMGET', meta, 'epoch', 'offset', 'run')
   local offset = tonumber(known[2])
