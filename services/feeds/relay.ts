@@ -3,6 +3,7 @@
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import type { Member } from './member.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { createPace } from './pace.ts'
 import { joinPackets, type Entry, type Packet } from './packet.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import { traceRelay } from '../observe/tracing.ts'
@@ -28,6 +29,8 @@ export interface Relay {
   clear (): void
   /** Sends the collected updates now. */
   flush (): void
+  /** Updates that left in about the last minute, ephemeral ones included. */
+  updatesPerMinute (): number
 }
 
 export function createRelay ({ room, turn, maxBytes, behind, demote, size, metrics }: {
@@ -44,6 +47,7 @@ export function createRelay ({ room, turn, maxBytes, behind, demote, size, metri
   metrics: Metrics
 }): Relay {
   const live = new Set<Member>()
+  const pace = createPace()
   let collected: Array<Entry<StoredUpdate | EphemeralUpdate>> = []
   let bytes = 0
 
@@ -52,6 +56,7 @@ export function createRelay ({ room, turn, maxBytes, behind, demote, size, metri
     const entries = collected
     collected = []
     bytes = 0
+    pace.add(entries.length)
     const updates = entries.filter(isStored)
     const ephemeral = entries.filter(entry => !isStored(entry))
     const whole = createBatch(entries)
@@ -122,7 +127,8 @@ export function createRelay ({ room, turn, maxBytes, behind, demote, size, metri
       live.clear()
     },
 
-    flush
+    flush,
+    updatesPerMinute: () => pace.perMinute()
   }
 }
 
