@@ -90,7 +90,7 @@ test('two people at one board: moves are seen by both, survive a lost connection
     for (const page of [ann, leo]) await settled(page, 'Doing', 'Show it')
   })
 
-  await t.test('who comes later has the same board', async () => {
+  await t.test('a later visitor sees the same board', async () => {
     await leo.reload()
     for (const [column, title] of [['Done', 'Write it down'], ['Doing', 'Try it out'], ['Doing', 'Show it']] as const) await settled(leo, column, title)
   })

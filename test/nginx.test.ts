@@ -116,7 +116,7 @@ test('three whole instances', async t => {
     await member.until(1)
   })
 
-  await t.test('while Redis is away publishers get 503 in the words of the service; a hiccup of each instance shuts nobody out', async t => {
+  await t.test('while Redis is unavailable, publishers get the 503 of the service; a short failure of each instance locks nobody out', async t => {
     const update = { workspaceId: 'acme', appId: 'outage', event: 'N', payload: 1 }
     await redis.stop()
     for (let n = 0; n < 30; n++) {

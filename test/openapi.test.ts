@@ -156,7 +156,7 @@ test('every operation answers its success, and the errors of callers, as documen
   await answers('presence', 400, { path: '/api/v1/workspaces/acme/apps/a*b/presence' }, 'request/invalid')
 })
 
-test('limits, keys that cannot be fetched, and a broker that is away are answered as documented', async t => {
+test('limits, unavailable keys and an unavailable broker are answered as documented', async t => {
   const redis = await startRedis(t)
   const [limited, keyless, instance] = await Promise.all([
     startInstance(t, { PUBLISHES_PER_SECOND: '1', PUBLISH_BURST: '1', COMMANDS_PER_SECOND: '1', COMMAND_BURST: '1', QUESTIONS_PER_SECOND: '1', QUESTION_BURST: '1' }),

@@ -24,7 +24,7 @@ test('a Redis that hangs past the deadline publishes nothing of what was answere
   t.strictSame(messages.map(({ kind }) => kind), ['update', 'update'])
 })
 
-test('a Redis that comes to before the deadline has published, and the repeat says so', async t => {
+test('a Redis that resumes before the deadline has published, and the repeat confirms it', async t => {
   const redis = await startRedis(t)
   const broker = await connected(redisBroker(t, redis.url))
   redis.pause()
@@ -75,7 +75,7 @@ test('commands that together are larger than REDIS_MAX_PENDING_BYTES are refused
   t.match(await broker.publish(publication({ payload, callerId: 'late' })), { offset: 3, duplicate: false })
 })
 
-test('what Redis never answers is held until the connection is given up, and counts until then', async t => {
+test('an unanswered command is held until its connection is replaced, and counts until then', async t => {
   const redis = await startRedis(t)
   const broker = await connected(redisBroker(t, redis.url, { REDIS_MAX_PENDING_BYTES: '70000', PUBLISH_TIMEOUT_MS: '100' }))
   const payload = 'x'.repeat(60_000)

@@ -81,7 +81,7 @@ test('references stay, listeners are those of the last render, and nothing is re
   t.strictSame(opened.faults, [])
 })
 
-test('a service that goes away and comes back shows in the status; what was missed comes, or a reset says that it cannot', async t => {
+test('the status shows that a service is down and up again; missed updates arrive, or a reset reports that they cannot', async t => {
   const redis = await startRedis(t)
   const first = await startInstance(t, { REDIS_URL: redis.url })
   await first.ready()

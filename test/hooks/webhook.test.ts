@@ -57,7 +57,7 @@ test('full batches leave without a pause, in order', async t => {
   t.strictSame(receiver.requests.flatMap(({ events }) => events.map(({ appId }) => appId)), Array.from({ length: 95 }, (_, i) => `board-${i}`))
 })
 
-test('what overflows while a batch is under way is dropped, and the batch is not: each event is counted once', async t => {
+test('events beyond the queue are dropped while a batch is sent, but the batch is not: each event is counted once', async t => {
   let isAway = true
   const receiver = await startReceiver(t, () => isAway ? 503 : 200)
   const { webhook, addSome, counted } = webhookTo(t, receiver, { WEBHOOK_QUEUE_SIZE: '20', WEBHOOK_BATCH_SIZE: '10' })

@@ -6,7 +6,7 @@ import { EVENTS, settled, startUnharmed } from './unharmed.ts'
 
 const { redis, service, neighbour, assertUnharmed } = await startUnharmed(t)
 
-test('property: no event with any JSON harms the service, at the socket door', async t => {
+test('property: no event with any JSON harms the service', async t => {
   await fc.assert(fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom(...EVENTS), fc.array(fc.oneof(fc.jsonValue(), shapes()), { maxLength: 3 }), fc.boolean()), { minLength: 1, maxLength: 20 }), async events => {
     const raw = await rawSession(t, service.url, token())
     for (const [event, args, wantsAnswer] of events) raw.send(`42${wantsAnswer ? 1 : ''}${JSON.stringify([event, ...args])}`)
@@ -28,7 +28,7 @@ test('property: no frame of any text harms the service', async t => {
   }), { numRuns: 60, examples: [[[['41', ''], ['5', '']]]] })
 })
 
-test('property: no body of any JSON gets another answer than a typed one, at the HTTP door', async t => {
+test('property: every body of any JSON gets a typed answer over HTTP', async t => {
   const route = fc.constantFrom('POST publish', 'POST publish/batch', 'POST publish/many', 'PUT apps/', 'POST sessions/disconnect', 'POST sessions/unsubscribe', 'POST tokens/revoke')
   await fc.assert(fc.asyncProperty(route, fc.oneof(fc.jsonValue(), shapes()), async (route, body) => {
     const [method = '', path = ''] = route.split(' ')
