@@ -61,7 +61,7 @@ async function main (): Promise<void> {
     await server.register(instrumentation.plugin())
     server.addHook('onClose', instrumentation.stop)
   }
-  await server.register(app, { metrics: true, playground: true })
+  await server.register(app, { metrics: true, inspector: true, playground: true })
   limitConnections(server, settings)
   const address = await server.listen({ host: settings.HOST, port: settings.PORT })
   leaveOnSignal(server, settings)

@@ -17,6 +17,8 @@ export interface Step {
 const ALL = peers.map(({ name }) => name)
 const BOTH = [ROOMCAST, REFERENCE]
 
+export const STANDING_ROOMS = 5000
+
 /** Sizes at which the model of docs/scaling.md is compared with what is measured. */
 export const CHECKED = [3000, 9000]
 
@@ -27,7 +29,7 @@ export function wholePlan (): Step[] {
     step(smallRooms(0.8), 12, ALL, 3),
     step(unheard(0.7), 6, ALL, 3),
     step(connections(1), 9, ALL),
-    step(standingStill(5000, 25), 34),
+    step(standingStill(STANDING_ROOMS, 25), 34),
     ...[250, 1000, 4000].map(members => step(fanOutOf(members, 0.5), 8)),
     ...[100, 1000, 5000].map(rooms => step(manyRooms(rooms, 0.7), 8)),
     ...[1, 2, 4].map(instances => step(smallRoomsOn(instances, 0.7), 8)),

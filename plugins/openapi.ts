@@ -18,7 +18,7 @@ const UI_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsa
 const tags = [
   { name: 'publish', description: 'Updates into rooms. Needs `publish` on the room.' },
   { name: 'rooms', description: 'What is in a room. History needs `subscribe` on it, presence `presence`.' },
-  { name: 'operators', description: 'Ends access, on every instance. Needs `manage`, on the room or on `*/*`.' },
+  { name: 'operators', description: 'What goes on, and ends access, on every instance. Needs `manage`, on the room, the workspace or `*/*`.' },
   { name: 'health', description: 'For supervisors, load balancers and Prometheus; no token.' }
 ]
 

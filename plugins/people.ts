@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { createFeeds, type Feeds } from '../services/feeds/feeds.ts'
 import { createHooks, type Hooks } from '../services/hooks/hooks.ts'
+import { createAnswers, type Answers } from '../services/instances/answers.ts'
 import { createCommands, type Commands } from '../services/instances/commands.ts'
 import { createPresence, type Presence } from '../services/presence/presence.ts'
 import { createSessions, type Sessions } from '../services/sessions/sessions.ts'
@@ -17,6 +18,8 @@ export interface People {
   sessions: Sessions
   /** Operator commands to all instances, and the revoked tokens. */
   commands: Commands
+  /** What all instances answer to one of them. */
+  answers: Answers
 }
 
 export function followPeople (fastify: FastifyInstance, parts: Base & Updates): People {
@@ -29,7 +32,8 @@ export function followPeople (fastify: FastifyInstance, parts: Base & Updates): 
 
   const feeds = createFeeds({ ...parts, onPresence: presence.onDelta, onReset: presence.onReset, onOccupancy: hooks?.onOccupancy })
   const sessions = createSessions(parts)
-  const commands = createCommands({ ...parts, feeds, sessions })
+  const answers = createAnswers(parts)
+  const commands = createCommands({ ...parts, answers, feeds, sessions })
   fastify.addHook('onReady', async () => {
     feeds.start()
     commands.start()
@@ -39,7 +43,7 @@ export function followPeople (fastify: FastifyInstance, parts: Base & Updates): 
     sessions.close()
     await feeds.close()
   })
-  return { presence, feeds, sessions, commands }
+  return { presence, feeds, sessions, commands, answers }
 }
 
 /** Reports rooms and members to the webhook. */

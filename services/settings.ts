@@ -109,8 +109,12 @@ export const Settings = Type.Object({
   READ_BURST: whole(300, 'Requests of one user for history or presence in a burst.', 1),
   COMMANDS_PER_SECOND: whole(100, 'Commands of one operator (disconnect, unsubscribe, revoke, restore) per second, on average. Each is sent to every instance and kept.', 1),
   COMMAND_BURST: whole(1000, 'Commands of one operator in a burst.', 1),
+  QUESTIONS_PER_SECOND: whole(20, 'Questions of one operator (rooms, a room, sessions, instances) per second, on average. Each is sent to every instance.', 1),
+  QUESTION_BURST: whole(200, 'Questions of one operator in a burst.', 1),
+  QUESTION_ANSWER_BYTES: whole(131_072, 'Most bytes that one instance answers to a question, except that one row is always sent. A page that would need more gets shorter.', 1024),
 
   // Browsers
+  INSPECTOR: flag(true, 'Whether the page for operators is served at /inspector/. It shows nothing without a token that allows manage.'),
   CORS_ORIGINS: text('', 'Other origins that may use the service, comma-separated, for example https://app.example.com. Empty: only the same origin.'),
   SOCKET_PATH: text('/socket.io/', 'Path of the Socket.IO endpoint.', { pattern: '^/.+/$' }),
   PING_INTERVAL_MS: whole(25_000, 'Interval of the heartbeats of a connection.', 1, LONGEST_TIMER_MS),

@@ -77,7 +77,9 @@ test('three whole instances', async t => {
       ['GET', '/metrics'], ['GET', '/metrics/'], ['GET', '//metrics'], ['GET', '/METRICS'], ['GET', '/%6detrics'], ['GET', '/metrics?x=1'],
       ['GET', '/api/../metrics'], ['GET', '/readyz'], ['GET', '/livez'],
       ['POST', '/api/v1/publish'], ['POST', '/api/v1/publish/batch'], ['POST', '/api/v1/publish/many'], ['POST', '/api/v1/%70ublish'], ['POST', '/api/v1//publish'],
-      ['POST', '/api/v1%2Fpublish'], ['POST', '/api/v1/sessions/disconnect'], ['POST', '/api/v1/sessions/unsubscribe'], ['POST', '/api/v1/tokens/revoke']
+      ['POST', '/api/v1%2Fpublish'], ['POST', '/api/v1/sessions/disconnect'], ['POST', '/api/v1/sessions/unsubscribe'], ['POST', '/api/v1/tokens/revoke'],
+      ['GET', '/inspector/'], ['GET', '/inspector/main.js'], ['GET', '/api/v1/rooms'], ['GET', '/api/v1/sessions?userId=ann'], ['GET', '/api/v1/instances'],
+      ['GET', '/api/v1/workspaces/acme/apps/board-1'], ['GET', '/api/v1/workspaces/acme/apps/board-1/']
     ]
     for (const [method, path] of closed) {
       const status = await statusOf(nginx.url, method, path, bearer)
@@ -88,6 +90,10 @@ test('three whole instances', async t => {
     t.equal((await call(nginx.url, 'GET', '/api/v1/health/')).status, 200)
     t.equal((await call(nginx.url, 'GET', '/api/v1/workspaces/acme/apps/board-1/history?limit=10', { token: bearer })).status, 200)
     t.equal((await call(nginx.internalUrl, 'GET', '/metrics')).status, 200)
+    for (const path of ['/inspector/', '/api/v1/rooms', '/api/v1/instances', '/api/v1/workspaces/acme/apps/board-1']) {
+      t.equal((await call(nginx.internalUrl, 'GET', path, { token: bearer })).status, 200, path)
+    }
+    for (const transports of [['polling'], ['websocket']]) await subscribe(await connect(t, nginx.internalUrl, { token: bearer, transports }), 'acme', 'inspected')
     t.equal((await call(nginx.internalUrl, 'POST', '/api/v1/sessions/disconnect', { token: bearer, body: { userId: 'nobody' } })).status, 200)
   })
 

@@ -33,7 +33,8 @@ async function connectUpTo (count: number): Promise<void> {
 
 async function connect (i: number): Promise<void> {
   const room = i % rooms.length
-  const server = { first: servers[0], last: servers.at(-1), spread: servers[(Math.floor(i / rooms.length) + room) % servers.length] }[load.place]
+  const turn = Math.floor(i / rooms.length)
+  const server = { first: servers[0], others: servers[1 + turn % (servers.length - 1)], spread: servers[(turn + room) % servers.length] }[load.place]
   const member: LoadMember = { room, seen: new Uint8Array(), furthest: -1 }
   await joinRoom((server as typeof servers[0]).port, peer.dialect, rooms[room] as LoadRoom, {
     onMessage: (buffer, start, end) => tally?.onMessage(member, buffer, start, end),

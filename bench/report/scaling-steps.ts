@@ -17,9 +17,11 @@ function points (size: Size): string[] {
   const nginxHosts = Math.max(1, Math.ceil(size.connections * 2 / NGINX_FILES))
   return [
     `**An instance dies.** Its ${formatNumber(perInstance)} clients come back within seconds; each of the others then holds ${formatNumber(survivors)}. \`CONNECTION_BURST\` and \`CONNECTIONS_PER_SECOND\` spread them, so that nobody is refused for good: see the curve in [benchmarks.md](benchmarks.md).`,
-    size.boundBy === 'processor'
-      ? '**Processor time of the instances** sets their number. Rooms whose members meet on few instances are cheaper: route a workspace to some of the instances, by a hash of it in the balancer.'
-      : `**Sockets** set the number of instances; each uses ${formatNumber(size.instanceShare * 100)} % of a core. Raise \`MAX_SOCKETS\`, \`MAX_CONNECTIONS\` and the limit of open files where the loss of one instance may move more clients at once.`,
+    size.boundBy === 'spare'
+      ? `**Nothing else**: ${size.instances} instances are there so that one may die; each uses ${formatNumber(size.instanceShare * 100)} % of a core.`
+      : size.boundBy === 'processor'
+        ? '**Processor time of the instances** sets their number. Rooms whose members meet on few instances are cheaper: route a workspace to some of the instances, by a hash of it in the balancer.'
+        : `**Sockets** set the number of instances; each uses ${formatNumber(size.instanceShare * 100)} % of a core. Raise \`MAX_SOCKETS\`, \`MAX_CONNECTIONS\` and the limit of open files where the loss of one instance may move more clients at once.`,
     size.shards === 1
       ? `**Redis**: one process at ${formatNumber(size.redisShare * 100)} % of a core is enough; a replica with Sentinel takes over where it dies.`
       : `**One Redis is a core, and that breaks first.** \`REDIS_CLUSTER\` with ${size.shards} shards; rooms spread over them by their slot, and no update crosses the cluster bus. A single room cannot be spread: its updates stay on one shard.`,

@@ -28,8 +28,9 @@ ${unitTable(units)}
 Every connection is in one room of ${TRAFFIC.membersOfARoom}; each room has an update of 200 bytes every ${TRAFFIC.updateEverySeconds} seconds; a connection lasts ${TRAFFIC.sessionSeconds / 60} minutes and comes again; presence is on. History keeps ${TRAFFIC.historySeconds / 60} minutes. At worst every member of a room is on another instance, and that is what is counted. ${PLANNED * 100} % of a core and of \`MAX_SOCKETS\` are planned with, one instance is to spare.
 
     instances = publishes × (publish + instances that hear it × hear + further deliveries × delivery)
-                + rooms followed × idle room + connections that come × (join + 2 × presence change)
-    Redis     = publishes × publish at Redis + rooms followed × idle room at Redis
+                + instances × standing + connections × heartbeat + rooms followed × idle room
+                + connections that come × (join + 2 × presence change)
+    Redis     = publishes × publish at Redis + instances × standing at Redis + rooms followed × idle room at Redis
 
 ## What it takes
 
@@ -56,10 +57,13 @@ function unitTable (units: Units): string {
     row('a room', 'instance', units.roomKib, 'KiB'),
     row('a room with its first update', 'Redis', units.redisRoomKib, 'KiB'),
     row('an update in history', 'Redis', units.redisUpdateKib, 'KiB'),
+    row('standing, a second', 'instance', units.standing),
+    row('standing, a second, for each instance', 'Redis', units.standingAtRedis),
+    row('the heartbeats of a connection, a second', 'instance', units.heartbeat),
     row('an idle room, a second', 'instance', units.idleRoom),
     row('an idle room, a second', 'Redis', units.idleRoomAtRedis),
     row('a publish', 'instance', units.publish),
-    row('a publish', 'Redis', units.publishAtRedis),
+    row('a publish that three instances hear', 'Redis', units.publishAtRedis),
     row('to hear an update, with one delivery', 'instance', units.hear),
     row('a delivery', 'instance', units.delivery),
     row('a delivery', 'nginx', units.nginxDelivery),

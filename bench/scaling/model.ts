@@ -43,19 +43,19 @@ export function load (units: Units, connections: number, instances: number, hasJ
   const followed = rooms * heardAt
   const joins = hasJoins ? connections / TRAFFIC.sessionSeconds : 0
   const microseconds = publishes * (units.publish + heardAt * units.hear + (TRAFFIC.membersOfARoom - heardAt) * units.delivery) +
-    followed * units.idleRoom +
+    instances * units.standing + connections * units.heartbeat + followed * units.idleRoom +
     joins * (units.join + 2 * units.presenceChange)
-  return { instances: microseconds / 1000, redis: (publishes * units.publishAtRedis + followed * units.idleRoomAtRedis) / 1000 }
+  return { instances: microseconds / 1000, redis: (publishes * units.publishAtRedis + instances * units.standingAtRedis + followed * units.idleRoomAtRedis) / 1000 }
 }
 
 export function sizeFor (units: Units, connections: number): Size {
   const rooms = connections / TRAFFIC.membersOfARoom
   const publishesASecond = rooms / TRAFFIC.updateEverySeconds
   const deliveriesASecond = publishesASecond * TRAFFIC.membersOfARoom
-  // With as many instances as members of a room the cost does not grow any more.
-  const { instances: busy } = load(units, connections, TRAFFIC.membersOfARoom, true)
+  // With as many instances as members of a room only their own standing cost still grows.
+  const busy = load(units, connections, TRAFFIC.membersOfARoom, true).instances - TRAFFIC.membersOfARoom * units.standing / 1000
   const bySockets = Math.ceil(connections / (MAX_SOCKETS * PLANNED)) + SPARE
-  const byProcessor = Math.ceil(busy / (1000 * PLANNED)) + SPARE
+  const byProcessor = Math.ceil(busy / (1000 * PLANNED - units.standing / 1000)) + SPARE
   const instances = Math.max(FEWEST, bySockets, byProcessor)
   const found = load(units, connections, instances, true)
   const shards = Math.max(1, Math.ceil(found.redis / (1000 * PLANNED)))

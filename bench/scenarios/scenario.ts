@@ -11,8 +11,8 @@ export interface Load {
   instances: number
   rooms: number
   members: number
-  /** `spread`: over all instances in turn; all publishes go to the first. */
-  place: 'spread' | 'first' | 'last'
+  /** `spread`: over all instances in turn; `others`: over all but the first, where all publishes go. */
+  place: 'spread' | 'first' | 'others'
   /** HTTP connections to publish over. */
   connections: number
   /** Rest before anything is measured. */

@@ -13,7 +13,7 @@ export function smallRooms (share: number): Scenario {
       perPublish('paced'),
       perPublish('full'),
       perPublishAtRedis('paced'),
-      elsewhere('the instance without members, paced'),
+      elsewhere(),
       { name: 'p99, paced', unit: 'ms', isCompared: false, read: result => phaseOf(result, 'paced').p99Ms }
     ]
   }
@@ -62,12 +62,20 @@ export function manyRooms (rooms: number, share: number): Scenario {
   }
 }
 
-/** Publishers on one instance, members on another: what each of them has of an update. */
+const HEARING = 3
+const APART_A_SECOND = 250
+
+/** What each instance has of an update, at the pace of one among many: one publishes it, others hear it for a member each. */
 export function apart (share: number): Scenario {
+  const publishes = Math.ceil(1500 * share)
   return {
     name: 'S7',
-    about: `2 instances, 500 rooms of one member, published on the first, members on the second; ${PUBLISHES_A_SECOND} updates a second.`,
-    load: { ...load({ instances: 2, rooms: 500, members: 500, publishes: Math.ceil(3000 * share) }), place: 'last' },
+    about: `${HEARING + 1} instances, 500 rooms, published on the first, a member on each of the others; ${APART_A_SECOND} updates a second.`,
+    load: {
+      ...load({ instances: HEARING + 1, rooms: 500, members: 500 * HEARING, publishes }),
+      place: 'others',
+      phases: [{ name: 'warm', publishes, window: 16 }, { name: 'paced', publishes, rate: APART_A_SECOND }]
+    },
     figures: [
       {
         name: 'publishing',
@@ -78,7 +86,15 @@ export function apart (share: number): Scenario {
           return first / publishes
         }
       },
-      elsewhere('hearing, and a delivery'),
+      {
+        name: 'hearing, and a delivery',
+        unit: 'µs',
+        isCompared: false,
+        read (result) {
+          const { servers, publishes } = phaseOf(result, 'paced')
+          return sum(servers.slice(1)) / HEARING / publishes
+        }
+      },
       perPublishAtRedis('paced')
     ]
   }
@@ -122,9 +138,9 @@ function perPublishAtRedis (name: Phase['name']): Figure {
   }
 }
 
-function elsewhere (name: string): Figure {
+function elsewhere (): Figure {
   return {
-    name,
+    name: 'the instance without members, paced',
     unit: 'µs',
     isCompared: false,
     read (result) {

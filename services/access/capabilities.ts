@@ -35,6 +35,12 @@ export function authorize (capabilities: Capabilities, action: Action, room: Roo
   throw new RoomcastError('auth/forbidden', `The token does not allow ${action} on ${roomKey(room)}: get a token with that capability.`)
 }
 
+/** Workspaces in all of whose rooms the action is allowed; undefined if it is allowed everywhere. */
+export function workspacesWith (capabilities: Capabilities, action: Action): string[] | undefined {
+  if (can(capabilities, action, EVERYWHERE)) return undefined
+  return Object.keys(capabilities).filter(resource => resource.endsWith('/*') && allows(capabilities, resource, action)).map(resource => resource.slice(0, -2))
+}
+
 /** The capabilities of two tokens combined. */
 export function add (one: Capabilities, other: Capabilities): Capabilities {
   const of = (capabilities: Capabilities, resource: string) => Object.hasOwn(capabilities, resource) ? capabilities[resource] ?? [] : []

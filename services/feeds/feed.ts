@@ -57,6 +57,9 @@ export interface Feed {
   join (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void>
   leave (member: Member): void
   members (): Member[]
+  /** Members that have not been given all that the feed has. */
+  behind (): number
+  updatesPerMinute (): number
   /**
    * Compares the feed with the room's position, and retries what failed. Resolves when differences are repaired.
    * @param found the room's position, read after `before`
@@ -200,6 +203,9 @@ export function createFeed (options: FeedOptions): Feed {
     },
 
     members,
+    behind: replay.size,
+    updatesPerMinute: relay.updatesPerMinute,
+
     compare (found, before, foundBy) {
       replay.retry()
       return cursor.isAt(found) ? IN_STEP : repair.compare(found, before, foundBy)

@@ -4,6 +4,7 @@ import { createBatch, type Batch } from './batch.ts'
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import type { Member } from './member.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { createPace } from './pace.ts'
 import type { Entry } from './packet.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import { traceRelay } from '../observe/tracing.ts'
@@ -21,6 +22,8 @@ export interface Relay {
   clear (): void
   /** Sends the collected updates now. */
   flush (): void
+  /** Updates that left in about the last minute, ephemeral ones included. */
+  updatesPerMinute (): number
 }
 
 export function createRelay ({ room, turn, maxBytes, behind, demote, size, metrics }: {
@@ -37,6 +40,7 @@ export function createRelay ({ room, turn, maxBytes, behind, demote, size, metri
   metrics: Metrics
 }): Relay {
   const live = new Set<Member>()
+  const pace = createPace()
   let collected: Array<Entry<StoredUpdate | EphemeralUpdate>> = []
   let bytes = 0
 
@@ -45,6 +49,7 @@ export function createRelay ({ room, turn, maxBytes, behind, demote, size, metri
     const entries = collected
     collected = []
     bytes = 0
+    pace.add(entries.length)
     const updates = entries.filter(isStored)
     const ephemeral = entries.filter(entry => !isStored(entry))
     const whole = createBatch(entries)
@@ -115,7 +120,8 @@ export function createRelay ({ room, turn, maxBytes, behind, demote, size, metri
       live.clear()
     },
 
-    flush
+    flush,
+    updatesPerMinute: () => pace.perMinute()
   }
 }
 

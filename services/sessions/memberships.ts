@@ -10,6 +10,8 @@ import type { RoomKey, RoomName } from '../wire/rooms.ts'
 export interface Memberships {
   has (room: RoomKey): boolean
   rooms (): RoomKey[]
+  /** The position up to which this socket has received the room's updates; undefined if it is not a member. */
+  position (room: RoomKey): StreamPosition | undefined
   /** The answer to a SUBSCRIBE that changes nothing; undefined if the room must be joined. */
   renewal (room: RoomKey, since: StreamPosition | undefined): SubscribeResult | undefined
   /** @throws RoomcastError `limit/rooms-per-socket` */

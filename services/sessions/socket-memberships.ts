@@ -57,6 +57,11 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
     return [...this.members.keys()]
   }
 
+  position (room: RoomKey): StreamPosition | undefined {
+    const member = this.members.get(room)
+    return member?.feed.positionOf(member)
+  }
+
   renewal (room: RoomKey, since: StreamPosition | undefined): SubscribeResult | undefined {
     const member = this.members.get(room)
     if (member === undefined) return undefined

@@ -26,6 +26,11 @@ export function roomEvent (room: RoomKey): string {
   return `workspace_${workspaceId}_app_${appId}`
 }
 
+/** Rooms of the instances themselves. */
+export function isInternal (room: RoomKey): boolean {
+  return room.startsWith('$')
+}
+
 /** The commands of operators to all instances: disconnect, unsubscribe, revoke. */
 export const COMMANDS_ROOM: RoomKey = '$/commands'
 
