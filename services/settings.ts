@@ -15,7 +15,9 @@ const flag = (value: boolean, description: string) => Type.Boolean({ default: va
 /** 24.8 days: the longest a Node timer can wait; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647
 
-const SENTINEL = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:@/[\\]]+):\\d{1,5}'
+const ADDRESS = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:@/[\\]]+):\\d{1,5}'
+/** `host:port`, comma-separated. */
+const ADDRESSES = `^$|^${ADDRESS}(,${ADDRESS})*$`
 
 const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
 
@@ -48,16 +50,17 @@ export const Settings = Type.Object({
   JWKS_MAX_BYTES: whole(65_536, 'A larger answer of the issuer is refused.', 1),
 
   // Redis
-  REDIS_URL: text('', 'redis://user:password@host:port/database, or rediss:// for TLS; # / ? % in the password as %23 %2F %3F %25. Empty (and no Sentinels): the embedded broker, one instance only.', { pattern: '^$|^rediss?://' }),
-  REDIS_SENTINELS: text('', 'host:port of the Sentinels, comma-separated; user, password, database and TLS (of the Sentinels too) then come from REDIS_URL, if set, and its host means nothing.', { pattern: `^$|^${SENTINEL}(,${SENTINEL})*$` }),
+  REDIS_URL: text('', 'redis://user:password@host:port/database, or rediss:// for TLS; # / ? % in the password as %23 %2F %3F %25. Empty (and no Sentinels, no cluster): the embedded broker, one instance only.', { pattern: '^$|^rediss?://' }),
+  REDIS_SENTINELS: text('', 'host:port of the Sentinels, comma-separated; user, password, database and TLS (of the Sentinels too) then come from REDIS_URL, if set, and its host means nothing.', { pattern: ADDRESSES }),
   REDIS_SENTINEL_NAME: text('mymaster', 'Name of the master that the Sentinels watch.'),
   REDIS_SENTINEL_USERNAME: text('', 'User at the Sentinels, where it is not the default one.'),
   REDIS_SENTINEL_PASSWORD: text('', 'Password at the Sentinels; as it is, nothing percent-encoded.'),
+  REDIS_CLUSTER: text('', 'host:port of some nodes of a Redis Cluster (Redis 7 or newer), comma-separated; the others are found through them. User, password and TLS then come from REDIS_URL, if set, and its host means nothing.', { pattern: ADDRESSES }),
   REDIS_PREFIX: text('roomcast', 'First part of every key and channel; several services can share one Redis. Not with a number after a slash at its end: that is how channels of databases other than 0 are named.', { pattern: '^(?!.*/\\d+$)[^{}]{1,64}$' }),
   PUBLISH_TIMEOUT_MS: whole(1000, 'A publish that has no receipt by then is answered 503, and Redis refuses it when it comes later than that.', 1, LONGEST_TIMER_MS),
   SUBSCRIBE_TIMEOUT_MS: whole(1000, 'How long a SUBSCRIBE waits for a link to Redis that is just being made anew, before it is refused.', 0, LONGEST_TIMER_MS),
-  REDIS_MAX_PENDING: whole(10_000, 'Commands sent to Redis and not answered yet; more are refused at once. No less than PUBLISH_BURST, so that a burst alone does not reach it.', 1),
-  REDIS_MAX_PENDING_BYTES: whole(67_108_864, 'Bytes of the arguments of these commands; more are refused at once, so that a Redis that hangs does not fill the process.', 1024),
+  REDIS_MAX_PENDING: whole(10_000, 'Commands sent to Redis, to each master of a cluster, and not answered yet; more are refused at once. No less than PUBLISH_BURST, so that a burst alone does not reach it.', 1),
+  REDIS_MAX_PENDING_BYTES: whole(67_108_864, 'Bytes of the arguments of these commands; more are refused at once, so that a Redis that hangs does not fill the process. Each master of a cluster has an equal part, so that one that hangs leaves the others theirs.', 1024),
   REDIS_RECONNECT_MAX_MS: whole(500, 'Longest pause between two attempts to connect; flow must resume within 2 s after Redis answers.', 1, LONGEST_TIMER_MS),
   PROBE_INTERVAL_MS: whole(1000, 'How often an instance publishes to itself through Redis.', 1, LONGEST_TIMER_MS),
   PROBE_TIMEOUT_MS: whole(2500, 'No echo of a probe for this long: not ready, and the links to Redis are replaced. Readiness must turn within 3 s.', 1, LONGEST_TIMER_MS),

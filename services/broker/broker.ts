@@ -84,11 +84,26 @@ export interface HistoryLimits {
 /** Presence of a room by instance and socket id. */
 export type PresenceSnapshot = Array<{ instance: string, entry: PresenceEntry }>
 
+/** Whether a room is one of those that an event is about. */
+export type Concerns = (room: RoomKey) => boolean
+
 export interface BrokerEvents {
-  /** Messages may be getting lost; nothing is known until `resumed`. */
-  interrupted: []
-  /** Every subscription is confirmed again, and messages may have been missed: compare positions. */
-  resumed: []
+  /** Messages of these rooms may be getting lost; nothing is known until `resumed`. */
+  interrupted: [concerns: Concerns]
+  /** The subscriptions to these rooms are confirmed again, and messages may have been missed: compare positions. */
+  resumed: [concerns: Concerns]
+}
+
+/** What fails by itself, with its rooms: the embedded broker, a standalone Redis, a master of a cluster. */
+export interface BrokerShard {
+  /** Where it is; nothing of it is secret. Empty for the embedded broker. */
+  readonly name: string
+  /** Whether the room is there. */
+  has (room: RoomKey): boolean
+  /** Why it cannot be used now; undefined when it can. */
+  fault (): string | undefined
+  /** Replaces the links to where the messages come from: a probe heard no echo. */
+  reconnect (reason: string): void
 }
 
 /** What carries updates, and keeps their history. */
@@ -155,12 +170,12 @@ export interface OccupancyBroker {
   vacateAll (instance: string): Promise<RoomKey[]>
 }
 
-/** All three over one link. */
+/** All three over the same links. */
 export interface Broker extends UpdateBroker, PresenceBroker, OccupancyBroker {
   readonly instance: string
   readonly events: EventEmitter<BrokerEvents>
-  /** Replaces the links to where the messages come from: a probe heard no echo. */
-  reconnect (reason: string): void
+  /** Those that serve rooms now. */
+  shards (): readonly BrokerShard[]
   /** Why the broker cannot be used now; undefined when it can. */
   fault (): string | undefined
   close (): Promise<void>

@@ -1,7 +1,7 @@
 // The embedded broker: the same guarantees in one process, for a single instance without Redis.
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import type { Broker, BrokerEvents, HistoryLimits, Message, StoredUpdate, PresenceEntry, PublishRequest } from './broker.ts'
+import type { Broker, BrokerEvents, BrokerShard, HistoryLimits, Message, StoredUpdate, PresenceEntry, PublishRequest } from './broker.ts'
 import { publicUpdate } from './envelope.ts'
 import { createMemoryRooms } from './memory-rooms.ts'
 import { RoomcastError } from '../wire/errors.ts'
@@ -41,6 +41,16 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
       receipts.delete(key)
     }
   }
+
+  const fault = () => closed ? 'closed' : undefined
+  const shards: BrokerShard[] = [{
+    name: '',
+    has: () => true,
+    fault,
+    reconnect () {
+      // There is no link that could be replaced.
+    }
+  }]
 
   function assertOpen (): void {
     if (closed) throw new RoomcastError('broker/unavailable')
@@ -160,11 +170,8 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
       return []
     },
 
-    reconnect () {
-      // There is no link that could be replaced.
-    },
-
-    fault: () => closed ? 'closed' : undefined,
+    shards: () => shards,
+    fault,
 
     async close () {
       closed = true

@@ -14,14 +14,18 @@ export interface RedisPending {
   release (bytes: number): void
 }
 
-export function createRedisPending (settings: Settings, metrics: Metrics): RedisPending {
+/**
+ * @param shards how many there are: each may hold its part of the bytes, so that one that hangs leaves the others theirs,
+ *   and one update whatever its size
+ */
+export function createRedisPending (settings: Settings, metrics: Metrics, shards: () => number = () => 1): RedisPending {
   let commands = 0
   let held = 0
 
   return {
     take (bytes) {
       if (commands >= settings.REDIS_MAX_PENDING) refuse('redis-pending')
-      if (held + bytes > settings.REDIS_MAX_PENDING_BYTES) refuse('redis-pending-bytes')
+      if (held > 0 && held + bytes > settings.REDIS_MAX_PENDING_BYTES / shards()) refuse('redis-pending-bytes')
       commands++
       held += bytes
     },

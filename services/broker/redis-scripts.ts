@@ -2,10 +2,11 @@
 // order of its writes is chosen such that every prefix of them leaves the room whole.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { RoomKey } from '../wire/rooms.ts'
 
 /**
- * The names of a room's keys and channel; the braces keep a room in one slot of a future cluster. Pub/sub knows no
- * databases: the channel says which.
+ * The names of a room's keys and channel; the braces keep a room in one slot of a cluster. Pub/sub knows no databases:
+ * the channel says which.
  */
 export function redisNames (prefix: string, room: string, database = 0) {
   const base = `${prefix}:{${room}}`
@@ -20,8 +21,10 @@ export function redisNames (prefix: string, room: string, database = 0) {
 }
 
 /** Which instances have members of which rooms; in one slot, since a silent instance leaves all its rooms in one step. */
+export const OCCUPANCY: RoomKey = '$/occupancy'
+
 export function occupancyNames (prefix: string, instance: string): [string, string, string] {
-  const base = `${prefix}:{$/occupancy}`
+  const base = `${prefix}:{${OCCUPANCY}}`
   return [`${base}:rooms:${instance}`, `${base}:counts`, `${base}:instances`]
 }
 
@@ -43,6 +46,12 @@ export const redisScripts = {
   occupy: script(read('occupy'), 3),
   vacate: script(read('vacate'), 3)
 }
+
+export type RedisScripts = Record<keyof typeof redisScripts, RedisScript>
+
+/** In a cluster, a message goes to those who listen at the master of the room's slot, and to no other node. */
+export const clusterScripts: RedisScripts = Object.fromEntries(Object.entries(redisScripts).map(([name, { lua, numberOfKeys }]) =>
+  [name, script(lua.replaceAll("'PUBLISH'", "'SPUBLISH'"), numberOfKeys)])) as RedisScripts
 
 /** A script after the functions that all scripts on a room share. */
 function onRoom (name: string, numberOfKeys?: number): RedisScript {

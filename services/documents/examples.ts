@@ -38,7 +38,8 @@ const words: Record<string, unknown> = {
   ready: true,
   left: [],
   changed: [],
-  reasons: []
+  reasons: [],
+  silentShards: []
 }
 
 /** A value of the schema; the first of a union, every optional property included. */

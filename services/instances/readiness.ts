@@ -11,6 +11,8 @@ const LOOP_WINDOW_MS = 1000
 export interface Readiness {
   /** Why not; empty when ready. */
   faults (): string[]
+  /** Masters of a Redis Cluster that no probe comes back from: publishes to their rooms are refused. */
+  silentShards (): string[]
   isDraining (): boolean
   startDraining (): void
   start (): void
@@ -37,6 +39,7 @@ export function createReadiness ({ broker, probe, commands, settings, metrics }:
 
   return {
     faults,
+    silentShards: probe.silent,
     isDraining: () => isDraining,
     startDraining () { isDraining = true },
     start () {

@@ -44,11 +44,12 @@ export function createMetrics () {
     lagSeconds: latency('roomcast_relay_lag_seconds', "From the broker's publish time to the relay here; clocks must agree."),
     logErrors: counter('roomcast_log_errors_total', 'Log lines that could not be written.'),
     webhooks: counter('roomcast_webhook_events_total', 'Events for the webhook, by outcome.', ['outcome']),
-    redisUp: gauge('roomcast_redis_up', 'Whether the link to Redis stands.', ['link']),
+    redisUp: gauge('roomcast_redis_up', 'Whether the link to Redis stands, to every master in a cluster.', ['link']),
+    redisShardUp: gauge('roomcast_redis_shard_up', 'Whether probes come back from a master of Redis: one of a cluster, or the only one.', ['shard']),
     redisReconnects: counter('roomcast_redis_reconnects_total', 'Attempts to connect to Redis again.', ['link']),
     redisReplaced: counter('roomcast_redis_links_replaced_total', 'Links to Redis that were replaced because they were silent, or of no use.'),
     probeSeconds: latency('roomcast_probe_duration_seconds', 'From the publish of a probe to its echo.'),
-    probeAge: gauge('roomcast_probe_age_seconds', 'Since the last probe that came back.'),
+    probeAge: gauge('roomcast_probe_age_seconds', 'Since the last probe that came back, of the shard that is silent for longest.'),
     ready: gauge('roomcast_ready', 'Whether /readyz answers 200.')
   }
 }

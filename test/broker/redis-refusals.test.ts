@@ -34,8 +34,8 @@ test('OOM: it is full, and no other connection would help', async t => {
   const admin = redis.client()
   const broker = await connected(redisBroker(t, redis.url))
   await refusedMeanwhile(t, broker, () => admin.config('SET', 'maxmemory', '1'), async () => {
-    broker.reconnect('no receipt or echo of a probe')
-    broker.reconnect('no receipt or echo of a probe')
+    broker.shards()[0]?.reconnect('no receipt or echo of a probe')
+    broker.shards()[0]?.reconnect('no receipt or echo of a probe')
     t.match(broker.lines.filter(({ level }) => level === 'warn'), [{ fields: { err: /^OOM/ }, text: 'redis refuses what is published' }])
     await admin.config('SET', 'maxmemory', '0')
   })
