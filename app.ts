@@ -1,4 +1,4 @@
-// The service as a Fastify plugin. What it registers, in this order, is the table of contents.
+// The service as a Fastify plugin. Its registrations, in order, are the table of contents.
 import fp from 'fastify-plugin'
 import browsers from './plugins/browsers.ts'
 import documents from './plugins/documents.ts'
@@ -21,20 +21,20 @@ export type { HostSession, Roomcast } from './plugins/host.ts'
 export { RoomcastError, type ErrorCode } from './services/wire/errors.ts'
 
 export interface RoomcastOptions {
-  /** Names of settings to texts; default: the environment of the process. */
+  /** Settings as texts, by name. Default: the environment of the process. */
   env?: Record<string, string | undefined>
-  /** Whether /openapi.json, /asyncapi.json and /docs/ are served; not where the host has its own at these addresses. Default: true. */
+  /** Serves /openapi.json, /asyncapi.json and /docs/. Turn it off if the host has its own there. Default: true. */
   documents?: boolean
-  /** Whether /livez and /readyz are served; not where the host has its own at these addresses. Default: true. */
+  /** Serves /livez and /readyz. Turn it off if the host has its own there. Default: true. */
   health?: boolean
-  /** Serves /metrics: off by default, since that path is the host's. `fastify.roomcast.metrics.registry` can be merged into its own. */
+  /** Serves /metrics. Default: false, because that path belongs to the host, which can merge `fastify.roomcast.metrics.registry`. */
   metrics?: boolean
-  /** Outside production, serves the playground at `/`: off by default, since that path is the host's. */
+  /** Serves the playground at `/`, outside production. Default: false, because that path belongs to the host. */
   playground?: boolean
 }
 
 export default fp<RoomcastOptions>(async (host, options) => {
-  // In a context of its own: of the host nothing changes but for one decorator.
+  // An own context: apart from one decorator, nothing changes for the host.
   await host.register(async fastify => {
     const base = { settings: readSettings(options.env ?? process.env), metrics: createMetrics(), log: fastify.log }
     const updates = carryUpdates(fastify, base)
@@ -51,14 +51,14 @@ export default fp<RoomcastOptions>(async (host, options) => {
       if (parts.readiness.isDraining()) reply.header('Connection', 'close')
       done()
     })
-    // Before the routes, which it is to see
+    // Registered before the routes, so that it sees them
     if (options.documents !== false) await fastify.register(documents, parts)
     await fastify.register(healthRoutes, { ...parts, hasHealth: options.health !== false, hasMetrics: options.metrics === true })
     if (options.playground === true) await fastify.register(playground, parts)
 
     await fastify.register(async api => {
       api.setNotFoundHandler(onNotFound)
-      // A hook answers preflights; it runs where there is a route.
+      // A hook answers preflights, but hooks run only if there is a route.
       api.options('/*', { schema: { hide: true } }, async () => {})
       await api.register(async authenticated => {
         parts.authenticator.protect(authenticated)

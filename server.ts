@@ -1,4 +1,4 @@
-// The process: Fastify with its limits, the app, listen, signals.
+// The process: creates Fastify with its limits, registers the app, listens, and handles signals.
 import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { createErrorHandlers } from './plugins/errors.ts'
@@ -9,9 +9,9 @@ import { createLogStream } from './services/observe/log-stream.ts'
 import { loadPrettifier } from './services/observe/prettifier.ts'
 import { readSettings, SettingsError, type Settings } from './services/settings.ts'
 
-/** Once no request is left, the app closes within this: what waits for the webhook is sent, Redis is left. */
+/** The time to close the app once no request is left: it sends waiting webhook events and disconnects from Redis. */
 const CLOSE_GRACE_MS = 5000
-/** Ctrl-C reaches a process that npm started twice: from the terminal, and from npm. */
+/** Ctrl-C sends two signals to a process started by npm: from the terminal, and from npm. */
 const SAME_SIGNAL_MS = 500
 
 async function createServer (settings: Settings): Promise<FastifyInstance> {
@@ -20,17 +20,17 @@ async function createServer (settings: Settings): Promise<FastifyInstance> {
     logger: {
       stream: createLogStream({ prettify: await loadPrettifier(settings), onLost: () => server.roomcast?.metrics.logErrors.inc() }),
       level: settings.LOG_LEVEL,
-      // Without the query: what a careless client put there may be a token.
+      // Without the query, which may contain a token.
       serializers: { req: ({ method, url, id }: FastifyRequest) => ({ method, url: url.split('?')[0], id }) },
-      // An error reply of Redis carries its command, and with it the payload.
+      // An error of Redis contains the command, and so the payload.
       redact: { paths: ['err.command'], remove: true }
     },
-    // Requests are counted in metrics; a line for each would drown what an operator acts on.
+    // Metrics count requests. A log line for each would hide the important ones.
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: settings.TRUST_PROXY === '' ? false : settings.TRUST_PROXY.split(','),
     requestTimeout: settings.REQUEST_TIMEOUT_MS,
     http: { headersTimeout: settings.REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1000 },
-    // While it drains, an instance still serves publishes.
+    // An instance that drains still serves publishes.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: onError,
@@ -46,7 +46,7 @@ async function main (): Promise<void> {
   const settings = readSettings(process.env)
   const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await loadTracing()
   const instrumentation = tracing?.startTracing()
-  // Only now: instrumentation has to stand before what it instruments is loaded.
+  // Loaded after the instrumentation, which must be in place first.
   const { default: app } = await import('./app.ts')
   const server = await createServer(settings)
   if (instrumentation !== undefined) {
@@ -61,7 +61,7 @@ async function main (): Promise<void> {
   if (signDemo !== undefined) printDemo(address, signDemo)
 }
 
-/** Of TCP, whatever becomes of them: a caller that never says anything holds memory and a file too. */
+/** Limits TCP connections. Even a silent one needs memory and a file descriptor. */
 function limitConnections ({ server, roomcast: { metrics } }: FastifyInstance, { MAX_CONNECTIONS }: Settings): void {
   server.maxConnections = MAX_CONNECTIONS
   server.on('drop', () => metrics.limits.inc({ limit: 'connections' }))
@@ -92,7 +92,7 @@ function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
     process.on(signal, () => {
       if (leavingSince !== undefined) {
         if (performance.now() - leavingSince < SAME_SIGNAL_MS) return
-        log.warn({ signal }, 'second signal: ending at once')
+        log.warn({ signal }, 'second signal: exiting at once')
         process.exit(1)
       }
       leavingSince = performance.now()
@@ -105,16 +105,16 @@ function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
   }
 }
 
-/** All of the draining comes before `close`: once a `preClose` is pending, Fastify refuses requests. */
+/** Draining must finish before `close`: Fastify refuses requests once a `preClose` hook is pending. */
 async function leave (server: FastifyInstance, settings: Settings, log: FastifyBaseLogger): Promise<void> {
   await server.roomcast.drain()
-  // A request whose caller does not read its answer would keep the process for ever.
+  // A caller that does not read its answer would keep the process alive forever.
   setTimeout(() => {
-    log.warn({ afterMs: settings.CLOSE_TIMEOUT_MS }, 'requests did not finish: ending without them')
+    log.warn({ afterMs: settings.CLOSE_TIMEOUT_MS }, 'some requests did not finish: exiting without them')
     server.server.closeAllConnections()
   }, settings.CLOSE_TIMEOUT_MS)
   setTimeout(() => {
-    log.error('the app did not close: ending without it')
+    log.error('the app did not close: exiting anyway')
     process.exit(1)
   }, settings.CLOSE_TIMEOUT_MS + CLOSE_GRACE_MS)
   await server.close()
@@ -123,7 +123,7 @@ async function leave (server: FastifyInstance, settings: Settings, log: FastifyB
 
 main().catch((error: unknown) => {
   if (error instanceof SettingsError) console.error(error.message)
-  else if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') console.error(`The port is taken: set PORT to another one. (${(error as Error).message})`)
+  else if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') console.error(`The port is in use: set PORT to another one. (${(error as Error).message})`)
   else console.error(error)
   process.exit(1)
 })

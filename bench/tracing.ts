@@ -1,4 +1,4 @@
-// What tracing costs when it is off: a publish through the embedded broker, with our tracing around it and without.
+// Measures the cost of disabled tracing: a publish through the embedded broker, with and without our tracing.
 import { performance } from 'node:perf_hooks'
 import type { PublishRequest } from '../services/broker/broker.ts'
 import { createMemoryBroker } from '../services/broker/memory-broker.ts'
@@ -14,7 +14,7 @@ export interface TracingCost {
   tracedMicroseconds: number
 }
 
-/** Medians of rounds that alternate, so that what else the machine does falls on both alike. */
+/** Medians of alternating rounds, so that other load affects both equally. */
 export async function measureTracing (): Promise<TracingCost> {
   const broker = createMemoryBroker({ instance: 'bench', settings: readSettings({}), metrics: createMetrics() })
   const room = 'acme/board-1'

@@ -1,11 +1,11 @@
-// What a command of the command line is, and how its arguments are read.
+// A command of the command line, and the parsing of its arguments.
 import { parseArgs } from 'node:util'
 
-/** Of `util.parseArgs`, with what the help says of it. */
+/** An option of `util.parseArgs`, with its help. */
 export interface Option {
   type: 'string' | 'boolean'
   multiple?: boolean
-  /** What stands for its value in the help, as SECONDS. */
+  /** The placeholder for its value in the help, for example SECONDS. */
   value?: string
   help: string
 }
@@ -25,19 +25,19 @@ export interface Command {
 
 interface Definition<O extends Options> {
   summary: string
-  /** Names of the arguments in their order; one in brackets may be left out. */
+  /** Names of the arguments, in order. One in brackets is optional. */
   args?: string[]
   options?: O
-  /** Below the options: what else must be known, examples. */
+  /** Text below the options, for example usage examples. */
   notes?: string
-  /** What it returns is awaited. */
+  /** Runs the command. Its promise is awaited. */
   run (values: Values<O>, args: string[]): unknown
 }
 
-/** An error of whoever typed the command, or of what they asked: told in one line that says what to do. */
+/** An error of the user or of the request. Printed as one line that says what to do. */
 export class CommandError extends Error {
   override readonly name = 'CommandError'
-  /** Whether the same may succeed later, or may have succeeded. */
+  /** Whether a retry may succeed, or the request may have succeeded. */
   readonly isRetryable: boolean
 
   constructor (message: string, { isRetryable = false, ...options }: ErrorOptions & { isRetryable?: boolean } = {}) {
@@ -57,7 +57,7 @@ export function defineCommand<const O extends Options> ({ summary, args = [], op
       const { values, positionals } = parse(words, options)
       const missing = args.slice(positionals.length).find(arg => !arg.startsWith('['))
       if (missing !== undefined) throw new CommandError(`${missing} is missing: it should be ${args.join(' ')}`)
-      if (positionals.length > args.length) throw new CommandError(`${JSON.stringify(positionals[args.length])} is one argument too many: put what belongs together in quotes`)
+      if (positionals.length > args.length) throw new CommandError(`${JSON.stringify(positionals[args.length])} is one argument too many: put an argument with spaces in quotes`)
       return run(values as Values<O>, positionals)
     }
   }
@@ -69,6 +69,6 @@ function parse (args: string[], options: Options) {
   } catch (error) {
     if (!(error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS_')) throw error
     const [what = ''] = (error as Error).message.split('. ')
-    throw new CommandError(`${what}; --help lists what there is`, { cause: error })
+    throw new CommandError(`${what}; --help lists the options`, { cause: error })
   }
 }

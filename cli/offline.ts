@@ -1,13 +1,13 @@
-// The service in this process, for a question that needs no running one: it listens nowhere, and reaches neither Redis nor a webhook.
+// Creates the service in this process without listening, Redis or webhook, for commands that need no running service.
 
 type Env = Record<string, string | undefined>
 
-/** @param env settings; those that reach outside do not count, but for the issuer's keys */
+/** @param env settings; those for outside connections are ignored, except the issuer's keys */
 export async function askOffline<T> (path: string, env: Env, headers: Record<string, string> = {}): Promise<T> {
   const [{ default: Fastify }, { default: app }] = await Promise.all([import('fastify'), import('../app.ts')])
   const server = Fastify()
   try {
-    // As server.ts does.
+    // The same as in server.ts.
     await server.register(app, { metrics: true, env: without(/^(REDIS|WEBHOOK)_/, env) })
     return (await server.inject({ url: path, headers })).json<T>()
   } finally {
@@ -15,7 +15,7 @@ export async function askOffline<T> (path: string, env: Env, headers: Record<str
   }
 }
 
-/** A document that the service describes itself with, as these settings make it. No key takes part in it. */
+/** A document of the service for these settings. Keys do not matter for it. */
 export async function readDocument (path: '/openapi.json' | '/asyncapi.json'): Promise<string> {
   return JSON.stringify(await askOffline(path, without(/^(JWT_|NODE_ENV$)/, process.env)), null, 2)
 }

@@ -4,7 +4,7 @@ import { packageInfo } from '../services/documents/package-info.ts'
 import { readDotEnv } from '../services/dot-env.ts'
 import { CommandError, type Command } from './command.ts'
 
-/** Only the one that is asked for is loaded. */
+/** Only the requested command is loaded. */
 const commands: Record<string, () => Promise<{ default: Command }>> = {
   start: () => import('./commands/start.ts'),
   check: () => import('./commands/check.ts'),
@@ -20,7 +20,7 @@ const commands: Record<string, () => Promise<{ default: Command }>> = {
 
 const [name, ...words] = process.argv.slice(2)
 
-// The reader of a pipe has left, as `head` does: nobody is there to be told more. A service goes on without.
+// The reader of the pipe has closed it, as `head` does, so exit. A service continues.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
   if (name !== 'start') process.exit(0)
@@ -50,7 +50,7 @@ async function load (wanted: string): Promise<{ default: Command }> {
   return await command()
 }
 
-/** By name: the classes would bring all that the settings need. */
+/** Compared by name: importing the classes would load everything that the settings need. */
 function isForUser (error: unknown): error is Error {
   return error instanceof Error && ['CommandError', 'SettingsError'].includes(error.name)
 }
@@ -62,6 +62,6 @@ async function overview (): Promise<string> {
     '',
     ...await Promise.all(lines),
     '',
-    'roomcast COMMAND --help says more. Settings and ROOMCAST_URL, ROOMCAST_TOKEN come from the environment, and from .env in this folder.'
+    'roomcast COMMAND --help prints its help. Settings, ROOMCAST_URL and ROOMCAST_TOKEN are read from the environment, and from .env in this folder.'
   ].join('\n')
 }

@@ -1,4 +1,4 @@
-// What a token says, in words: who, until when, what it may do where.
+// Describes a token: its user, its expiry and its capabilities.
 import { createDecoder } from 'fast-jwt'
 import { readIdentity, type Identity } from '../services/access/identity.ts'
 import { RoomcastError } from '../services/wire/errors.ts'
@@ -7,13 +7,13 @@ import { CommandError } from './command.ts'
 const MINUTE_MS = 60_000
 const ANY_TIME = { TOKEN_MAX_SECONDS: Infinity, CLOCK_TOLERANCE_SECONDS: Infinity }
 
-/** Reads a token without checking its signature. @throws CommandError where it is none, or none for Roomcast */
+/** Reads a token without checking its signature. @throws CommandError if it is not a token for Roomcast */
 export function decodeToken (token: string): Identity {
   try {
-    // Of any age and length of life: that is what the reader wants to see.
+    // Accepts any age and lifetime, because the reader wants to see them.
     return readIdentity(createDecoder()(token), ANY_TIME, -1)
   } catch (error) {
-    throw new CommandError(`that is no token of Roomcast: ${error instanceof RoomcastError ? error.message : 'it should be three parts of base64url with dots between them.'}`, { cause: error })
+    throw new CommandError(`this is not a token for Roomcast: ${error instanceof RoomcastError ? error.message : 'it should be three parts of base64url with dots between them.'}`, { cause: error })
   }
 }
 
@@ -23,7 +23,7 @@ export function tokenText ({ sub, name, jti, expiresAt, issuedAt, validFrom, cap
     ['who', name === undefined ? sub : `${sub} (${name})`],
     ['until', `${new Date(expiresAt).toISOString()} (${relative(expiresAt)})`],
     ...validFrom > Date.now() ? [['from', `${new Date(validFrom).toISOString()}: not yet valid`] as [string, string]] : [],
-    ['issued', issuedAt === 0 ? 'it does not say when' : new Date(issuedAt).toISOString()],
+    ['issued', issuedAt === 0 ? 'the token does not say' : new Date(issuedAt).toISOString()],
     ['id', jti ?? 'none: it can be revoked only with all others of its user'],
     ['may', may.length === 0 ? 'nothing: it has no capabilities' : may.join('\n        ')]
   ]

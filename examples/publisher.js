@@ -1,4 +1,4 @@
-// A service that publishes: node publisher.js URL TOKEN. What is lost on the way is repeated, and is there once.
+// A service that publishes: node publisher.js URL TOKEN. Lost updates are repeated, and arrive once.
 import { createPublisher } from '@roomcast/client/publisher'
 
 const [url, token] = process.argv.slice(2)

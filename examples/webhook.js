@@ -1,19 +1,19 @@
-// Receives the webhook: WEBHOOK_SECRET=whsec_… node webhook.js PORT; the service has WEBHOOK_URL=http://127.0.0.1:PORT and the same secret.
+// Receives the webhook: WEBHOOK_SECRET=whsec_… node webhook.js PORT. The service needs WEBHOOK_URL=http://127.0.0.1:PORT and the same secret.
 import { createServer } from 'node:http'
 import { Webhook } from 'standardwebhooks'
 
 const webhook = new Webhook(process.env.WEBHOOK_SECRET)
-/** In your app, what your database knows already. */
+/** Known event ids; a real app keeps them in its database. */
 const known = new Set()
 
 createServer(async (request, response) => {
   let body = ''
   for await (const chunk of request.setEncoding('utf8')) body += chunk
   try {
-    // Signature and time; throws on what the service has not sent, or sent long ago.
+    // Checks signature and time. Throws if the service did not send it, or sent it long ago.
     const { events } = webhook.verify(body, request.headers)
     for (const { id, event, workspaceId, appId } of events) {
-      // What was not answered in time comes again, with the same ids.
+      // Events that were not answered in time come again with the same ids.
       if (known.has(id)) continue
       known.add(id)
       console.log(event, `${workspaceId}/${appId}`)

@@ -1,8 +1,10 @@
-// The board of one side: own pointer out, cursors and marks of everyone in. Places are fractions, so that sizes may differ.
+// The board of one side: sends its own pointer, shows cursors and marks of everyone. Positions are fractions, so that sizes may differ.
 const STEP = 0.04
-/** Browsers tell of a move up to 120 times a second; 20 look as smooth. */
+/** Browsers report up to 120 moves per second; 20 look as smooth. */
 const MOVE_EVERY_MS = 50
 const CURSOR_LIVES_MS = 5000
+/** Beyond it, a name has no place to the right of its pointer, or below. */
+const FLIP_AT = 0.7
 
 export function createBoard (board, { onMove, onMark }) {
   const cursors = new Map()
@@ -48,6 +50,8 @@ export function createBoard (board, { onMove, onMark }) {
       const known = cursors.get(person.userId)
       const element = known?.element ?? Object.assign(document.createElement('span'), { textContent: person.displayName })
       element.className = isOwn ? 'cursor own' : 'cursor'
+      element.classList.toggle('left', place?.x > FLIP_AT)
+      element.classList.toggle('up', place?.y > FLIP_AT)
       if (known === undefined) board.append(element)
       put(element, person, place)
       clearTimeout(known?.timer)

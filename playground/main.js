@@ -1,18 +1,20 @@
-// The playground: finds a token for each side and puts two collaborators next to each other.
-import { createSide, readClaims } from './side.js'
+// The playground: finds a token for each side and puts two people next to each other.
+import { createDemo } from './demo.js'
+import { createSide } from './side.js'
+import { readClaims } from './words.js'
 
 const fragment = new URLSearchParams(window.location.hash.slice(1))
-const [workspaceId, appId] = (fragment.get('room') ?? 'acme/board-1').split('/')
+const name = fragment.get('room') ?? 'acme/board-1'
+const [workspaceId, appId] = name.split('/')
 const DEMO_USERS = ['ann', 'leo']
 
-document.getElementById('room').textContent = `${workspaceId}/${appId}`
+const rooms = document.getElementById('switch')
+rooms.elements.room.value = name
+rooms.addEventListener('submit', event => change(event, 'room', rooms.elements.room.value))
 const form = document.getElementById('ask')
-form.addEventListener('submit', event => {
-  event.preventDefault()
-  fragment.set('token', form.elements.token.value.trim())
-  window.location.hash = fragment.toString()
-})
+form.addEventListener('submit', event => change(event, 'token', form.elements.token.value.trim()))
 window.addEventListener('hashchange', () => window.location.reload())
+if (fragment.has('demo')) createDemo(document.getElementById('demo'))
 
 const given = fragment.getAll('token')
 const isReadable = given.every(isToken)
@@ -25,6 +27,13 @@ if (!isReadable || sources.some(source => source === undefined)) {
   start(sources)
 }
 
+/** What the page is about stands in its fragment, which no server sees; the page is loaded anew with it. */
+function change (event, key, value) {
+  event.preventDefault()
+  fragment.set(key, value)
+  window.location.hash = fragment.toString()
+}
+
 function isToken (text) {
   try {
     return readClaims(text) !== null
@@ -33,7 +42,7 @@ function isToken (text) {
   }
 }
 
-/** Where a side's tokens come from: the fragment, the demo, or else the other side's token. */
+/** The source of a side's tokens: the fragment, the demo, or else the other side's token. */
 async function sourceOf (user, token) {
   if (token !== undefined) return () => token
   if (await demoToken(user) !== undefined) return () => demoToken(user)

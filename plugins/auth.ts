@@ -1,6 +1,6 @@
-// The same verification of tokens for both gateways.
+// Verifies tokens for the HTTP and socket gateways.
 import fastifyJwt, { type FastifyJWTOptions } from '@fastify/jwt'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { assertInTime, type Identity } from '../services/access/identity.ts'
 import { createIssuerKeys } from '../services/access/issuer-keys.ts'
 import { randomKey, settingsKeys, verifyOptions, type KeyMaterial } from '../services/access/keys.ts'
@@ -14,13 +14,13 @@ import { shadow } from './scope.ts'
 export interface Authenticator {
   /** @throws RoomcastError `auth/…` */
   verify (token: string): Promise<Identity>
-  /** Every request of these routes needs a token, which counts when its headers come, when its body has come, and when what was read leaves. */
+  /** Requires a token on these routes. It is checked after the headers, after the body, and before data is sent. */
   protect (routes: FastifyInstance): void
-  /** Signs a token with the random key of this run; undefined where a key is configured. */
+  /** Signs a token with the random key of this run; undefined if a key is configured. */
   signDemo: ((claims: object) => string) | undefined
 }
 
-/** A symbol: a host may have an `identity` of its own on its requests. */
+/** A symbol, because a host may have its own `identity` on requests. */
 const IDENTITY = Symbol('identity')
 
 export async function createAuthenticator (fastify: FastifyInstance, { settings, commands, log }: { settings: Settings, commands: Commands, log: Log }): Promise<Authenticator> {
@@ -35,7 +35,7 @@ export async function createAuthenticator (fastify: FastifyInstance, { settings,
     const token = bearerToken(request.headers.authorization)
     if (token === undefined) throw new RoomcastError('auth/missing-token')
     const identity = await tokens.verify(token)
-    // Without the commands given so far, nobody knows which tokens are revoked.
+    // Until earlier commands are known, it is unknown which tokens are revoked.
     if (!commands.isCaughtUp()) throw new RoomcastError('broker/unavailable')
     assertNotRevoked(identity)
     request.setDecorator(IDENTITY, identity)
@@ -45,7 +45,7 @@ export async function createAuthenticator (fastify: FastifyInstance, { settings,
     if (commands.isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
   }
 
-  /** Why the request may not go on: time has passed since its headers came. */
+  /** Checks the token again, because time has passed since the headers arrived. @returns the error that ends the request */
   function refusal (request: FastifyRequest): Error | undefined {
     const identity = identityOf(request)
     try {
@@ -56,6 +56,10 @@ export async function createAuthenticator (fastify: FastifyInstance, { settings,
     }
   }
 
+  function onRead (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: Error | null, payload?: unknown) => void): void {
+    done(reply.statusCode < 400 ? refusal(request) ?? null : null, payload)
+  }
+
   return {
     verify: tokens.verify,
 
@@ -63,11 +67,9 @@ export async function createAuthenticator (fastify: FastifyInstance, { settings,
       routes.decorateRequest(IDENTITY)
       routes.addHook('onRequest', authenticate)
       routes.addHook('preHandler', (request, _reply, done) => done(refusal(request)))
-      // What has been done is answered; what was only read is not handed over any more.
-      routes.addHook('preSerialization', (request, reply, payload, done) => {
-        const refused = request.method === 'GET' && reply.statusCode < 400 ? refusal(request) : undefined
-        if (refused === undefined) done(null, payload)
-        else done(refused)
+      // Answers of completed writes are still sent, but no data that was only read.
+      routes.addHook('onRoute', route => {
+        if (route.method === 'GET') route.preSerialization = onRead
       })
     },
 
@@ -80,7 +82,7 @@ interface Jwt {
   sign: (claims: object) => string
 }
 
-/** One key of @fastify/jwt, in a scope of its own: a host's own @fastify/jwt stays as it is. */
+/** Creates one key of @fastify/jwt in its own scope, so that a host's @fastify/jwt is not affected. */
 async function createJwt (fastify: FastifyInstance, { key, algorithm }: KeyMaterial, settings: Settings): Promise<Jwt> {
   let jwt: Jwt | undefined
   await fastify.register(async scope => {
@@ -93,12 +95,12 @@ async function createJwt (fastify: FastifyInstance, { key, algorithm }: KeyMater
   return { verify: token => verify(token), sign: claims => sign(claims) }
 }
 
-/** Whose request it is, on a route that needs a token. */
+/** The identity of the caller, on a route that requires a token. */
 export function identityOf (request: FastifyRequest): Identity {
   return request.getDecorator<Identity>(IDENTITY)
 }
 
-/** The token of an Authorization header; undefined where there is none. */
+/** The token of an Authorization header; undefined if there is none. */
 export function bearerToken (header: string | undefined): string | undefined {
   return /^Bearer +(\S+)$/i.exec(header ?? '')?.[1]
 }

@@ -1,4 +1,4 @@
-// What browsers need and must not do: CORS by the same rule as for sockets, and security headers.
+// Browser rules: CORS, with the same rule as for sockets, and security headers.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import fp from 'fastify-plugin'
 import helmet, { type HelmetOptions } from 'helmet'
@@ -10,7 +10,7 @@ const API = '/api/'
 const PREFLIGHT_SECONDS = '600'
 const directives = { defaultSrc: ["'none'"], frameAncestors: ["'none'"] }
 const PAGES: HelmetOptions = { contentSecurityPolicy: { directives } }
-/** JSON opens no window, and loads nothing. */
+/** Disables everything that a JSON answer does not need. */
 const ANSWERS: HelmetOptions = {
   contentSecurityPolicy: { useDefaults: false, directives },
   crossOriginOpenerPolicy: false,
@@ -26,7 +26,7 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
   const ofAnswers = { ...securityHeaders(ANSWERS), vary: 'Origin' }
   const ofPages = { ...securityHeaders(PAGES), vary: 'Origin' }
 
-  // For a host's @fastify/cors and @fastify/helmet, whose hooks run here too. We have no @fastify/cors: it takes `OPTIONS *`, which a server has once.
+  // A host's @fastify/cors and @fastify/helmet also run here. We do not use @fastify/cors: its `OPTIONS *` route can exist only once per server.
   fastify.addHook('onRoute', route => { route.config = Object.assign({ cors: false, helmet: { skipRoute: true } }, route.config) })
   fastify.addHook('onRequest', ({ headers, method, url }, reply, done) => {
     const { origin } = headers
@@ -34,7 +34,7 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
     if (!isAllowedOrigin(origin, headers.host, origins)) return done(new RoomcastError('auth/foreign-origin'))
     if (origin !== undefined) reply.headers({ 'Access-Control-Allow-Origin': origin, 'Access-Control-Allow-Credentials': 'true', 'Access-Control-Expose-Headers': 'Retry-After' })
     if (method !== 'OPTIONS') return done()
-    // Before any hook that asks for a token: browsers send none with a preflight.
+    // Runs before hooks that require a token: browsers send none with a preflight.
     reply.code(204).headers({
       'Access-Control-Allow-Methods': 'GET, HEAD, POST, PUT',
       'Access-Control-Allow-Headers': headers['access-control-request-headers'] ?? '',
@@ -43,7 +43,7 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
   })
 }, { name: 'browsers', fastify: '5.x' })
 
-/** What helmet sets, asked once: it would make the same headers anew for every answer. A page sets a policy of its own. */
+/** The headers of helmet, computed once instead of for every answer. Pages set their own policy. */
 function securityHeaders (options: HelmetOptions): Record<string, string> {
   const headers: Record<string, string> = {}
   const answer = {

@@ -1,12 +1,15 @@
-// /openapi.json, and /asyncapi.json: the socket side as AsyncAPI 3.0; outside production also as pages under /docs/.
+// Serves /openapi.json and /asyncapi.json (the socket side as AsyncAPI 3.0), and outside production their pages under /docs/.
+import { createHash } from 'node:crypto'
 import fp from 'fastify-plugin'
 import { createAsyncApi } from '../services/documents/asyncapi.ts'
 import { renderAsyncApi } from '../services/documents/asyncapi-page.ts'
+import { PAGE_STYLE } from '../services/documents/asyncapi-style.ts'
 import type { Settings } from '../services/settings.ts'
 import openapi from './openapi.ts'
 import { spellings } from './scope.ts'
 
-const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+/** Nothing but the style that stands in the page. */
+const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(PAGE_STYLE).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 
 export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
   await fastify.register(openapi, { settings })

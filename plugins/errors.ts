@@ -1,4 +1,4 @@
-// Every error leaves as the answer envelope with a code of the table.
+// Turns every error into the answer envelope with a code of the table.
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { countLimit } from '../services/observe/limits.ts'
@@ -8,9 +8,9 @@ import type { Settings } from '../services/settings.ts'
 import { RoomcastError, toRoomcastError } from '../services/wire/errors.ts'
 import { failure } from '../services/wire/protocol.ts'
 
-/** @param metricsOf undefined while a process of our own boots: its handlers stand before the app does */
+/** @param metricsOf returns undefined while our own process boots, because these handlers exist before the app */
 export function createErrorHandlers (settings: Settings, metricsOf: () => Metrics | undefined) {
-  /** Any error of a request as an answer; also for what fails before a route is found. */
+  /** Answers any error of a request, even one before a route is found. */
   function onError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
     const metrics = metricsOf()
     const known = translate(error)
@@ -19,32 +19,32 @@ export function createErrorHandlers (settings: Settings, metricsOf: () => Metric
     const answer = () => { reply.code(known.status).headers(known.headers()).send(failure(known.toBody())) }
     if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') return answer()
     if (metrics !== undefined) countLimit(metrics, 'body-bytes')
-    // The answer ends the connection: a caller that is still sending would see a reset instead of it.
+    // The answer ends the connection. A caller that is still sending would see a reset instead of the answer.
     void discardBody(request.raw, { maxBytes: settings.MAX_DISCARDED_BYTES, idleMs: settings.LINGER_MS }).then(answer)
   }
 
   return {
     onError,
 
-    /** In a context of our own: what a hook of the host refuses, a session or a rate, the host answers. */
+    /** Errors of a host's hooks, for example a session or a rate limit, are left to the host. */
     onErrorInside (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
       if (isOfHost(error)) throw error
       onError(error, request, reply)
     },
 
-    /** For the root of a process of our own, and for our prefix in a host's. */
+    /** For the root of our own process, and for our prefix within a host. */
     onNotFound (request: FastifyRequest, reply: FastifyReply): void {
       onError(new RoomcastError('request/not-found') as unknown as FastifyError, request, reply)
     },
 
-    /** What is not even a request. Node's error holds the raw bytes, a token perhaps among them: nothing of it is logged or told. */
+    /** Answers malformed requests. Node's error contains the raw bytes, possibly a token, so it is neither logged nor sent. */
     onClientError ({ code }: ConnectionError, socket: Socket): void {
       if (code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) return
       const known = new RoomcastError(code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request/timeout' : 'request/invalid')
       const metrics = metricsOf()
       metrics?.errors.inc({ code: known.code, transport: 'http' })
       if (metrics !== undefined && known.code === 'request/timeout') countLimit(metrics, 'request-time')
-      // A connection that never said anything has no request to answer: a pool would take the answer for that of its first one.
+      // A connection that sent nothing gets no answer: a client's pool would take it for the answer to its next request.
       if (socket.bytesRead === 0) {
         socket.destroy()
         return
@@ -55,18 +55,18 @@ export function createErrorHandlers (settings: Settings, metricsOf: () => Metric
   }
 }
 
-/** Fastify's own errors have codes of its own, and ours are RoomcastErrors. */
+/** Fastify's errors have their own codes; ours are RoomcastErrors. */
 function isOfHost (error: FastifyError): boolean {
   return !(error instanceof RoomcastError) && !(error instanceof SyntaxError) && !error.code?.startsWith('FST_ERR_') &&
     error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
 }
 
-/** What Fastify itself refuses, in the words of the table; its own messages may quote the request. */
+/** Translates errors of Fastify into our codes: its messages may quote the request. */
 function translate (error: FastifyError): RoomcastError {
   if (error instanceof RoomcastError) return error
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new RoomcastError('publish/payload-too-large', 'The body is larger than this route takes: send less.')
-  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new RoomcastError('request/invalid', 'The body should be JSON: send Content-Type: application/json.')
-  if (error instanceof SyntaxError || error.code?.startsWith('FST_ERR_CTP_')) return new RoomcastError('request/invalid', 'The body is not JSON that can be taken: check its form; __proto__ and constructor.prototype are no keys.')
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new RoomcastError('publish/payload-too-large', 'The body is larger than this route accepts: send less data.')
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new RoomcastError('request/invalid', 'The body must be JSON: send Content-Type: application/json.')
+  if (error instanceof SyntaxError || error.code?.startsWith('FST_ERR_CTP_')) return new RoomcastError('request/invalid', 'The body is not valid JSON, or contains the key __proto__ or constructor.prototype: correct it.')
   if (error.statusCode === 408) return new RoomcastError('request/timeout')
   if (error.statusCode !== undefined && error.statusCode < 500) return new RoomcastError('request/invalid')
   return toRoomcastError(error)

@@ -1,5 +1,5 @@
-// The package of the socket layer. The build compiles it in (scripts/bundles.js): npm cannot install it as a dependency, since
-// its install script asks for pnpm, and beside it comes a second Fastify.
+// Loads the Fastify plugin of the socket layer. The build bundles it (scripts/bundles.js), because npm cannot install it
+// as a dependency: its install script needs pnpm, and it brings a second Fastify.
 import type { FastifyPluginAsync } from 'fastify'
 import fastifySocketIO from 'fastify-socket.io'
 import type { ServerOptions } from 'socket.io'
@@ -8,5 +8,5 @@ export interface SocketIOOptions extends Partial<ServerOptions> {
   preClose?: (done: () => void) => void
 }
 
-// It is CommonJS, and the type of its default export is lost on the way.
+// It is CommonJS, so the type of its default export is lost.
 export default (fastifySocketIO as unknown as { default: FastifyPluginAsync<SocketIOOptions> }).default

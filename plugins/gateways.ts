@@ -1,4 +1,4 @@
-// The gateways: who may come in, what is published through them, whether they are open, and the sockets.
+// The gateways: authentication, publishing, readiness and sockets.
 import type { FastifyInstance } from 'fastify'
 import type { Server } from 'socket.io'
 import { createPublisher, type Publisher } from '../services/broker/publisher.ts'
@@ -10,7 +10,7 @@ import type { Base, Updates } from './updates.ts'
 
 export interface Gateways {
   authenticator: Authenticator
-  /** The one way in for updates. */
+  /** Publishes updates for all gateways. */
   publisher: Publisher
   /** Whether this instance should get traffic. */
   readiness: Readiness

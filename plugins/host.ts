@@ -1,4 +1,4 @@
-// fastify.roomcast: what the app around the service gets, its one decorator. The app is trusted; what it gives is checked.
+// fastify.roomcast: the one decorator for the host app. The host is trusted, but its values are checked.
 import { Command } from '../services/instances/commands.ts'
 import type { Identity } from '../services/access/identity.ts'
 import { assertWithinReach, targetOf } from '../services/access/revocations.ts'
@@ -22,9 +22,9 @@ declare module 'fastify' {
 export interface Roomcast {
   publisher: {
     /**
-     * Publishes an update in the name of `userId`; resolves once the broker has it. `payload` is what JSON says of it,
-     * up to `MAX_PAYLOAD_BYTES`. Repeating an `id` within `IDEMPOTENCY_TTL_SECONDS` publishes nothing and answers the
-     * first receipt with `duplicate: true`; ids of the app are its own, whatever the `userId`.
+      * Publishes an update as `userId`. Resolves once the broker has stored it. `payload` is encoded as JSON, up to
+      * `MAX_PAYLOAD_BYTES`. Repeating an `id` within `IDEMPOTENCY_TTL_SECONDS` publishes nothing and returns the first
+      * receipt with `duplicate: true`. Ids of the host are shared by all its `userId`s, but not with other callers.
      * @throws RoomcastError `request/invalid`, `publish/payload-too-large`, `broker/unavailable` (not published),
      *   `broker/timeout` (unknown: repeat it with the same `id`)
      */
@@ -32,16 +32,16 @@ export interface Roomcast {
   }
   presence: {
     /**
-     * Who is in a room, over all instances.
+     * Reads who is in a room, over all instances.
      * @throws RoomcastError `request/invalid`, `broker/unavailable`, `broker/timeout`
      */
     list (room: RoomName): Promise<PresenceList>
   }
   commands: {
-    /** Whether the commands given so far are known here; before that no token is accepted. */
+    /** Whether this instance knows all earlier commands. Until then, it accepts no token. */
     isCaughtUp (): boolean
     /**
-     * Ends access on every instance; answers within 1 s how many connections it hit, and whether every live instance answered.
+     * Ends access on every instance. Returns within 1 s how many connections it ended, and whether all live instances answered.
      * @throws RoomcastError `request/invalid`, `broker/unavailable`, `broker/timeout`
      */
     execute (command: Command): Promise<CommandResult>
@@ -53,24 +53,24 @@ export interface Roomcast {
     ofUser (userId: string): HostSession[]
   }
   readiness: {
-    /** Why this instance should get no traffic; empty when it should. */
+    /** The reasons why this instance should get no traffic; empty when it is ready. */
     faults (): string[]
   }
-  /** Roomcast's metrics; `metrics.registry` is its registry of prom-client. */
+  /** The metrics of Roomcast. `metrics.registry` is a prom-client registry. */
   metrics: Metrics
-  /** From now on not ready: resolves when every client was moved away, within `DRAIN_DELAY_SECONDS` and `DRAIN_SECONDS`. Close the app only then. */
+  /** Makes the instance not ready and moves all clients away, within `DRAIN_DELAY_SECONDS` plus `DRAIN_SECONDS`. Close the app after that. */
   drain (): Promise<void>
-  /** Signs a token with the random key of this run; undefined where a key is configured. */
+  /** Signs a token with the random key of this run; undefined if a key is configured. */
   signDemo: ((claims: object) => string) | undefined
 }
 
-/** What an app may know of a connection. */
+/** The part of a connection that a host may see. */
 export interface HostSession {
-  /** The id of its socket. */
+  /** Socket id. */
   readonly id: string
-  /** Who its token says it is. */
+  /** The identity from its token. */
   identity (): Identity
-  /** The keys, `workspaceId/appId`, of the rooms it is in. */
+  /** Keys of its rooms, each `workspaceId/appId`. */
   rooms (): RoomKey[]
 }
 
@@ -108,14 +108,14 @@ function checkedCommand (given: unknown, settings: Settings): Command {
   return { do: command.do, target }
 }
 
-/** What JSON says of a value: a copy, which no later change of the original reaches. */
+/** A copy of the value as JSON has it, unaffected by later changes of the original. */
 function jsonOf (payload: unknown): unknown {
   let text: string | undefined
   try {
     text = JSON.stringify(payload)
   } catch (error) {
-    throw new RoomcastError('request/invalid', 'payload: JSON cannot hold it: it refers to itself, or contains a BigInt.', { cause: error })
+    throw new RoomcastError('request/invalid', 'payload: cannot be encoded as JSON, because it refers to itself or contains a BigInt.', { cause: error })
   }
-  if (text === undefined) throw new RoomcastError('request/invalid', 'payload: there is none that JSON can hold: give any JSON, or null.')
+  if (text === undefined) throw new RoomcastError('request/invalid', 'payload: is missing or cannot be encoded as JSON: pass any JSON value, or null.')
   return JSON.parse(text)
 }

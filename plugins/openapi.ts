@@ -1,4 +1,4 @@
-// /openapi.json: the HTTP side as OpenAPI 3.1, from the schemas of the routes; outside production also as pages under /docs/.
+// Serves /openapi.json: the HTTP side as OpenAPI 3.1, from the schemas of the routes; outside production also its page under /docs/.
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TObject, TSchema } from '@sinclair/typebox'
@@ -6,11 +6,12 @@ import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
 import { exampleOf } from '../services/documents/examples.ts'
 import { plain, type Components } from '../services/documents/json-schema.ts'
+import { UI_SCRIPT, UI_STYLE } from '../services/documents/openapi-style.ts'
 import { packageInfo } from '../services/documents/package-info.ts'
 import type { Settings } from '../services/settings.ts'
 
 const BEARER = 'bearer'
-/** Scripts and styles of the page come from this instance only. */
+/** The page may load scripts and styles from this instance only. */
 const UI_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
 
 const tags = [
@@ -20,7 +21,7 @@ const tags = [
   { name: 'health', description: 'For supervisors, load balancers and Prometheus; no token.' }
 ]
 
-// Registered in the service's own context: a host's @fastify/swagger has its own decorator, routes and document.
+// Registered in our own context, so that a host's @fastify/swagger keeps its decorator, routes and document.
 export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
   const components: Components = {}
 
@@ -33,7 +34,6 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
         license: { name: packageInfo.license, identifier: packageInfo.license } as { name: string },
         description: `${packageInfo.description}\n\nEvery answer is \`{ status, data, error }\` with a true HTTP status. The socket side is described in /asyncapi.json.`
       },
-      servers: [{ url: '/', description: 'this instance' }],
       tags,
       components: {
         securitySchemes: {
@@ -49,21 +49,39 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
     }
   })
 
-  // Made once, and at boot, where a fault shows.
+  // Created once at boot, so that errors are found early.
   fastify.addHook('onReady', async () => { fastify.swagger() })
   fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
 
   if (settings.NODE_ENV !== 'production') {
-    await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: UI_POLICY })
+    await fastify.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: UI_POLICY,
+      transformSpecification: specification => withLinks(specification as { info: object }),
+      transformSpecificationClone: false,
+      // With them, each operation is a link within a button.
+      uiConfig: { deepLinking: false, docExpansion: 'list' },
+      theme: {
+        title: 'Roomcast over HTTP',
+        css: [{ filename: 'roomcast.css', content: UI_STYLE }],
+        js: [{ filename: 'roomcast.js', content: UI_SCRIPT }]
+      }
+    })
   }
 
-  /** The schema of a route in the words of OpenAPI, with examples. Not kept in the route itself, where a host's document would meet it. */
+  /** The document as the page shows it: with the way to the other page. */
+  function withLinks (specification: { info: { description?: string } }): { info: object } {
+    const { info } = specification
+    return { ...specification, info: { ...info, description: `${info.description ?? ''}\n\n[Socket events](/docs/socket/) · [Playground](/)` } }
+  }
+
+  /** Converts the schema of a route to OpenAPI, with examples. The route itself is unchanged, because a host's document may include it. */
   function document (schema: FastifySchema | undefined): FastifySchema {
     if (schema === undefined || schema.hide === true) return { hide: true }
     const { body, headers, params, querystring, response, ...rest } = schema
     return {
       ...rest,
-      // What can answer that a token is missing needs one.
+      // A route that can answer `auth/missing-token` requires a token.
       security: Object.hasOwn(response as object, 401) ? [{ [BEARER]: [] }] : [],
       ...body === undefined ? {} : { body: withExample(body as TSchema) },
       ...headers === undefined ? {} : { headers: withExamples(headers as TObject) },

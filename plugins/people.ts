@@ -1,4 +1,4 @@
-// Who is where: presence, the rooms that this instance follows, its sessions, and the commands that end them.
+// Presence, the rooms that this instance follows, its sessions, and the commands that end them.
 import type { FastifyInstance } from 'fastify'
 import { createFeeds, type Feeds } from '../services/feeds/feeds.ts'
 import { createOccupancy, type Occupancy } from '../services/hooks/occupancy.ts'
@@ -8,7 +8,7 @@ import { createPresence, type Presence } from '../services/presence/presence.ts'
 import { createSessions, type Sessions } from '../services/sessions/sessions.ts'
 import type { Base, Updates } from './updates.ts'
 
-/** Requests under way may have used up the time to close; a healthy receiver takes what waits in this. */
+/** The least time to send waiting events at close, in case requests have used up the time to close. */
 const LEAST_CLOSE_MS = 2000
 
 export interface People {
@@ -16,7 +16,7 @@ export interface People {
   feeds: Feeds
   /** The authenticated connections of this instance. */
   sessions: Sessions
-  /** What operators tell all instances, and which tokens are revoked. */
+  /** Operator commands to all instances, and the revoked tokens. */
   commands: Commands
 }
 
@@ -43,7 +43,7 @@ export function followPeople (fastify: FastifyInstance, parts: Base & Updates): 
   return { presence, feeds, sessions, commands }
 }
 
-/** The webhook hears which rooms come and go. */
+/** Reports occupied and vacated rooms to the webhook. */
 function tellBackend (fastify: FastifyInstance, parts: Base & Updates): Occupancy {
   const webhook = createWebhook(parts)
   const occupancy = createOccupancy({ ...parts, onChange: webhook.add })

@@ -1,4 +1,4 @@
-// The playground at `/`, and the client as browsers load it; outside production only.
+// Serves the playground at `/`, and the client for browsers. Outside production only.
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
@@ -29,7 +29,7 @@ const playground: FastifyPluginAsyncTypebox<{ settings: Settings, authenticator:
   await serve('playground', 'playground')
   await serve('client', 'client/src')
 
-  /** A handful of files: read once, each with a route of its own, so that no path leads anywhere else. */
+  /** Serves a few files. Each is read once and has its own route, so that no path can reach other files. */
   async function serve (path: string, folder: string): Promise<void> {
     const base = new URL(`../${folder}/`, import.meta.url)
     for (const file of await readdir(base)) {
@@ -47,8 +47,8 @@ const playground: FastifyPluginAsyncTypebox<{ settings: Settings, authenticator:
       response: { 200: Answer(Type.Object({ token: Type.String() })), '4xx': Failure }
     }
   }, async ({ body }, reply) => {
-    // With a configured key, tokens are the issuer's affair.
-    if (authenticator.signDemo === undefined) throw new RoomcastError('request/not-found', 'There are no demo tokens: a key is configured.')
+    // With a configured key, only the issuer makes tokens.
+    if (authenticator.signDemo === undefined) throw new RoomcastError('request/not-found', 'There are no demo tokens, because a key is configured.')
     reply.header('Cache-Control', 'no-store')
     return success({ token: authenticator.signDemo(demoClaims(body.user)) })
   })
@@ -56,7 +56,7 @@ const playground: FastifyPluginAsyncTypebox<{ settings: Settings, authenticator:
 
 export default fp(playground, { name: 'playground', fastify: '5.x', dependencies: ['browsers'] })
 
-/** Own files and sockets only; the import map is the one inline script. */
+/** Allows only own files and sockets, and the import map as the one inline script. */
 function pagePolicy (importmap: string): string {
   const hash = createHash('sha256').update(importmap).digest('base64')
   return [

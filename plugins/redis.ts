@@ -1,4 +1,4 @@
-// The connections to Redis: `commands` and `subscriber`, to each master in a cluster.
+// Creates the connections to Redis: `commands` and `subscriber`, for each master of a cluster.
 import fastifyRedis from '@fastify/redis'
 import type { FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
@@ -15,11 +15,11 @@ export function openRedis (fastify: FastifyInstance, settings: Settings): (node?
 
   function open (namespace: string, node: HostAndPort | undefined): Redis {
     const client = connect(settings, namespace, node)
-    // The masters of a cluster come and go while the server listens, when Fastify takes no plugin any more.
+    // Masters of a cluster come and go while the server listens. Fastify accepts no plugin then.
     if (node !== undefined) return client
-    // Called, not registered: @fastify/redis holds up the boot until Redis answers, and we must start without it.
+    // Called directly instead of registered: @fastify/redis would delay the boot until Redis answers, but we must start without it.
     fastifyRedis.fastifyRedis(fastify, { client, namespace }, () => {})
-    // For the same reason not its listeners of the start either: they would end the client at the first error reply.
+    // Its start listeners are removed for the same reason: they would end the client at the first error.
     return client.removeAllListeners('end').removeAllListeners('error')
   }
 }

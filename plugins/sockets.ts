@@ -1,4 +1,4 @@
-// Socket.IO on Fastify's server. Who may connect is decided here; what a connection may ask, in services/requests.
+// Socket.IO on Fastify's server. Decides who may connect; services/sessions/requests handles the requests.
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
@@ -24,10 +24,10 @@ import fastifySocketIO, { type SocketIOOptions } from './fastify-socket-io.ts'
 import type { People } from './people.ts'
 import type { Base, Updates } from './updates.ts'
 
-/** Our own time-out for authentication comes first, is counted, and does not wait for a client that does not read. */
+/** Longer than our own timeout for authentication, which is counted and also ends clients that do not read. */
 const AFTER_AUTH_TIMEOUT_MS = 1000
 
-/** Refusals of a token that may pass by themselves. */
+/** Token errors that can pass on their own. */
 const FOR_NOW = new Set<ErrorCode>(['auth/keys-unavailable', 'auth/token-not-yet-valid'])
 
 export interface SocketParts extends Base, Updates, People {
@@ -56,7 +56,7 @@ export async function openSockets (fastify: FastifyInstance, {
     perMessageDeflate: false,
     wsEngine: limitControlFrames({ onHeld: webSocket => connections.onHeld(webSocket), settings, metrics, log }),
     adapter: NoRooms,
-    // What is not for sockets is answered as if it had offered no upgrade.
+    // Other upgrade requests are answered as if they offered no upgrade.
     destroyUpgrade: false,
     httpCompression: false,
     parser,
@@ -70,7 +70,7 @@ export async function openSockets (fastify: FastifyInstance, {
     feeds, publisher, presence, isRevoked: commands.isRevoked, verifyToken: authenticator.verify, settings, metrics, log
   })
   const sessionContext: SessionContext = { connections, onEnd, flush: feeds.flush, presence, settings, metrics }
-  // The name of the instance comes first, so that nginx can keep long polling on it.
+  // The id starts with the instance name, so that nginx can route long polling to this instance.
   io.engine.generateId = () => `${settings.INSTANCE_NAME || broker.instance}.${randomBytes(15).toString('base64url')}`
   io.engine.use(onEngineRequest)
   io.engine.on('connection_error', ({ code }: { code: number }) => metrics.connections.inc({ outcome: `engine/${code}` }))
@@ -82,7 +82,7 @@ export async function openSockets (fastify: FastifyInstance, {
 
   function onEngineRequest (request: IncomingMessage & { _query?: Record<string, string> }, response: ServerResponse, next: () => void): void {
     if (!isAllowedOrigin(request.headers.origin, request.headers.host, origins)) return refuse(request, response, 'auth/foreign-origin')
-    // A script tag sends no Origin.
+    // A script element sends no Origin header.
     if (request._query?.['j'] !== undefined) return refuse(request, response, 'request/invalid')
     if (request._query?.['sid'] !== undefined) {
       response.once('finish', () => { if (response.statusCode === 413) countLimit(metrics, 'packet-bytes') })
@@ -101,7 +101,7 @@ export async function openSockets (fastify: FastifyInstance, {
     if (!connectionRate.take()) return 'limit/connection-rate'
   }
 
-  /** Stock clients try again after a refusal at the engine. */
+  /** Refuses in the engine, so that stock clients retry. */
   function refuse (request: IncomingMessage, response: ServerResponse, code: ErrorCode): void {
     const error = new RoomcastError(code)
     metrics.connections.inc({ outcome: code })
@@ -113,7 +113,7 @@ export async function openSockets (fastify: FastifyInstance, {
       ...error.headers(),
       Connection: 'close'
     }
-    // Engine.io's response to an upgrade is a mock that writes nothing.
+    // For an upgrade, engine.io's response is a mock that writes nothing.
     if (request.headers.upgrade === undefined) {
       void discardBody(request, { maxBytes: settings.MAX_PACKET_BYTES, idleMs: settings.LINGER_MS })
         .then(() => response.writeHead(error.status, headers).end(body))
@@ -139,7 +139,7 @@ export async function openSockets (fastify: FastifyInstance, {
       const known = toRoomcastError(error)
       if (known.code === 'server/internal') log.error({ err: error }, 'handshake failed')
       metrics.connections.inc({ outcome: known.code })
-      // Not for good: only a transport that closes makes a stock client try again.
+      // Not final: a stock client retries only after its transport was closed.
       if (FOR_NOW.has(known.code)) socket.conn.close()
       else next(Object.assign(new Error(known.code), { data: known.toBody() }))
     }
@@ -155,12 +155,12 @@ export async function openSockets (fastify: FastifyInstance, {
     sessions.add(session)
     metrics.connections.inc({ outcome: 'connected' })
     gateway.listen(session)
-    // Several handshakes at once have all passed the check before the first of them was counted.
+    // Concurrent handshakes may all have passed the earlier check.
     if (sessions.ofUser(session.identity().sub).length > settings.MAX_SOCKETS_PER_USER) {
       countLimit(metrics, 'sockets-per-user')
       session.close('limit/sockets-per-user')
     }
-    // The session stands where commands find it; what came in between is looked up.
+    // Commands find the session from now on. Check those that came during the handshake.
     commands.checkNew(session)
   }
 
@@ -171,13 +171,13 @@ export async function openSockets (fastify: FastifyInstance, {
   }
 }
 
-/** The request of the handshake and its headers: nothing asks for them once a session stands. */
+/** Frees the handshake request and its headers, which a session does not need. */
 function forgetHandshake (socket: Socket): void {
   Object.assign(socket, { handshake: undefined })
   Object.assign(socket.conn, { request: undefined })
 }
 
-/** Takes the token out of the handshake: it is not kept. */
+/** Reads the token and removes it from the handshake, so that it is not kept. */
 function takeToken (socket: Socket): string | undefined {
   const { auth, headers } = socket.handshake
   const given: unknown = auth['token']

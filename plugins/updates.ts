@@ -1,4 +1,4 @@
-// Carrying updates: Redis where it is configured, else the embedded broker, and what shows that updates come through.
+// Carrying updates: the broker (Redis if configured, else embedded), and the probe that tests it.
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Broker } from '../services/broker/broker.ts'
@@ -13,7 +13,7 @@ import type { Metrics } from '../services/observe/metrics.ts'
 import type { Settings } from '../services/settings.ts'
 import { openRedis } from './redis.ts'
 
-/** What every chapter stands on. */
+/** The parts that every chapter uses. */
 export interface Base {
   settings: Settings
   metrics: Metrics
@@ -25,15 +25,15 @@ export interface Updates {
   /** The internal room of this instance. */
   inbox: Inbox
   probe: Probe
-  /** Which instances live. */
+  /** The live instances. */
   peers: Peers
 }
 
 export function carryUpdates (fastify: FastifyInstance, base: Base): Updates {
   const { settings, log } = base
-  // New at every start: what a killed process left behind is not its successor's.
+  // New at every start, so that a restarted process does not inherit the state of a killed one.
   const instance = `${settings.INSTANCE_NAME}${settings.INSTANCE_NAME === '' ? '' : '-'}${randomBytes(4).toString('hex')}`
-  if (!isRedisConfigured(settings)) log.warn({ instance }, 'no REDIS_URL: the embedded broker serves this one instance only')
+  if (!isRedisConfigured(settings)) log.warn({ instance }, 'no REDIS_URL is set: the embedded broker serves only this instance')
   const broker = isRedisConfigured(settings)
     ? createRedisBroker({ instance, open: openRedis(fastify, settings), ...base })
     : createMemoryBroker({ instance, ...base })

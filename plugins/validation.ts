@@ -1,4 +1,4 @@
-// The same checks at the HTTP gateway as at the socket gateway, whatever the host has: strict JSON, TypeBox schemas, nothing coerced in a body.
+// Validates HTTP like sockets, whatever the host uses: strict JSON, TypeBox schemas, no coercion in bodies.
 import type { TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import fp from 'fastify-plugin'
@@ -11,12 +11,12 @@ export default fp(async fastify => {
   fastify.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
     const check = checker(schema)
     return (given: unknown) => {
-      // A query string knows only texts, and may leave out what has a default.
+      // A query string contains only texts, and may omit values with a default.
       const value = httpPart === 'querystring' ? fromTexts(schema, given) : given
       return check.Check(value) ? { value } : { error: new RoomcastError('request/invalid', describeFault(schema, value)) }
     }
   })
-  // Answers are made from typed values; what a schema does not name is not there to be filtered out.
+  // Answers are typed values, so there is nothing to filter by a schema.
   fastify.setSerializerCompiler(() => answer => JSON.stringify(answer))
   fastify.setReplySerializer(answer => JSON.stringify(answer))
 }, { name: 'validation', fastify: '5.x' })

@@ -1,4 +1,4 @@
-// PUT /api/v1/apps/: an app of a workspace changed; its room hears UPDATE_APP.
+// PUT /api/v1/apps/: tells a room with UPDATE_APP that its app changed.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { identityOf } from '../plugins/auth.ts'
 import { spellings } from '../plugins/scope.ts'

@@ -1,4 +1,4 @@
-// Health for callers of the API, for the process's supervisor, and for the load balancer.
+// Health for callers of the API, process supervisors and load balancers.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { spellings } from '../plugins/scope.ts'
 import { ANY_CALLER, failures } from '../services/documents/failures.ts'
@@ -17,7 +17,7 @@ const Ready = Type.Object({
 interface HealthOptions {
   readiness: Readiness
   metrics: Metrics
-  /** Whether /livez and /readyz are served, and whether /metrics is. */
+  /** Which of /livez and /readyz, and of /metrics, are served. */
   hasHealth: boolean
   hasMetrics: boolean
 }
@@ -43,7 +43,7 @@ const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (fastify, {
       schema: {
         operationId: 'ready',
         tags: ['health'],
-        summary: 'The instance should get traffic: a probe came back through the broker lately',
+        summary: 'Whether the instance should get traffic: a probe has recently come back through the broker',
         response: { 200: Ready, ...failures(...ANY_CALLER), 503: Ready }
       }
     }, async (_request, reply) => {

@@ -1,4 +1,4 @@
-// POST /api/v1/publish, /publish/batch and /publish/many: internal services publish here, and learn whether it worked.
+// POST /api/v1/publish, /publish/batch and /publish/many: internal services publish here.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { TSchema } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
@@ -8,19 +8,20 @@ import { RoomcastError, toRoomcastError } from '../services/wire/errors.ts'
 import { failureOf, failures, TOKEN_BEARER, WRITER } from '../services/documents/failures.ts'
 import { Answer, failure, HttpPublish, Receipt, RoomRef, success, UpdateId, type Result } from '../services/wire/protocol.ts'
 import { checker, describeFault, parse } from '../services/wire/validation.ts'
+import { limitError } from '../services/observe/limits.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
 import type { Settings } from '../services/settings.ts'
 
-/** A payload may come with every byte escaped, as \u00XX; the rest of an update is small. */
+/** Every byte of a payload may be escaped, as \u00XX. The rest of an update is small. */
 const ESCAPED_BYTES = 6
 const REST_BYTES = 4096
 const BATCH_BYTES = 1_048_576
-/** Two ids of 64 characters, and what stands around them. */
+/** Two ids of 64 characters, and their punctuation. */
 const ROOM_BYTES = 256
 const Batch = Type.Object({ updates: Type.Array(Type.Unknown(), { minItems: 1 }) })
 
 const Keyed = Type.Object({ 'idempotency-key': Type.Optional(UpdateId) })
-/** The rooms are checked one by one. */
+/** Rooms are checked separately. */
 const Many = Type.Object({ rooms: Type.Array(Type.Unknown(), { minItems: 1 }), ...Type.Pick(HttpPublish, ['event', 'payload', 'id']).properties })
 
 const PUBLISH_CODES = [...WRITER, 'limit/publish-rate'] as const
@@ -35,7 +36,7 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
       operationId: 'publish',
       tags: ['publish'],
       summary: 'Publish an update to a room',
-      description: 'Answers when the broker has it. Repeating an `id`, or an `Idempotency-Key`, publishes nothing and answers what the first one got.',
+      description: 'Answers once the broker has stored the update. Repeating an `id`, or an `Idempotency-Key`, publishes nothing and returns the first receipt.',
       headers: Keyed,
       body: HttpPublish,
       response: { 200: Answer(Receipt), ...failures(...PUBLISH_CODES) }
@@ -63,8 +64,8 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
   }, async request => {
     const { body, headers } = request
     const key = headers['idempotency-key']
-    // One that our nginx made names the request alone.
-    if (key !== undefined && key !== headers['x-request-id']) throw new RoomcastError('request/invalid', 'Idempotency-Key names one update, not a batch: give each update an id of its own.')
+    // Ignore a key that our nginx made from the request id.
+    if (key !== undefined && key !== headers['x-request-id']) throw new RoomcastError('request/invalid', 'Idempotency-Key identifies one update, not a batch: give each update its own id.')
     const { updates } = parse(Batch, body)
     checkCount('updates', updates.length)
     return results(await publisher.publishAll(identityOf(request), updates))
@@ -76,7 +77,7 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
       operationId: 'publishMany',
       tags: ['publish'],
       summary: 'Publish one payload to up to MAX_BATCH rooms',
-      description: 'Results come in the order of the rooms; one bad room does not stop the others. The `id`, or an `Idempotency-Key`, is the caller\'s in each of them.',
+      description: 'Results come in the order of the rooms; one bad room does not stop the others. The `id`, or an `Idempotency-Key`, applies in each room.',
       headers: Keyed,
       body: Type.Object({
         rooms: Type.Array(Type.Unsafe<unknown>(RoomRef), { minItems: 1, maxItems: settings.MAX_BATCH }),
@@ -93,8 +94,7 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
 
   function checkCount (name: string, count: number): void {
     if (count <= settings.MAX_BATCH) return
-    metrics.limits.inc({ limit: 'batch' })
-    throw new RoomcastError('request/invalid', `${name}: more than ${settings.MAX_BATCH} (MAX_BATCH): send several requests.`)
+    throw limitError(metrics, 'batch', `${name}: more than ${settings.MAX_BATCH} (MAX_BATCH): send several requests.`, 'request/invalid')
   }
 
   function results (settled: Array<PromiseSettledResult<Receipt>>) {
@@ -109,7 +109,7 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
   }
 }
 
-/** What is in the body is checked one by one, so that a bad one fails alone. */
+/** Items of the body are checked separately, so that a bad one fails alone. */
 function checkAllButBody ({ schema, httpPart }: { schema: unknown, httpPart?: string }) {
   const part = schema as TSchema
   return (value: unknown) => httpPart === 'body' || checker(part).Check(value)
@@ -117,13 +117,13 @@ function checkAllButBody ({ schema, httpPart }: { schema: unknown, httpPart?: st
     : { error: new RoomcastError('request/invalid', describeFault(part, value)) }
 }
 
-/** The caller's id of an update: in the body, or in the header that proxies know. */
+/** The caller's id of an update: from the body, or from the header that proxies know. @throws RoomcastError `request/invalid` if both differ */
 export function updateId ({ headers }: FastifyRequest, bodyId?: string): string | undefined {
   const header = headers['idempotency-key'] as string | undefined
-  // Made by our nginx for a caller that sent no header; nginx cannot see an id in the body.
+  // Our nginx sets this header if a caller sent none. It cannot see an id in the body.
   if (header !== undefined && header === headers['x-request-id']) return bodyId ?? header
   if (header !== undefined && bodyId !== undefined && header !== bodyId) {
-    throw new RoomcastError('request/invalid', 'Idempotency-Key and id differ: send one of them, or the same.')
+    throw new RoomcastError('request/invalid', 'Idempotency-Key and id differ: send only one of them, or the same value.')
   }
   return bodyId ?? header
 }

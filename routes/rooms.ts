@@ -1,5 +1,5 @@
-// GET history and presence of a room. Both are reads that the caller is not billed for: they have a rate a token, and
-// those that come on one connection without waiting for answers are served one by one.
+// GET history and presence of a room. These reads are limited by a rate per token, and requests that arrive on one
+// connection without waiting for answers are served one after the other.
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { identityOf } from '../plugins/auth.ts'
@@ -23,14 +23,14 @@ const roomRoutes: FastifyPluginAsyncTypebox<{ broker: Broker, presence: Presence
   const defaultLimit = Math.min(DEFAULT_LIMIT, settings.HISTORY_SIZE)
 
   const rates = createRates(settings.READS_PER_SECOND, settings.READ_BURST)
-  /** Of each connection, when its last answer has left. */
+  /** The last answer of each connection; resolves when it has been sent. */
   const answered = new WeakMap<object, Promise<unknown>>()
 
   async function assertRate (request: FastifyRequest): Promise<void> {
     if (!rates.take(identityOf(request).sub)) throw limitError(metrics, 'read-rate')
   }
 
-  /** Whoever does not take the answers gets no more of them made. */
+  /** Waits until the client has taken earlier answers, so that they do not pile up. */
   async function takeTurn ({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
     const before = answered.get(raw.socket)
     answered.set(raw.socket, new Promise(resolve => reply.raw.once('close', resolve)))
@@ -43,7 +43,7 @@ const roomRoutes: FastifyPluginAsyncTypebox<{ broker: Broker, presence: Presence
       operationId: 'history',
       tags: ['rooms'],
       summary: 'What came after an offset, and the position of the room',
-      description: 'Without epoch and offset: from the oldest update that is kept. Page on from the offset of the last update.',
+      description: 'Without epoch and offset, it starts at the oldest kept update. For the next page, use the offset of the last update.',
       params: RoomRef,
       querystring: Type.Object({
         epoch: Type.Optional(Epoch),
@@ -57,7 +57,7 @@ const roomRoutes: FastifyPluginAsyncTypebox<{ broker: Broker, presence: Presence
     const { sub, capabilities } = identityOf(request)
     authorize(capabilities, 'subscribe', params)
     const { epoch, offset, limit = defaultLimit } = query
-    if ((epoch === undefined) !== (offset === undefined)) throw new RoomcastError('request/invalid', 'epoch and offset belong together: send both, or neither.')
+    if ((epoch === undefined) !== (offset === undefined)) throw new RoomcastError('request/invalid', 'epoch and offset belong together: send both or neither.')
     const room = roomKey(params)
     const kept = await broker.history(room, offset ?? 0, { maxUpdates: limit, maxBytes: settings.HISTORY_READ_BYTES }, sub)
     const recovered = epoch !== undefined && offset !== undefined && isRecoverable({ epoch, offset }, kept)

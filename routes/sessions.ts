@@ -1,4 +1,4 @@
-// POST sessions/disconnect, sessions/unsubscribe, tokens/revoke and tokens/restore: an operator ends access, on every instance.
+// POST sessions/disconnect, sessions/unsubscribe, tokens/revoke and tokens/restore: operators end access on every instance.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { identityOf } from '../plugins/auth.ts'
 import { authorize, EVERYWHERE } from '../services/access/capabilities.ts'
@@ -19,8 +19,8 @@ const sessionRoutes: FastifyPluginAsyncTypebox<{ commands: Commands, settings: S
   const rates = createRates(settings.COMMANDS_PER_SECOND, settings.COMMAND_BURST)
 
   /**
-   * Has every instance carry out a command.
-   * @param where the operator must be allowed to manage
+   * Runs a command on every instance.
+   * @param the room that the operator must be allowed to `manage`
    * @throws RoomcastError `auth/forbidden`, `limit/command-rate`, `broker/…`
    */
   async function execute ({ sub, capabilities }: Identity, where: RoomName, command: Command): Promise<Success<CommandResult>> {

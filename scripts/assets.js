@@ -1,4 +1,4 @@
-// What is read at run time and not compiled: it goes to dist/ as it is.
+// Files that are read at run time and not compiled. They are copied to dist/ unchanged.
 import { cpSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

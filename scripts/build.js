@@ -1,5 +1,5 @@
-// `npm run build` writes the client to client/dist/ and the service to dist/. `--tests`: with the tests; `--incremental`: only what
-// has changed since last time; `--if-changed`: nothing at all, unless a source has changed.
+// `npm run build` writes the client to client/dist/ and the service to dist/. `--tests` includes the tests; `--incremental`
+// builds only changes; `--if-changed` does nothing unless a source has changed.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -21,7 +21,7 @@ async function build () {
     process.exitCode = 1
     return
   }
-  // Loaded only here: where nothing has changed, nothing waits for it.
+  // Loaded only here, so that nothing waits for it if nothing has changed.
   const { writeBundles } = await import('./bundles.js')
   await writeBundles()
   copyAssets()

@@ -1,15 +1,15 @@
-// What the build compiles into one file with the package behind it, so that whoever installs Roomcast does not install that package.
+// Bundles a source with its package, so that an installation of Roomcast does not need the package.
 import { build } from 'esbuild'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Source and what of it stays an import. The package is CommonJS, which asks for its imports by `require`. */
+/** Each source and the imports that remain. The package is CommonJS, so it uses `require`. */
 const bundles = [{ source: 'plugins/fastify-socket-io', external: ['socket.io'] }]
 const REQUIRE = "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)"
 
-/** Writes them over what the compiler has made of these sources. */
+/** Overwrites the compiled files of these sources. */
 export async function writeBundles () {
   for (const { source, external } of bundles) {
     const { metafile, outputFiles } = await build({
@@ -30,7 +30,7 @@ export async function writeBundles () {
   }
 }
 
-/** The licence texts of the packages in a bundle, as a comment at its end, where they move no line. */
+/** The licence texts of the bundled packages, as a comment at the end, so that line numbers stay the same. */
 function licencesOf ({ inputs }) {
   const folders = new Set(Object.keys(inputs).map(path => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter(folder => folder !== undefined))
   return [...folders].map(folder => {

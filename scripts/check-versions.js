@@ -1,5 +1,5 @@
-// Refuses dependencies older than the first release without their known vulnerabilities, in every copy of the tree,
-// and such as do not run on a Node.js version that package.json allows. Another lock file can be named.
+// Refuses, in every copy of the tree, dependencies with known vulnerabilities, and dependencies that do not support all
+// Node.js versions that package.json allows. Takes another lock file as an argument.
 import { readFileSync } from 'node:fs'
 import semver from 'semver'
 

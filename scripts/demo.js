@@ -1,35 +1,31 @@
-// `npm run demo`: Redis, three instances and nginx from what is installed on this machine, one address and a token.
-// Ports can be given as DEMO_PORT and DEMO_INTERNAL_PORT; everything else takes free ones. Ctrl-C ends it all.
-import { spawn } from 'node:child_process'
+// `npm run demo`: Redis, three instances and nginx from what is installed on this machine, one address and a token. What is
+// killed starts again. Ports can be given as DEMO_PORT and DEMO_INTERNAL_PORT; everything else takes free ones. Ctrl-C ends it all.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import { createSigner } from 'fast-jwt'
 import { nginxArgs, renderNginx } from '../dist/scripts/render-nginx.js'
+import { createControl } from './demo/control.js'
+import { createProcesses } from './demo/processes.js'
 
 const HOST = '127.0.0.1'
 const TOKEN_MS = 24 * 3600 * 1000
-const START_MS = 20_000
-const NAMES = ['a', 'b', 'c']
 const ALL = { '*/*': ['subscribe', 'publish', 'presence', 'manage'] }
 const root = new URL('..', import.meta.url)
 
-/** In the order of their start; they end in the opposite one. */
-const children = []
 let isEnding = false
 const dir = await mkdtemp(join(tmpdir(), 'roomcast-demo-'))
-process.once('exit', () => { for (const { child } of children) child.kill('SIGKILL') })
+const processes = createProcesses({ cwd: dir, onLost: fail, tell: message => console.log(message) })
+process.once('exit', () => processes.kill())
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => end(0))
 
 try {
   await start()
 } catch (error) {
-  console.error(`The demo did not start: ${error.message}`)
-  await end(1)
+  await fail(error.message)
 }
 
 async function start () {
@@ -38,88 +34,111 @@ async function start () {
   const internalPort = Number(process.env.DEMO_INTERNAL_PORT ?? 8081)
   await assertFree(port, 'DEMO_PORT')
   await assertFree(internalPort, 'DEMO_INTERNAL_PORT')
-  const [redisPort, ...ports] = await freePorts(4)
+  const [redisPort, a, b, c] = await freePorts(4)
+  const control = createControl(processes).listen(0, HOST)
+  await once(control, 'listening')
 
-  run('redis-server', 'redis-server', ['--bind', HOST, '--port', String(redisPort), '--dir', dir, '--save', '', '--appendonly', 'yes'])
-  for (const [i, name] of NAMES.entries()) {
-    run(`instance ${name}`, process.execPath, [new URL('dist/server.js', root).pathname], {
+  startRedis(redisPort)
+  for (const [name, own] of [['a', a], ['b', b], ['c', c]]) startInstance(name, own, { REDIS_URL: `redis://${HOST}:${redisPort}`, JWT_SECRET: secret })
+  await startNginx({
+    instances: [a, b, c].map(own => `${HOST}:${own}`), listen: `${HOST}:${port}`, listenInternal: `${HOST}:${internalPort}`, demo: `${HOST}:${control.address().port}`
+  })
+  await processes.ready()
+  if (isEnding) return
+  const sign = createSigner({ key: secret, expiresIn: TOKEN_MS })
+  const [token, other] = [['ann', 'Ann'], ['leo', 'Leo']].map(([sub, name]) => sign({ sub, name, capabilities: ALL }))
+  print({ url: `http://${HOST}:${port}`, internalUrl: `http://${HOST}:${internalPort}`, token, other })
+}
+
+function startRedis (port) {
+  processes.start({
+    name: 'redis',
+    command: 'redis-server',
+    args: ['--bind', HOST, '--port', String(port), '--dir', dir, '--save', '', '--appendonly', 'yes'],
+    address: `redis://${HOST}:${port}`,
+    isReady: () => isOpen(port),
+    comesBack: true
+  })
+}
+
+function startInstance (name, port, settings) {
+  processes.start({
+    name: `instance ${name}`,
+    command: process.execPath,
+    args: [new URL('dist/server.js', root).pathname],
+    env: {
       PATH: process.env.PATH,
       NODE_ENV: 'development',
       LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
       HOST,
-      PORT: String(ports[i]),
+      PORT: String(port),
       INSTANCE_NAME: name,
       TRUST_PROXY: HOST,
-      REDIS_URL: `redis://${HOST}:${redisPort}`,
-      JWT_SECRET: secret,
       // A demo may end faster than a deploy.
       DRAIN_DELAY_SECONDS: '0',
-      DRAIN_SECONDS: '1'
-    })
-  }
+      DRAIN_SECONDS: '1',
+      ...settings
+    },
+    address: `http://${HOST}:${port}`,
+    isReady: async () => (await fetch(`http://${HOST}:${port}/readyz`)).ok,
+    comesBack: true
+  })
+}
+
+async function startNginx (places) {
   // The workers of nginx are of another user.
   await chmod(dir, 0o755)
-  await writeFile(join(dir, 'nginx.conf'), renderNginx(await readFile(new URL('deploy/nginx.conf', root), 'utf8'), {
-    instances: ports.map(own => `${HOST}:${own}`), listen: `${HOST}:${port}`, listenInternal: `${HOST}:${internalPort}`, dir
-  }))
-  run('nginx', 'nginx', nginxArgs(dir), { ...process.env, PATH: `${process.env.PATH}:/usr/local/sbin:/usr/sbin` })
+  await writeFile(join(dir, 'nginx.conf'), renderNginx(await readFile(new URL('deploy/nginx.conf', root), 'utf8'), { ...places, dir }))
+  processes.start({
+    name: 'nginx',
+    command: 'nginx',
+    args: nginxArgs(dir),
+    env: { ...process.env, PATH: `${process.env.PATH}:/usr/local/sbin:/usr/sbin` },
+    isReady: async () => (await fetch(`http://${places.listen}/api/v1/health/`)).ok
+  })
+}
 
-  for (const own of ports) await untilOk(`http://${HOST}:${own}/readyz`)
-  await untilOk(`http://${HOST}:${port}/api/v1/health/`)
-  if (isEnding) return
-  const sign = createSigner({ key: secret, expiresIn: TOKEN_MS })
-  const [token, other] = [['ann', 'Ann'], ['leo', 'Leo']].map(([sub, name]) => sign({ sub, name, capabilities: ALL }))
+function print ({ url, internalUrl, token, other }) {
+  const list = processes.list()
+  const width = Math.max(...list.map(({ name }) => name.length))
   console.log(`
-Three instances behind nginx: http://${HOST}:${port}/
-For internal services (publish, sessions, tokens): http://${HOST}:${internalPort}/
-Instances: ${ports.map((own, i) => `${NAMES[i]} http://${HOST}:${own}`).join(', ')}
+Two collaborators in the playground, on three instances behind nginx:
 
-Two collaborators in the playground: http://${HOST}:${port}/#token=${token}&token=${other}
+${url}/#demo=1&token=${token}&token=${other}
 
-A token for this run, which may do everything:
+The API is at the same address, and as internal services have it at ${internalUrl}. A token for this run, which may do everything:
 
 ${token}
+
+To try it, with that token in TOKEN:
+
+curl ${url}/api/v1/publish -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{ "workspaceId": "acme", "appId": "board-1", "event": "MESSAGE", "payload": { "text": "Hello from curl" } }'
+
+To break something, \`kill -9\` a pid or use the buttons of the playground; Redis and the instances start again by themselves:
+
+${list.map(({ name, pid, address = url }) => `  ${name.padEnd(width)}  pid ${String(pid).padEnd(8)} ${address}`).join('\n')}
 
 Ctrl-C ends it.
 `)
 }
 
-function run (name, command, args, env = process.env) {
-  // A process group of its own: Ctrl-C reaches us alone, and we end them in order.
-  // In a folder of its own: a .env of where the demo was started is not for these instances.
-  const child = spawn(command, args, { env, cwd: dir, stdio: ['ignore', 'ignore', 'inherit'], detached: true })
-  children.push({ name, child })
-  child.once('error', error => fail(error.code === 'ENOENT' ? `${command} is not installed (on Debian: apt-get install redis-server nginx)` : error.message))
-  child.once('exit', (code, signal) => fail(`${name} ended with ${signal ?? code}`))
-}
-
-function fail (reason) {
+async function fail (reason) {
   if (isEnding) return
-  console.error(reason)
-  return end(1)
+  console.error(`The demo ends: ${reason}`)
+  await end(1)
 }
 
 async function end (code) {
   if (isEnding) return
   isEnding = true
-  for (const { child } of children.reverse()) {
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) continue
-    child.kill('SIGTERM')
-    await Promise.race([once(child, 'exit'), wait(START_MS, undefined, { ref: false })])
-  }
+  await processes.close()
   await rm(dir, { recursive: true, force: true })
   process.exit(code)
 }
 
-async function untilOk (url) {
-  const deadline = Date.now() + START_MS
-  while (Date.now() < deadline) {
-    if (isEnding) return
-    const isOk = await fetch(url).then(answer => answer.ok, () => false)
-    if (isOk) return
-    await wait(50)
-  }
-  throw new Error(`${url} did not answer`)
+async function isOpen (port) {
+  const socket = connect(port, HOST)
+  return await once(socket, 'connect').then(() => true, () => false).finally(() => socket.destroy())
 }
 
 async function assertFree (port, setting) {

@@ -1,5 +1,5 @@
-// `npm run dev`: the service with a readable log. After a change it is built again, what has changed of it, and restarted.
-// Settings come from the environment, and from `.env` where there is one.
+// `npm run dev`: the service with a readable log. After a change, it builds the changed files and restarts.
+// Settings come from the environment, and from `.env` if it exists.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -7,10 +7,10 @@ import { createRequire } from 'node:module'
 import pretty from 'pino-pretty'
 import { assets, copyAssets } from './assets.js'
 
-// Whoever changes code does not wait for a request that hangs.
+// A restart must not wait for a hanging request.
 const defaults = { CLOSE_TIMEOUT_MS: '1000' }
 
-// CommonJS, of which import() would take seconds to find the names.
+// CommonJS: import() would take seconds to find its names.
 const ts = createRequire(import.meta.url)('typescript')
 const log = pretty({ sync: true })
 if (existsSync('.env')) process.loadEnvFile('.env')
@@ -25,7 +25,7 @@ for (const asset of assets) ts.sys.watchDirectory(asset, restart, true)
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { restarting = restarting.then(stop).then(() => process.exit(0)) })
 process.once('exit', () => service?.kill())
 
-/** The compiler tells that it begins, without a number of errors, and that it has ended. */
+/** The compiler reports its start, without a number of errors, and its end. */
 function onBuilt (diagnostic, newLine, options, errors) {
   console.log(ts.flattenDiagnosticMessageText(diagnostic.messageText, newLine))
   if (errors === 0) restart()

@@ -1,5 +1,5 @@
-// Writes the Postman collection from the OpenAPI document of a service that it starts, with an answer of that service each;
-// with --check, fails when the collection is stale.
+// Writes the Postman collection from the OpenAPI document of a service that it starts, with a real answer for each request.
+// With --check, fails if the collection is stale.
 import { spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -103,13 +103,13 @@ async function send ({ method, header, url, body }, values) {
   }
 }
 
-/** The example with the collection's variables where it names room and user; an id is new each time, since a repeat publishes nothing. */
+/** The example, with variables for room and user. Ids are new each time, because a repeated id publishes nothing. */
 function withVariables (example) {
   const name = (key, value) => key in variables ? `{{${key}}}` : key === 'id' ? '{{$guid}}' : value
   return JSON.stringify(example, name, 2)
 }
 
-/** The collection without what differs from run to run: of an answer only the names of its fields. */
+/** The collection without values that differ between runs: answers keep only the names of their fields. */
 function shape (collection) {
   return JSON.stringify(collection, (key, value) => key === 'body' && typeof value === 'string' ? value.match(/"\w+":/g) : value)
 }

@@ -1,7 +1,8 @@
-// Writes the generated tables of docs/protocol.md from the build; with --check, fails when they are stale.
+// Writes the generated tables of docs/protocol.md from the build; with --check, fails if they are stale.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createAsyncApi } from '../dist/services/documents/asyncapi.js'
 import { messageAt } from '../dist/services/documents/asyncapi-page.js'
+import { fieldsOf } from '../dist/services/documents/fields.js'
 import { errorCodes } from '../dist/services/wire/errors.js'
 import { readSettings } from '../dist/services/settings.js'
 
@@ -41,26 +42,12 @@ function serverEvents () {
 }
 
 function errors () {
-  return table(['code', 'HTTP status', 'may succeed later', 'message'],
+  return table(['code', 'HTTP status', 'can succeed later', 'message'],
     Object.entries(errorCodes).map(([code, { status, retryable, message }]) => [`\`${code}\``, status, retryable ? 'yes' : 'no', message]))
 }
 
-function fields ({ properties, required = [] }) {
-  const rows = (from, names, prefix) => Object.entries(from).flatMap(([name, schema]) => [
-    [`\`${prefix}${name}\``, typeOf(schema), names.includes(name) ? 'yes' : 'no', schema.description ?? ''],
-    ...schema.properties === undefined ? [] : rows(schema.properties, schema.required ?? [], `${prefix}${name}.`)
-  ])
-  return table(['field', 'type', 'always', 'what'], rows(properties, required, ''))
-}
-
-function typeOf ({ $ref, type, anyOf, const: value, enum: values, items, pattern }) {
-  if ($ref !== undefined) return $ref.split('/').at(-1)
-  if (value !== undefined) return `\`${JSON.stringify(value)}\``
-  if (values !== undefined) return values.map(one => `\`${one}\``).join(', ')
-  if (anyOf !== undefined) return anyOf.map(typeOf).join(' or ')
-  if (type === 'array') return `list of ${typeOf(items)}`
-  if (pattern !== undefined) return `${type} \`${pattern}\``
-  return type ?? 'any JSON'
+function fields (schema) {
+  return table(['field', 'type', 'always', 'what'], fieldsOf(schema).map(({ name, type, isAlways, what }) => [`\`${name}\``, type, isAlways ? 'yes' : 'no', what]))
 }
 
 function addressOf ({ $ref }) {

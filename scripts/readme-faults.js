@@ -1,4 +1,4 @@
-// Writes the README's table of faults from docs/faults.md, which a run wrote; with --check, fails when it is stale.
+// Writes the README's table of faults from docs/faults.md; with --check, fails if it is stale.
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const SERVICES = ['Roomcast', 'redis-adapter', 'redis-streams-adapter + recovery']
@@ -31,6 +31,6 @@ function table () {
 function outcome (run) {
   const counts = ['lost', 'told', 'repeated', 'out of order']
     .filter(name => run[column(name)] !== '0')
-    .map(name => `${run[column(name)]} ${name === 'told' ? 'to be loaded anew' : name}`)
+    .map(name => `${run[column(name)]} ${name === 'told' ? 'to be reloaded' : name}`)
   return counts.length === 0 ? 'nothing' : counts.join(', ')
 }

@@ -1,4 +1,4 @@
-// Drives the main job of a running service from outside: `JWT_SECRET=… node scripts/smoke.js http://127.0.0.1:3000`
+// Tests the main function of a running service from outside: `JWT_SECRET=… node scripts/smoke.js http://127.0.0.1:3000`
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -35,7 +35,7 @@ const [update] = await arrived
 assert.equal(update.event, 'UPDATE_APP')
 assert.deepEqual(update.payload, { id: 'board-1', displayName: 'Smoke', workspaceID: 'acme' })
 socket.close()
-console.log('smoke: an update went from PUT /api/v1/apps/ to the subscriber')
+console.log('smoke: an update from PUT /api/v1/apps/ reached the subscriber')
 
 async function live () {
   for (;;) {

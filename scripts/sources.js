@@ -1,4 +1,4 @@
-// Whether dist/ is what the sources say: names, times and sizes of all that goes into it, as they were at the last build.
+// Checks whether dist/ is up to date, by the names, times and sizes of all sources at the last build.
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const record = join(root, 'dist/.sources')
 
-/** Folders of which nothing goes into the service. */
+/** Folders without sources of the service. */
 const OTHERS = new Set(['.git', '.tap', '.ci', 'coverage', 'deploy', 'dist', 'docs', 'examples', 'node_modules', 'test'])
 
 export function isBuilt () {
@@ -18,12 +18,12 @@ export function isBuilt () {
   }
 }
 
-/** @param {string} sources as they were before the build, since one may have changed during it */
+/** @param {string} sources their state before the build, because one may have changed during it */
 export function rememberSources (sources) {
   writeFileSync(record, sources)
 }
 
-/** A build that fails half-way leaves none that counts. */
+/** Marks the build as invalid, in case it fails half-way. */
 export function forgetSources () {
   rmSync(record, { force: true })
 }

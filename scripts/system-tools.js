@@ -1,4 +1,4 @@
-// The programs that the tests drive for real: installs what is missing where that is possible, else says what to install.
+// The programs that the tests need. Installs missing ones if possible, otherwise prints what to install.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -12,10 +12,11 @@ const tools = {
   chromium: 'chromium',
   faketime: 'faketime',
   curl: 'curl',
-  python3: 'python3'
+  python3: 'python3',
+  promtool: 'prometheus'
 }
 
-// A plain user's PATH often leaves out sbin, where Debian puts nginx.
+// A user's PATH often lacks sbin, where Debian installs nginx.
 const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin']
 
 const missing = findMissing()

@@ -1,28 +1,28 @@
-// Runs compiled test files, each in a process of its own, several at a time, and counts their assertions.
+// Runs compiled test files in separate processes, several at a time, and counts their assertions.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Parser } from 'tap-parser'
 
-/** A fault test waits for failovers, leases and deadlines. Tap fails a file that takes longer, and says what is still open. */
+/** The timeout of a file: fault tests wait for failovers, leases and deadlines. Tap then reports what is still open. */
 const TIMEOUT_SECONDS = 120
 
-/** For a file whose event loop hangs, so that tap cannot end it. */
+/** Ends a file whose event loop hangs, which tap cannot end. */
 const KILL_AFTER_MS = (TIMEOUT_SECONDS + 15) * 1000
 
-/** The output of every file stays here, with the seconds that each took. */
+/** The folder for the output and duration of every file. */
 const LOGS = '.tap/logs'
 const DURATIONS = '.tap/durations.json'
 
 /**
  * @param {string[]} files `test/….test.ts`, compiled to dist/
- * @param {{ jobs: number, isVerbose: boolean }} options how many run side by side; whether to show output as it comes
+ * @param {{ jobs: number, isVerbose: boolean }} options how many files run at a time; whether to show output immediately
  * @returns {Promise<{ passed: number, failed: number, skipped: number }>} assertions of all files
  */
 export async function runFiles (files, { jobs, isVerbose }) {
   const durations = readDurations()
-  // The slowest first, so that all jobs end at about the same time; a new file may be a slow one.
+  // The slowest first, so that all jobs end at about the same time. A new file counts as slow.
   const waiting = files.toSorted((a, b) => (durations[b] ?? Infinity) - (durations[a] ?? Infinity))
   const total = { passed: 0, failed: 0, skipped: 0 }
   const running = new Set()
@@ -67,7 +67,7 @@ async function runFile (file, running, isVerbose) {
   running.delete(child)
 
   const counts = await counting
-  // A process that failed is never reported as clean, whatever it counted; and no tests are no success.
+  // A failed process is never clean, whatever it counted. A file without tests fails too.
   const isClean = code === 0 && counts.failed + counts.skipped === 0 && counts.passed > 0
   if (!isClean && counts.failed + counts.skipped === 0) counts.failed = 1
 
@@ -82,7 +82,7 @@ async function count (stream) {
   const counts = { passed: 0, failed: 0, skipped: 0 }
   const parser = new Parser()
   parser.on('result', ({ ok, skip, todo, diag }) => {
-    // With fail-skip and fail-todo, tap reports those as failures, with the reason in the diagnostics.
+    // With fail-skip and fail-todo, tap reports skipped tests as failures, with the reason in the diagnostics.
     const isSkipped = skip || todo || diag?.failedSkip || diag?.failedTodo
     counts[isSkipped ? 'skipped' : ok ? 'passed' : 'failed']++
   })

@@ -1,6 +1,6 @@
-// `npm test [-- FILE…]`: tools, versions, lint, build, all tests or those named. The last line counts the assertions.
+// `npm test [-- FILE…]`: tools, versions, lint, build, then all tests or the named ones. The last line counts assertions.
 // `npm run test:quick`: the tests of the services, and one round through two instances.
-// `npm run test:one -- FILE…`: builds what has changed, and shows the output of these files as it comes.
+// `npm run test:one -- FILE…`: builds what has changed, and shows the output of these files immediately.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
@@ -10,16 +10,16 @@ const names = process.argv.slice(2).filter(name => !name.startsWith('--'))
 const isQuick = process.argv.includes('--quick')
 const isOne = process.argv.includes('--one')
 
-/** Most of a test's time is waiting, for leases, deadlines and failovers. More files would compete for the two cores. */
+/** Tests mostly wait for leases, deadlines and failovers. More files would compete for the two cores. */
 const JOBS = 3
 
-/** The folders that mirror services/, and scripts; neither faults nor attacks, nor what needs a browser. */
+/** The folders that mirror services/, and scripts, without faults, attacks and browser tests. */
 const QUICK = /^test\/(?!faults|security|client|cli\/)[^/]+\/|^test\/(round|settings)\.test\.ts$/
 
 const tools = ['node', 'scripts/system-tools.js']
 const versions = ['node', 'scripts/check-versions.js']
 const lint = ['npm', 'run', '--silent', 'lint']
-// Checks the types too. All tests see what a fresh clone builds.
+// Also checks the types. All tests run what a fresh clone would build.
 const build = ['node', 'scripts/build.js', '--tests', ...isQuick || isOne ? ['--incremental'] : []]
 
 const isPrepared = isOne

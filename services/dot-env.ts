@@ -1,6 +1,6 @@
-// `.env` of the working directory, for the process of the service and for the command line; a host reads its own.
+// Reads `.env` of the working directory, for the service process and the command line. A host app reads its own.
 
-/** What stands in the environment already counts. */
+/** Variables that are already set take precedence. @throws Error if the file cannot be read */
 export function readDotEnv (): void {
   try {
     process.loadEnvFile()

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { test, type Test } from 'tap'
 import type { Receipt, Result, Update } from '../services/wire/protocol.ts'
-import { call, connect, eventually, freePort, nextEvent, pathOf, roomEvent, startInstance, startProxy, subscribe, TEST_SECRET, token, within, type Instance } from './helpers/index.ts'
+import { call, connect, eventually, freePort, nextEvent, pathOf, roomEvent, startInstance, startProxy, startRedis, subscribe, TEST_SECRET, token, within, type Instance } from './helpers/index.ts'
 import { openBrowser, openPage } from './helpers/browser.ts'
 import { startChild } from './helpers/child.ts'
 
@@ -74,4 +74,20 @@ test('the publisher in curl publishes, and says why when it may not', async t =>
   const refused = await startChild(t, example('publish.sh'), [instance.url, token({ capabilities: {} })])
   t.not((await within(20_000, 'curl ends', refused.exited)).code, 0)
   t.match(refused.output(), /auth\/forbidden/)
+})
+
+test('the load test counts what came through, and fails where something did not', async t => {
+  const redis = await startRedis(t)
+  const instance = await startInstance(t, { REDIS_URL: redis.url })
+  await instance.ready()
+  const load = (...args: string[]) => startChild(t, process.execPath, [example('load.js'), instance.url, '--clients', '12', '--rooms', '3', '--ramp', '200', ...args], { PATH: process.env.PATH, JWT_SECRET: TEST_SECRET })
+  const good = await load('--rate', '60', '--seconds', '1')
+  t.match(await within(30_000, 'the load test ends', good.exited), { code: 0 }, good.output())
+  t.match(good.output(), /12 clients in 3 rooms[^]+published {2}60, refused 0[^]+delivered {2}240, missing 0, resets 0, reconnects 0/)
+
+  const bad = await load('--rate', '20', '--seconds', '5')
+  await eventually(() => bad.output().includes('12 clients'), 20_000)
+  await redis.client().flushall()
+  t.match(await within(30_000, 'the load test ends', bad.exited), { code: 1 })
+  t.match(bad.output(), /resets 12,/, 'everybody was told that the past was lost')
 })

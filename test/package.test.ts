@@ -75,7 +75,7 @@ test('a fresh app: plain npm install, a host in TypeScript, the command, and pla
   const roomcast = async (args: string[], own = {}) => await run('npx', ['--no', 'roomcast', ...args], { cwd: app, env: { ...env, ...own } })
   t.match((await roomcast(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/)
   await t.rejects(roomcast(['check'], { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }), {
-    code: 1, stderr: /the packages of OpenTelemetry are not installed: npm install @opentelemetry\/sdk-node @fastify\/otel/
+    code: 1, stderr: /the OpenTelemetry packages are not installed: run npm install @opentelemetry\/sdk-node @fastify\/otel/
   })
   await serve()
 

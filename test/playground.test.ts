@@ -1,4 +1,6 @@
 // The playground in a real browser: two collaborators in one page, lost connections, recovery; what the page may load.
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { test } from 'tap'
 import { call, eventually, startInstance, token } from './helpers/index.ts'
 import { connected, fact, log, openBrowser, openPage, say, side } from './helpers/browser.ts'
@@ -11,7 +13,7 @@ test('in the demo two collaborators meet in one page: updates, cursors, presence
   await connected(page)
   t.strictSame(await page.locator('.side h2').allTextContents(), ['Ann', 'Leo'])
   for (const n of [0, 1]) await fact(page, n, 'presence').filter({ hasText: /Ann.*2$/ }).waitFor()
-  t.match(await fact(page, 0, 'capabilities').textContent(), '*/*: subscribe, publish, presence, manage')
+  t.equal(await fact(page, 0, 'capabilities').textContent(), 'every room: subscribe, publish, presence, manage')
   t.match(await fact(page, 0, 'instance').textContent(), /^[A-Za-z0-9]+$/)
 
   await say(page, 0, 'Hello Leo')
@@ -25,6 +27,9 @@ test('in the demo two collaborators meet in one page: updates, cursors, presence
   await side(page, 1).locator('.cursor:not(.own)').waitFor()
   await side(page, 1).locator('.mark').waitFor()
   await fact(page, 1, 'position').getByText('#2').waitFor()
+
+  await side(page, 1).getByLabel('I am').selectOption('editing')
+  await fact(page, 0, 'presence').getByText('Leo · editing').waitFor()
 
   await side(page, 0).getByText('Miss three updates').click()
   await log(page, 0).getByText('3 missed, all recovered').waitFor()
@@ -42,7 +47,63 @@ test('in the demo two collaborators meet in one page: updates, cursors, presence
   await side(page, 1).getByText('Come back').click()
   for (const n of [0, 1]) await log(page, n).getByText('waits for me').waitFor()
   await log(page, 1).locator('.recovered', { hasText: 'while Leo is away' }).waitFor()
+  await fact(page, 0, 'presence').getByText('Leo · editing').waitFor()
   t.strictSame(faults, [])
+})
+
+test('any event with any JSON is published from the page, or from a terminal with what it copies; the raw message can be seen; another room is its own', async t => {
+  const instance = await startInstance(t, { JWT_SECRET: '', NODE_ENV: '' })
+  await instance.ready()
+  const { page, faults } = await openPage(await openBrowser(t), instance.url, { permissions: ['clipboard-read', 'clipboard-write'] })
+  await connected(page)
+  await side(page, 0).getByText('Publish any event').click()
+  const payload = side(page, 0).getByLabel('Payload, as JSON')
+  await payload.fill('{ "text": ')
+  await side(page, 0).getByText('Publish event').click()
+  t.match(await payload.evaluate(element => (element as { validationMessage?: string }).validationMessage), 'This is not JSON')
+
+  await side(page, 0).getByLabel('Event').fill('NOTED')
+  await payload.fill('{ "text": "it\'s $HOME" }')
+  await side(page, 0).getByText('Publish event').click()
+  await log(page, 1).getByText('NOTED {"text":"it\'s $HOME"}').click()
+  const raw = JSON.parse(await log(page, 1).locator('pre').textContent() ?? '') as object
+  t.match(raw, { event: 'NOTED', payload: { text: "it's $HOME" }, userId: 'ann', workspaceId: 'acme', appId: 'board-1', offset: 1 })
+
+  await side(page, 0).getByText('Copy as curl').click()
+  await log(page, 0).getByText('Copied').waitFor()
+  const command = await page.evaluate('navigator.clipboard.readText()') as string
+  const { stdout } = await promisify(execFile)('sh', ['-c', `${command} --silent`])
+  t.match(JSON.parse(stdout), { status: 'SUCCESS', data: { offset: 2 } })
+  await log(page, 1).getByText('NOTED').nth(1).waitFor()
+
+  await page.getByLabel('Room').fill('acme/other')
+  await page.getByText('Switch').click()
+  await page.waitForURL('**room=acme%2Fother')
+  await connected(page)
+  await say(page, 0, 'in the other room')
+  await log(page, 1).getByText('in the other room').waitFor()
+  t.equal(await log(page, 1).getByText('NOTED').count(), 0)
+  t.equal(await page.getByRole('link', { name: 'Socket events' }).getAttribute('href'), '/docs/socket/')
+  t.strictSame(faults, [])
+})
+
+test('on a phone the name at a cursor covers neither the hint nor the edge of the board', async t => {
+  const instance = await startInstance(t, { JWT_SECRET: '', NODE_ENV: '' })
+  await instance.ready()
+  const { page } = await openPage(await openBrowser(t), instance.url, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true })
+  await connected(page)
+  const board = side(page, 0).locator('.board')
+  const { width, height } = await board.boundingBox() ?? { width: 0, height: 0 }
+  const cursor = side(page, 0).locator('.cursor')
+  for (const [x, y] of [[12, height - 12], [width - 12, height - 12], [width - 12, 12]] as const) {
+    await board.hover({ position: { x, y } })
+    const isThere = `Math.abs(parseFloat(document.querySelector('.cursor')?.style.left) - ${100 * x / width}) < 3 && Math.abs(parseFloat(document.querySelector('.cursor')?.style.top) - ${100 * y / height}) < 3`
+    await eventually(() => page.evaluate<boolean>(`${isThere} && document.getAnimations().every(({ playState }) => playState === 'finished')`))
+    const [label, hint, frame] = await Promise.all([cursor, side(page, 0).locator('.hint'), board].map(each => each.boundingBox()))
+    if (!label || !hint || !frame) return t.fail('all are shown')
+    t.ok(label.y + label.height <= hint.y, `the hint is free at ${x}, ${y}`)
+    t.ok(label.x >= frame.x && label.x + label.width <= frame.x + frame.width && label.y >= frame.y, `the name is within the board at ${x}, ${y}`)
+  }
 })
 
 test('the page has what it needs and no more: its own files, a strict policy, no demo tokens where a key is set', async t => {

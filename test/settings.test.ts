@@ -60,7 +60,7 @@ test('numbers that only look like numbers are refused', async t => {
 
 test('production without a key refuses with one clear line', async t => {
   const message = faultOf({ NODE_ENV: 'production' })
-  t.strictSame(message.split('\n').slice(1), ['  - JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL should be set: in production there is no random key'])
+  t.strictSame(message.split('\n').slice(1), ['  - JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL should be set: in production, the service generates no random key'])
   for (const env of [{ JWT_SECRET: SECRET }, { JWT_PUBLIC_KEY: 'pem' }, { JWT_JWKS_URL: 'https://issuer/keys' }]) {
     t.equal(faultOf({ NODE_ENV: 'production', ...env }), '')
   }

@@ -1,9 +1,9 @@
-// Container, compose, systemd and Kubernetes files fit the service: settings, routes, ports and times, without an engine to run them.
+// Container, compose and systemd files fit the service: settings, routes, ports and times, without an engine to run them.
 import { execFile } from 'node:child_process'
 import { access, constants, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { test } from 'tap'
-import { parse, parseAllDocuments } from 'yaml'
+import { parse } from 'yaml'
 import { tracingPackages } from '../services/observe/load-tracing.ts'
 import { readSettings, Settings } from '../services/settings.ts'
 import { pathOf, startInstance } from './helpers/index.ts'
@@ -25,7 +25,7 @@ interface Service {
   healthcheck?: unknown
   stop_grace_period: string
   depends_on: Record<string, unknown>
-  ports: string[]
+  ports?: string[]
   command: string[]
   image: string
 }
@@ -37,7 +37,9 @@ test('compose.yaml: names, ports and settings are those of nginx.conf and of the
   t.equal(instances.length, 3)
   for (const [name, { environment, stop_grace_period: grace }] of instances) {
     t.strictSame(unknownSettings(environment), [], name)
-    t.doesNotThrow(() => readSettings({ ...environment, JWT_SECRET: SECRET, CORS_ORIGINS: '' }))
+    const REDIS_URL = environment.REDIS_URL?.replace(/\$\{REDIS_PASSWORD:\?[^}]+\}/, 'Passw0rd') ?? ''
+    t.match(REDIS_URL, 'Passw0rd', 'Redis has a password')
+    t.doesNotThrow(() => readSettings({ ...environment, REDIS_URL, JWT_SECRET: SECRET, CORS_ORIGINS: '' }))
     t.ok(parseInt(grace) > drainSeconds, `${name} may take ${grace} to leave, needs ${drainSeconds} s`)
     t.ok(nginx.includes(`server ${name}:${defaults.PORT} `), `nginx.conf knows ${name}`)
     t.match(nginx, new RegExp(`"~\\^${environment.INSTANCE_NAME ?? '?'}\\\\." `), 'and its session ids')
@@ -47,6 +49,11 @@ test('compose.yaml: names, ports and settings are those of nginx.conf and of the
   }
   t.strictSame(services.nginx?.ports, ['8080:8080', '127.0.0.1:8081:8081'], 'the inner door is not published')
   for (const port of [8080, 8081]) t.match(nginx, `listen ${port};`)
+  t.match(nginx, `allow ${/subnet":"([^"]+)"/.exec(JSON.stringify(networks))?.[1]};`, 'this host comes in through the gateway of that network')
+  for (const [name, service] of Object.entries(services)) {
+    t.match(service, { read_only: true, cap_drop: ['ALL'], logging: { options: { 'max-size': /m$/ } } }, name)
+    for (const port of service.ports?.slice(name === 'nginx' ? 1 : 0) ?? []) t.match(port, /^127\.0\.0\.1:/, `${name} is for this host only`)
+  }
   t.match(services.redis?.command.join(' '), /--appendonly yes .*--maxmemory-policy noeviction/)
 })
 
@@ -89,69 +96,4 @@ test('systemd: time to drain, and a unit that systemd accepts', async t => {
   if (!isInstalled) return t.comment('systemd-analyze is not installed: the unit was only read')
   const { stderr } = await run('systemd-analyze', ['verify', pathOf('deploy/systemd/roomcast.service')])
   t.notMatch(stderr, /roomcast\.service/)
-})
-
-interface Probe { httpGet: { path: string, port: string } }
-interface Manifest {
-  kind: string
-  metadata: { name: string, annotations?: Record<string, string> }
-  spec: Record<string, unknown>
-}
-interface Pod {
-  terminationGracePeriodSeconds: number
-  containers: Array<{
-    ports: Array<{ name: string, containerPort: number }>
-    env: Array<{ name: string, value?: string }>
-    livenessProbe: Probe
-    readinessProbe: Probe
-    lifecycle: { preStop: { sleep: { seconds: number } } }
-  }>
-}
-
-async function manifests (): Promise<Manifest[]> {
-  const files = ['deployment', 'service', 'ingress', 'availability']
-  const texts = await Promise.all(files.map(file => read(`deploy/kubernetes/${file}.yaml`)))
-  return texts.flatMap(text => parseAllDocuments(text).map(document => document.toJS() as Manifest))
-}
-
-test('Kubernetes: settings, probes, ports and times fit the service and each other', async t => {
-  const all = await manifests()
-  t.strictSame(all.map(({ kind }) => kind), ['Deployment', 'Service', 'Ingress', 'PodDisruptionBudget', 'HorizontalPodAutoscaler'])
-  const [deployment, service, ingress, budget, scaler] = all as [Manifest, Manifest, Manifest, Manifest, Manifest]
-  const { template, selector } = deployment.spec as { template: { metadata: { labels: Env }, spec: Pod }, selector: { matchLabels: Env } }
-  const [container] = template.spec.containers
-  if (container === undefined) return t.fail('no container')
-
-  const env = Object.fromEntries(container.env.map(({ name, value }) => [name, value ?? 'roomcast-7d9c5b6f8d-x2x4z'])) as Env
-  t.strictSame(unknownSettings(env), [])
-  const settings = readSettings({ ...env, JWT_SECRET: SECRET })
-  t.equal(settings.INSTANCE_NAME, 'roomcast-7d9c5b6f8d-x2x4z', 'a pod name is a name of an instance')
-  t.equal(container.ports[0]?.containerPort, settings.PORT)
-  const needed = container.lifecycle.preStop.sleep.seconds + settings.DRAIN_DELAY_SECONDS + settings.DRAIN_SECONDS + settings.CLOSE_TIMEOUT_MS / 1000
-  t.ok(template.spec.terminationGracePeriodSeconds > needed, `${template.spec.terminationGracePeriodSeconds} s to leave, ${needed} s needed`)
-
-  const instance = await startInstance(t)
-  await instance.ready()
-  for (const { httpGet: { path, port } } of [container.livenessProbe, container.readinessProbe]) {
-    t.equal((await fetch(instance.url + path)).status, 200, path)
-    t.equal(port, container.ports[0]?.name)
-  }
-  t.equal(container.livenessProbe.httpGet.path, '/livez')
-  t.equal(container.readinessProbe.httpGet.path, '/readyz')
-
-  for (const labels of [template.metadata.labels, service.spec.selector, (budget.spec.selector as typeof selector).matchLabels]) {
-    t.strictSame(labels, selector.matchLabels)
-  }
-  t.equal((scaler.spec.scaleTargetRef as { name: string }).name, deployment.metadata.name)
-  t.match(JSON.stringify(scaler.spec.metrics), '"name":"roomcast_sockets"')
-  t.match(await (await fetch(`${instance.url}/metrics`)).text(), /^roomcast_sockets /m)
-
-  const annotation = (name: string) => ingress.metadata.annotations?.[`nginx.ingress.kubernetes.io/${name}`]
-  for (const name of ['proxy-read-timeout', 'proxy-send-timeout']) {
-    t.ok(Number(annotation(name)) * 1000 > settings.PING_INTERVAL_MS + settings.PING_TIMEOUT_MS, name)
-  }
-  const paths = [...JSON.stringify(ingress.spec).matchAll(/"path":"([^"]+)"/g)].map(([, path = '']) => path)
-  t.ok(paths.includes(settings.SOCKET_PATH))
-  t.notOk(paths.some(path => /metrics|publish|sessions|tokens|^\/$/.test(path)), 'internal routes stay inside')
-  t.equal(annotation('session-cookie-path'), settings.SOCKET_PATH)
 })

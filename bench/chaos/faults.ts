@@ -1,4 +1,4 @@
-// The faults that the harness chooses from. Each is made, lasts, and is undone again.
+// The faults of the harness. Each is started, lasts a while, and is undone.
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -7,9 +7,9 @@ import type { Node, World } from './world.ts'
 
 export interface Fault {
   name: string
-  /** The past is lost for good here: clients are told, and that is right. */
+  /** Set if the history is lost for good, so that clients must be told. */
   mayTell?: boolean
-  /** Resolves when it is undone: from then on the time to repair counts. */
+  /** Resolves when the fault is undone. The time to repair counts from then on. */
   run (world: World, random: Random): Promise<void>
 }
 

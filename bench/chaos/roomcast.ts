@@ -1,4 +1,4 @@
-// Roomcast under test: its followers recover as the contract says, and check every offset as well.
+// Roomcast under test. Its followers recover by the contract, and check every offset.
 import type { Socket } from 'socket.io-client'
 import type { SubscribeResult, StreamPosition, Unsubscribed, Update } from '../../services/wire/protocol.ts'
 import { call } from '../../test/helpers/http.ts'
@@ -10,7 +10,7 @@ import type { Item, Tally } from './tally.ts'
 
 const ROOM = { workspaceId: 'chaos', appId: 'board' }
 const RETRY_MS = 200
-/** Longer than any run: a token that ends is no fault of this table. */
+/** Longer than any run, so that no token expires during it. */
 const TOKEN_SECONDS = 7 * 24 * 3600
 
 const bearer = token({ sub: 'chaos', exp: Math.floor(Date.now() / 1000) + TOKEN_SECONDS })

@@ -1,4 +1,4 @@
-// One round: a fault under traffic, the time until every follower is whole again, and then the counts.
+// One round: a fault under traffic, the time until every follower has recovered, and the counts.
 import { performance } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../../test/helpers/random.ts'
@@ -7,16 +7,16 @@ import type { Counts } from './tally.ts'
 import type { World } from './world.ts'
 
 const WARM_MS = 500
-/** After this long without repair the round counts as never repaired. */
+/** A round that takes longer counts as never repaired. */
 const REPAIR_LIMIT_MS = 15_000
-/** A lost last update must be found by then. */
+/** A lost last update must be detected within this time. */
 const SETTLE_MS = 5000
 
 export interface Row extends Counts {
   fault: string
   rounds: number
   updates: number
-  /** The longest; undefined if some follower never came back to the flow. */
+  /** The longest time to repair; undefined if a follower never recovered. */
   repairMs: number | undefined
 }
 
@@ -47,10 +47,10 @@ export async function runRound (world: World, fault: Fault, random: Random, note
   }
 }
 
-/** Until every follower has an update that was published after the fault was undone. */
+/** Waits until every follower has an update that was published after the fault was undone. */
 async function timeToRepair (world: World): Promise<number | undefined> {
   const startedAt = performance.now()
-  // The one under way may have passed before: the one after it has not begun yet.
+  // The current update may have been published earlier, so wait for the one after it.
   const goal = world.acknowledged().map(n => n + 2)
   const isRepaired = await until(() => world.tallies.every(tally => tally.hasReached(goal)), REPAIR_LIMIT_MS)
   return isRepaired ? performance.now() - startedAt : undefined
@@ -69,7 +69,7 @@ function sum (numbers: number[]): number {
   return numbers.reduce((total, n) => total + n, 0)
 }
 
-/** Rounds of the same fault as one row. */
+/** Combines the rounds of one fault into a row. */
 export function addRows (a: Row, b: Row): Row {
   return {
     fault: a.fault,

@@ -1,4 +1,4 @@
-// `npm run chaos -- --minutes 10 [--seed n] [--only part-of-a-name]`: random faults under traffic; a table at the end, and exit 1 with seed and time line on any loss.
+// `npm run chaos -- --minutes 10 [--seed n] [--only part-of-a-name]`: random faults under traffic. Prints a table; after any loss, it prints the seed and a timeline, and exits with 1.
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
@@ -10,7 +10,7 @@ import { createScope } from './scope.ts'
 import { formatMs, formatTable } from './table.ts'
 import { createWorld, type World } from './world.ts'
 
-/** The longest that the table of promises allows: what was lost without a sign is found within 5 s. */
+/** The longest time allowed to detect a silent loss: 5 s. */
 const REPAIR_MS = 5000
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' }, only: { type: 'string', default: '' } } })
@@ -29,13 +29,13 @@ function note (what: string): void {
   console.log(line)
 }
 
-/** Why a round breaks the promise; empty when it does not. */
+/** How a round breaks the promises; empty if it does not. */
 function faultsOf (row: Row, { mayTell = false }: Fault, world: World): string[] {
   return [
     row.lost > 0 ? `${row.lost} lost` : '',
     row.repeated > 0 ? `${row.repeated} repeated` : '',
     row.outOfOrder > 0 ? `${row.outOfOrder} out of order` : '',
-    row.told > 0 && !mayTell ? `${row.told} missed and told, although history reached` : '',
+    row.told > 0 && !mayTell ? `${row.told} missed and told, although the history was sufficient` : '',
     (row.repairMs ?? Infinity) > REPAIR_MS ? `repair took ${formatMs(row.repairMs)}` : '',
     ...world.tallies.flatMap(({ broken }) => broken.splice(0))
   ].filter(fault => fault !== '')
@@ -45,7 +45,7 @@ console.log(`seed ${seed}`)
 const broken: string[] = []
 try {
   const world = await createWorld(scope, roomcast)
-  // Each once at least, in an order of its own, then at random until the time is over.
+  // Each fault once in random order, then random faults until the time has passed.
   const queue = [...chosen]
   while (broken.length === 0 && (queue.length > 0 || performance.now() < endsAt)) {
     const [fault = chosen[random.below(chosen.length)] as Fault] = queue.splice(random.below(queue.length), 1)

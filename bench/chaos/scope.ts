@@ -1,4 +1,4 @@
-// The lifetime of a run: what the helpers start ends with it, the last first.
+// The lifetime of a run. Everything that helpers start ends with it, in reverse order.
 import type { Scope } from '../../test/helpers/scope.ts'
 
 export interface RunScope extends Scope {

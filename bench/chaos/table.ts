@@ -1,4 +1,4 @@
-// Rows as a markdown table, for the terminal and for the docs alike.
+// Formats rows as a Markdown table, for the terminal and the docs.
 
 export function formatTable (head: string[], rows: Array<Array<string | number>>): string {
   const cells = [head, ...rows.map(row => row.map(String))]

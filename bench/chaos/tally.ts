@@ -1,4 +1,4 @@
-// What one follower saw of the numbered items of all writers, and what was wrong with it. Each writer's items are 1, 2, 3 …
+// Checks the numbered items that one follower received. The items of each writer are 1, 2, 3 …
 
 export interface Item {
   writer: number
@@ -6,9 +6,9 @@ export interface Item {
 }
 
 export interface Counts {
-  /** Answered 2xx, never seen, and nobody said so. */
+  /** Answered 2xx, but never received and not reported as missing. */
   lost: number
-  /** Not seen, but the client was told that it would have to load the state anew. */
+  /** Not received, but the client was told to load the state again. */
   told: number
   repeated: number
   outOfOrder: number
@@ -16,13 +16,13 @@ export interface Counts {
 
 export interface Tally {
   onItem (item: Item): void
-  /** The service says that something may be missing from here on. */
+  /** The service reports that items may be missing from here on. */
   onTold (): void
-  /** Against the service's own promise, e.g. a hole in the offsets. */
+  /** A violation of the service's own promise, for example a hole in the offsets. */
   onBroken (what: string): void
   readonly broken: string[]
   hasReached (acknowledged: number[]): boolean
-  /** Counts since the last call, once the writers rest. */
+  /** Counts since the last call. Call it while the writers are idle. */
   take (acknowledged: number[]): Counts
 }
 

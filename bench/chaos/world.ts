@@ -1,4 +1,4 @@
-// A small world to break: Redis, instances each behind two proxies, followers on every instance, and writers that never give up.
+// The system to break: Redis, instances behind two proxies each, followers on every instance, and persistent writers.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { eventually } from '../../test/helpers/eventually.ts'
@@ -16,9 +16,9 @@ const WARM_UPDATES = 20
 const WARM_LIMIT_MS = 20_000
 
 export interface Node {
-  /** Between the instance and Redis. */
+  /** The proxy between the instance and Redis. */
   link: Proxy
-  /** Between clients and the instance. */
+  /** The proxy between clients and the instance. */
   edge: Proxy
   instance: Running
   isUp: boolean
@@ -31,9 +31,9 @@ export interface World {
   nodes: Node[]
   tallies: Tally[]
   acknowledged (): number[]
-  /** A new instance in the place of one that is gone; clients find it at the same address. */
+  /** Replaces a dead instance by a new one at the same address. */
   replace (node: Node): Promise<void>
-  /** Writers rest once what they have under way is answered 2xx. */
+  /** Pauses the writers after their current items were answered with 2xx. */
   rest (): Promise<void>
   write (): void
 }
@@ -72,7 +72,7 @@ export async function createWorld (scope: Scope, service: Service, size = 3): Pr
     try {
       return await service.publish(node.instance.url, item, AbortSignal.timeout(ATTEMPT_MS))
     } catch {
-      // No answer: the instance is stopped or gone, the next one is asked.
+      // No answer, because the instance is stopped or dead: try the next one.
       return false
     }
   }
@@ -90,7 +90,7 @@ export async function createWorld (scope: Scope, service: Service, size = 3): Pr
     resting = Promise.all(acknowledged.map((_, writer) => runWriter(writer)))
   }
 
-  /** Until updates flow to everyone; some services begin to listen only after they say that they are up, and that is no fault. */
+  /** Waits until updates reach everyone. Some services subscribe only after they report that they are up. */
   async function warmUp (): Promise<void> {
     write()
     await eventually(() => acknowledged.every(n => n >= WARM_UPDATES), WARM_LIMIT_MS)

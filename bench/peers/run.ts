@@ -1,4 +1,4 @@
-// `npm run chaos:peers`: the same followers and faults on Roomcast and on stock Socket.IO; writes docs/faults.md from the run itself.
+// `npm run chaos:peers`: runs the same followers and faults on Roomcast and on stock Socket.IO, and writes docs/faults.md from the results.
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createRandom } from '../../test/helpers/random.ts'
@@ -16,7 +16,7 @@ const SERVICES = [roomcast, socketIo('pubsub'), socketIo('streams')]
 const SEED = 1
 const FILE = 'docs/faults.md'
 
-/** A world of its own for each round: what one fault broke must not count for the next. */
+/** Each round has its own world, so that a fault does not affect later rounds. */
 async function runAll (service: Service): Promise<Row[]> {
   const rows: Row[] = []
   for (const fault of FAULTS) {
@@ -52,7 +52,7 @@ const versions = await Promise.all(['socket.io', '@socket.io/redis-adapter', '@s
 await mkdir('docs', { recursive: true })
 await writeFile(FILE, `# Under faults: Roomcast and stock Socket.IO side by side
 
-Written by \`npm run chaos:peers\`; no number here was typed by hand. The run of ${new Date().toISOString().slice(0, 10)}, with ${versions.join(', ')}, Node ${process.version}.
+Written by \`npm run chaos:peers\`; no number was typed by hand. The run of ${new Date().toISOString().slice(0, 10)}, with ${versions.join(', ')}, Node ${process.version}.
 
 Three instances, nine stock clients, one real Redis with an append-only file, two writers that repeat an update until it is answered 2xx. The same faults, followers and counts for all three; the servers of Socket.IO are set up as the documentation of each adapter says, the streams adapter with connection state recovery.
 

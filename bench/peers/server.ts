@@ -1,4 +1,4 @@
-// A stock Socket.IO server with one of its Redis adapters, set up as its documentation says: POST /publish emits to a room.
+// A stock Socket.IO server with a Redis adapter, set up as its documentation says. POST /publish emits to a room.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { createAdapter as createPubSubAdapter } from '@socket.io/redis-adapter'
@@ -10,7 +10,7 @@ const ROOM = 'room'
 const { PORT, REDIS_URL = '', ADAPTER } = process.env
 
 function connect (): Redis {
-  // Protocol 2 is what the adapters were written for.
+  // The adapters were written for protocol 2.
   const client = new Redis(REDIS_URL, { protocol: 2 })
   client.on('error', (error: Error) => console.error(error.message))
   return client
@@ -35,6 +35,6 @@ async function onRequest (request: IncomingMessage, response: ServerResponse): P
   response.writeHead(200).end()
 }
 
-// An adapter that throws behind our back must not end the server: that is not what is compared.
+// An uncaught error of an adapter must not end the server, because that is not compared here.
 process.on('unhandledRejection', error => console.error(error))
 http.listen(Number(PORT), '127.0.0.1')

@@ -1,4 +1,4 @@
-// Stock Socket.IO under test, with the adapter of choice.
+// Stock Socket.IO under test, with a given adapter.
 import { fileURLToPath } from 'node:url'
 import { io } from 'socket.io-client'
 import { startChild, untilReady } from '../../test/helpers/child.ts'

@@ -4,7 +4,7 @@ import { readSettings, Settings, SettingsError } from '../../services/settings.t
 import { defineCommand } from '../command.ts'
 
 export default defineCommand({
-  summary: 'Checks the settings: names every fault, and ends with 1 where there is one.',
+  summary: 'Checks the settings: lists every fault, and exits with 1 if there is one.',
   async run () {
     try {
       const settings = readSettings(process.env)
@@ -12,13 +12,13 @@ export default defineCommand({
       if (settings.OTEL_EXPORTER_OTLP_ENDPOINT !== '') await loadTracing()
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error
-      // A line each, as at the start of the service.
+      // One line each, as at the start of the service.
       console.error(error.message)
       process.exitCode = 1
       return
     }
     const set = Object.keys(Settings.properties).filter(name => process.env[name])
-    // Names only: some values are secrets.
-    console.log(`The settings are right. ${set.length === 0 ? 'None is set' : `Set: ${set.join(', ')}`}; all others have their defaults.`)
+    // Only names, because some values are secrets.
+    console.log(`The settings are valid. ${set.length === 0 ? 'None is set' : `Set: ${set.join(', ')}`}; all others have their defaults.`)
   }
 })

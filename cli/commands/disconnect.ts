@@ -6,6 +6,6 @@ export default defineCommand({
   summary: 'Ends all connections of a user, on every instance.',
   args: ['USER'],
   options: serviceOptions,
-  notes: '  The token needs manage on */*. The user may come back: `roomcast revoke` ends that too.',
+  notes: '  The token needs manage on */*. The user may reconnect; `roomcast revoke` prevents that.',
   run: async (service, [userId]) => await endAccess(service, '/api/v1/sessions/disconnect', { userId })
 })

@@ -8,18 +8,18 @@ export default defineCommand({
   summary: 'Publishes an update into a room, and prints its receipt.',
   args: ['ROOM', 'EVENT', 'JSON'],
   options: {
-    id: { type: 'string', value: 'ID', help: 'repeated with the same id it is published once' },
-    ephemeral: { type: 'boolean', help: 'not kept, without an offset' },
+    id: { type: 'string', value: 'ID', help: 'an update repeated with the same id is published once' },
+    ephemeral: { type: 'boolean', help: 'the update is not stored and has no offset' },
     ...serviceOptions
   },
-  notes: "  roomcast publish acme/board-1 CARD_MOVED '{ \"card\": 7 }'    JSON as - comes from the standard input",
+  notes: "  roomcast publish acme/board-1 CARD_MOVED '{ \"card\": 7 }'    with - as JSON, it is read from standard input",
   async run ({ id = randomUUID(), ephemeral = false, ...service }, [room = '', event, json = '']) {
     const update = { ...readRoom(room), event, payload: readJson(readText(json)), id, ephemeral }
     try {
       console.log(JSON.stringify(await ask<Receipt>(readService(service), 'POST', '/api/v1/publish', update)))
     } catch (error) {
       if (!(error instanceof CommandError && error.isRetryable)) throw error
-      throw new CommandError(`${error.message.replace(/\.$/, '')}; repeated with --id ${id} it is published once`, { cause: error })
+      throw new CommandError(`${error.message.replace(/\.$/, '')}; repeat it with --id ${id}, so that it is published only once`, { cause: error })
     }
   }
 })

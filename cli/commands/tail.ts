@@ -5,14 +5,14 @@ import { CommandError, defineCommand } from '../command.ts'
 import { ask, readService, serviceOptions, type Service } from '../service.ts'
 
 export default defineCommand({
-  summary: 'Follows a room as a client does: an update a line, until Ctrl-C.',
+  summary: 'Follows a room as a client does: prints one update per line, until Ctrl-C.',
   args: ['ROOM'],
   options: {
-    since: { type: 'string', value: 'EPOCH:OFFSET', help: 'begins with what came after that position' },
-    path: { type: 'string', value: 'PATH', help: 'of Socket.IO, as SOCKET_PATH says; else /socket.io/' },
+    since: { type: 'string', value: 'EPOCH:OFFSET', help: 'starts after this position' },
+    path: { type: 'string', value: 'PATH', help: 'path of Socket.IO (SOCKET_PATH); default: /socket.io/' },
     ...serviceOptions
   },
-  notes: '  Updates go to the standard output, as JSON; what the service tells, what was recovered and where it ends, to the standard error.',
+  notes: '  Updates are printed to standard output as JSON. Notices and the final position are printed to standard error.',
   async run ({ since, path = process.env['SOCKET_PATH'] || '/socket.io/', ...values }, [name = '']) {
     const { workspaceId, appId } = readRoom(name)
     const position = since === undefined ? undefined : readPosition(since)
@@ -28,7 +28,7 @@ export default defineCommand({
   }
 })
 
-/** Resolves with Ctrl-C. @throws CommandError for what does not pass by itself */
+/** Resolves on Ctrl-C. @throws CommandError for an error that a retry cannot solve */
 function follow (client: Client, room: Room, service: Service): Promise<void> {
   return new Promise((resolve, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
@@ -39,7 +39,7 @@ function follow (client: Client, room: Room, service: Service): Promise<void> {
     }
     client.on('error', onError)
     client.on('draining', ({ reconnectInMs }) => tell(`told: draining: this instance goes away, to another one in ${reconnectInMs} ms`))
-    // The client tries again by itself; where this never was Roomcast, trying does not help.
+    // The client retries on its own, but that does not help if the address is not Roomcast.
     const onNoConnection = ({ message }: Error) => {
       if (client.socket.active) ask(service, 'GET', '/api/v1/health/').then(() => tell(`not connected (${message}), trying again`)).catch(reject)
     }

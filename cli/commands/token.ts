@@ -20,21 +20,21 @@ interface Grant {
 }
 
 export default defineCommand({
-  summary: 'Makes a token, signed with JWT_SECRET; --decode and --check say what one allows.',
+  summary: 'Makes a token, signed with JWT_SECRET; --decode and --check show what a token allows.',
   args: ['[TOKEN]'],
   options: {
-    sub: { type: 'string', value: 'USER', help: 'who: the id of a user or service' },
-    can: { type: 'string', multiple: true, value: 'ROOM=ACTION,…', help: `what and where; ACTION: ${ACTIONS.join(', ')}` },
-    name: { type: 'string', value: 'NAME', help: 'as collaborators see it' },
-    ttl: { type: 'string', value: 'SECONDS', help: `for how long, ${DEFAULT_SECONDS} unless given` },
-    decode: { type: 'boolean', help: 'TOKEN in words, unchecked' },
-    check: { type: 'boolean', help: 'the same, and whether a service with the settings of here accepts it' }
+    sub: { type: 'string', value: 'USER', help: 'id of the user or service' },
+    can: { type: 'string', multiple: true, value: 'ROOM=ACTION,…', help: `what the token allows in which room; ACTION: ${ACTIONS.join(', ')}` },
+    name: { type: 'string', value: 'NAME', help: 'name shown to collaborators' },
+    ttl: { type: 'string', value: 'SECONDS', help: `lifetime; default: ${DEFAULT_SECONDS}` },
+    decode: { type: 'boolean', help: 'describes TOKEN without checking it' },
+    check: { type: 'boolean', help: 'the same, and checks whether a service with these settings accepts it' }
   },
   notes: `  roomcast token --sub ann --can 'acme/*=subscribe,publish' --can 'acme/board-1=presence'    ROOM: WORKSPACE/APP, each an id or *
   roomcast token --check TOKEN    TOKEN as - comes from the standard input; without one, ROOMCAST_TOKEN counts`,
   async run ({ decode = false, check = false, ...grant }, [given]) {
     if (!decode && !check) {
-      if (given !== undefined) throw new CommandError('--decode or --check should say what to do with that token')
+      if (given !== undefined) throw new CommandError('to read a token, add --decode or --check')
       return console.log(make(grant))
     }
     const token = readText(given ?? process.env['ROOMCAST_TOKEN'] ?? '')
@@ -45,7 +45,7 @@ export default defineCommand({
 })
 
 function make ({ sub, can = [], name, ttl = String(DEFAULT_SECONDS) }: Grant): string {
-  // These alone: whoever makes tokens needs no others.
+  // Reads only these settings, because making tokens needs no others.
   const { JWT_SECRET, JWT_ISSUER, JWT_AUDIENCE, TOKEN_MAX_SECONDS, TOKEN_EXPIRING_SECONDS } = process.env
   const settings = readSettings({ JWT_SECRET, JWT_ISSUER, JWT_AUDIENCE, TOKEN_MAX_SECONDS, TOKEN_EXPIRING_SECONDS })
   if (sub === undefined || sub === '') throw new CommandError('--sub should be the id of a user or service')
@@ -70,17 +70,17 @@ function readCapabilities (grants: string[]): Capabilities {
   for (const grant of grants) {
     const [resource = '', list = ''] = grant.split('=', 2)
     const actions = list.split(',')
-    if (!RESOURCE.test(resource)) throw new CommandError(`--can ${grant}: before the = should be WORKSPACE/APP, each an id or *`)
-    if (!actions.every(action => ACTIONS.includes(action))) throw new CommandError(`--can ${grant}: after the = should be some of ${ACTIONS.join(', ')}`)
+    if (!RESOURCE.test(resource)) throw new CommandError(`--can ${grant}: the part before = should be WORKSPACE/APP, each an id or *`)
+    if (!actions.every(action => ACTIONS.includes(action))) throw new CommandError(`--can ${grant}: the part after = should list actions out of ${ACTIONS.join(', ')}`)
     capabilities[resource] = [...new Set([...capabilities[resource] ?? [], ...actions])]
   }
   return capabilities
 }
 
-/** Asked of the service itself, so that it is judged by the same rules. Revocations are known only where it runs. */
+/** Checks the token with the service's own code. Revocations are known only to a running service. */
 async function assertAccepted (token: string): Promise<void> {
   const { JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL } = process.env
-  if (!JWT_SECRET && !JWT_PUBLIC_KEY && !JWT_JWKS_URL) throw new CommandError('no key is set: give JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL of the service, or use --decode')
+  if (!JWT_SECRET && !JWT_PUBLIC_KEY && !JWT_JWKS_URL) throw new CommandError('no key is set: set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL as for the service, or use --decode')
   const { error } = await askOffline<Result<unknown>>('/api/v1/workspaces/any/apps/any/presence', process.env, { authorization: `Bearer ${token}` })
   if (error !== null && error.code.startsWith('auth/') && error.code !== 'auth/forbidden') throw new CommandError(`${error.code}: ${error.message}`)
 }

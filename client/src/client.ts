@@ -1,4 +1,4 @@
-// The connection: it comes back by itself, on any instance and with a fresh token, and its rooms with it.
+// The connection. It reconnects on its own, to any instance and with a fresh token, and restores its rooms.
 import { io } from 'socket.io-client'
 import { createEmitter } from './emitter.ts'
 import { clientError, mayPass, noAnswer, type ErrorInfo } from './errors.ts'
@@ -9,12 +9,12 @@ import { takeToken } from './token.ts'
 import type { Client, ClientOptions, Room, RoomOptions, Status } from './types.ts'
 import type { Closing, TokenExpiring } from './wire.ts'
 
-/** First pause before the transport is tried again: short, since an instance that drains has chosen the moment. */
+/** First pause before a reconnect. Short, because a draining instance has already spread its clients. */
 const RECONNECT_MS = 100
 
 /**
  * Connects to a Roomcast service.
- * @param url its address, e.g. `https://live.example.com`
+ * @param url its address, for example `https://live.example.com`
  */
 export function createClient (url: string, options: ClientOptions): Client {
   const { publishTimeoutMs = 60_000, answerTimeoutMs = 5000 } = options
@@ -59,10 +59,10 @@ export function createClient (url: string, options: ClientOptions): Client {
   async function authenticate (send: (auth: object) => void): Promise<void> {
     const { engine } = manager
     const token = await takeToken(options.token)
-    // A token that took longer than its connection lived is of no use to the next one.
+    // Ignore a token that arrived after its connection had ended.
     if (engine !== manager.engine || !socket.active) return
     if (typeof token === 'object') onRefused(token)
-    // Without positions in the packets: the rooms keep their own.
+    // Needs no positions in packets, because rooms keep their own.
     else send({ token, positions: false })
   }
 
@@ -87,7 +87,7 @@ export function createClient (url: string, options: ClientOptions): Client {
   socket.on('connect_error', (error: Error & { data?: ErrorInfo }) => {
     const info = error.data ?? clientError('client/unreachable', `${url}: ${error.message}. Check address and CORS_ORIGINS.`)
     if (!socket.active) return onRefused(info)
-    // The transport failed, and socket.io-client tries again. Said once each time away.
+    // The transport failed, and socket.io-client retries. Reported once per outage.
     if (!isAway) tell(info)
     isAway = true
   })
@@ -98,7 +98,7 @@ export function createClient (url: string, options: ClientOptions): Client {
     else setStatus(socket.active ? 'connecting' : 'closed')
   })
 
-  // ── What the server says ──────────────────────────────────────────────────
+  // ── Server events ──────────────────────────────────────────────────
 
   socket.on('closing', ({ code, message, reconnect }: Closing) => {
     const mayReturn = reconnect || mayPass({ code })
@@ -120,7 +120,7 @@ export function createClient (url: string, options: ClientOptions): Client {
     if (room) room.hear(event, data)
     else emit(event, data)
   })
-  // One with the name of a room is of a room token.
+  // With a room, it is about a room token.
   socket.on('token_expiring', ({ expiresAt, appId }: TokenExpiring) => { if (!appId) setRenewal(renew, renewalWait(expiresAt)) })
 
   const client: Mutable<Client> = {

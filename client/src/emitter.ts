@@ -1,11 +1,11 @@
-// Listeners by event.
+// An emitter: listeners by event.
 
 type Listener = (data: never) => void
 
 export function createEmitter () {
   const listeners = new Map<string, Set<Listener>>()
   return {
-    /** `on` and `off` are methods of whatever carries them, and answer it. */
+    /** `on` and `off` are methods of the object that has them, and return it. */
     on<T> (this: T, event: string, listener: Listener): T {
       listeners.set(event, (listeners.get(event) ?? new Set()).add(listener))
       return this
@@ -14,14 +14,14 @@ export function createEmitter () {
       listeners.get(event)?.delete(listener)
       return this
     },
-    /** Answers how many listen. */
+    /** Calls the listeners. @returns their number */
     emit (event: string, data: unknown): number {
       const all = [...listeners.get(event) ?? []]
       for (const listener of all) {
         try {
           listener(data as never)
         } catch (error) {
-          // It shows as uncaught, and the other listeners still hear.
+          // Rethrown later as uncaught, so that the other listeners still run.
           queueMicrotask(() => { throw error })
         }
       }

@@ -1,21 +1,21 @@
-// Errors of the client: those of the service as they come, and its own, `client/…`.
+// Errors of the client: those of the service, unchanged, and its own, `client/…`.
 import type { ErrorCode } from './wire.ts'
 
-/** What the client itself finds. */
+/** The codes of the client itself. */
 export type ClientCode =
   /** The client was closed. */
   | 'client/closed'
   /** The room was left. */
   | 'client/left'
-  /** No answer in time: it may or may not have arrived. */
+  /** No answer in time. The request may or may not have arrived. */
   | 'client/no-answer'
   /** The `token` function failed. */
   | 'client/no-token'
-  /** The address answers, but not as Roomcast does. */
+  /** The server at the address is not Roomcast. */
   | 'client/not-roomcast'
-  /** As much waits to be published as may. */
+  /** The queue of updates to publish is full. */
   | 'client/queue-full'
-  /** Nothing answers there, or not as Roomcast does. */
+  /** Nothing answers at the address, or something that is not Roomcast. */
   | 'client/unreachable'
 
 export interface ErrorInfo {
@@ -23,12 +23,12 @@ export interface ErrorInfo {
   name: string
   /** What is wrong and what to do. */
   message: string
-  /** Whether the same may succeed later. The client tries by itself where it can. */
+  /** Whether a retry can succeed. The client retries on its own where it can. */
   retryable: boolean
-  /** The room, where it is one's. */
+  /** The room that the error is about, if any. */
   workspaceId?: string
   appId?: string
-  /** Of the update that was not published: with the same id it can be repeated safely. */
+  /** The id of the update that was not published. Repeating it with this id is safe. */
   id?: string
 }
 
@@ -49,9 +49,9 @@ export function clientError (code: string, message: string, retryable = true): E
   return { code, name: 'ClientError', message, retryable }
 }
 
-export const noAnswer = clientError('client/no-answer', 'No answer: repeat it with the same id.')
+export const noAnswer = clientError('client/no-answer', 'No answer in time: repeat it with the same id.')
 
-/** Whether trying again, with a fresh token, may help. */
+/** Whether a retry with a fresh token may help. */
 export function mayPass ({ code, retryable }: { code: string, retryable?: boolean }): boolean {
   return retryable || /^(auth\/token-expired|limit|server|broker|client)/.test(code)
 }

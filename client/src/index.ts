@@ -1,4 +1,4 @@
-// @roomcast/client: rooms that come back by themselves, on any instance and with a fresh token, each from where it stood.
+// @roomcast/client: rooms that reconnect on their own, to any instance and with a fresh token, each from its last position.
 export { createClient } from './client.ts'
 export { ClientError } from './errors.ts'
 export type * from './types.ts'

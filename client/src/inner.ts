@@ -1,4 +1,4 @@
-// What the parts of the client know of each other.
+// The interfaces between the parts of the client.
 import type { Socket } from 'socket.io-client'
 import type { ErrorInfo } from './errors.ts'
 import type { Room, RoomOptions } from './types.ts'
@@ -6,21 +6,21 @@ import type { Room, RoomOptions } from './types.ts'
 export interface Context {
   socket: Socket
   publishTimeoutMs: number
-  /** Asks the service; `done` gets its answer or its error, or `client/no-answer`. */
+  /** Sends a request. `done` gets the answer or the error, or `client/no-answer`. */
   ask<T> (event: string, data: object, done: (error: ErrorInfo | null, data: T) => void): void
-  /** Tells an error to whoever listens at the client, or the console. */
+  /** Reports an error to the listeners of the client, or to the console. */
   tell (error: ErrorInfo): void
 }
 
-/** The place of this connection in one room, shared by all who hold the room. */
+/** The subscription of this connection to one room, shared by all holders of the room. */
 export interface Subscription {
   hold (options: RoomOptions): Room
-  /** Subscribes if it is not joined: after a reconnect, or with a token that may allow what the old one did not. */
+  /** Subscribes if it is not joined: after a reconnect, or with a token that may allow more. */
   subscribe (): void
-  /** What the service says of this room. */
+  /** Handles an event of the service for this room. */
   hear (event: string, data: unknown): void
   onDisconnect (): void
-  /** What was not published fails with this code. */
+  /** Ends the subscription. Unpublished updates fail with this error. */
   end (reason?: ErrorInfo): void
 }
 

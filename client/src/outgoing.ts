@@ -1,15 +1,15 @@
-// What a room publishes: waits while away, and is repeated with the same id until there is a receipt or a final refusal.
+// The publishes of a room. They wait while disconnected, and are retried with the same id until a receipt or a final refusal.
 import { ClientError, noAnswer, type ErrorInfo } from './errors.ts'
 import type { Context } from './inner.ts'
 import { createTimer } from './timers.ts'
 import type { PublishOptions } from './types.ts'
 import type { Receipt } from './wire.ts'
 
-/** An ephemeral update that did not get through is of no use later: the receipt says so. */
+/** The receipt of an ephemeral update that was not delivered. It is useless later, so it is not retried. */
 const nowhere: Receipt = { id: '-', epoch: '-', offset: null, duplicate: false, instances: 0 }
 
 export function createOutgoing (name: object, { ask, publishTimeoutMs }: Context) {
-  /** What is not settled, in the order in which it was given: each is sent when it may be, or given up for a reason. */
+  /** The unsettled updates, in order. Each is sent when possible, or fails with an error. */
   const pending = new Set<(reason?: ErrorInfo) => void>()
   const [setRetry, stopRetry] = createTimer()
   let isOpen = false
@@ -27,7 +27,7 @@ export function createOutgoing (name: object, { ask, publishTimeoutMs }: Context
         if (reason || (ephemeral && !isOpen)) return settle(reason)
         if (!isOpen || isUnderWay) return
         isUnderWay = true
-        // A connection that ends before the answer counts as no answer.
+        // If the connection ends before the answer, that counts as no answer.
         ask<Receipt>('publish', { ...name, event, payload, id, ephemeral }, (error, receipt) => {
           isUnderWay = false
           if (!error?.retryable) settle(error, receipt)
@@ -47,7 +47,7 @@ export function createOutgoing (name: object, { ask, publishTimeoutMs }: Context
       pending.add(send)
       send()
     }),
-    /** Sends what waits, or lets it wait, or fails it for a reason. */
+    /** Sends the waiting updates, lets them wait, or fails them. */
     gate (open: boolean, reason?: ErrorInfo) {
       isOpen = open
       goOn(reason)

@@ -1,5 +1,5 @@
-// The place of this connection in one room, shared by all who hold the room. It subscribes again after every reconnect,
-// from where it stood, and brings every update once, in order, or the truth that some could not be recovered.
+// The subscription of this connection to one room, shared by all holders of the room. It subscribes again after every
+// reconnect, from its last position. Every update is delivered once and in order, or a `reset` reports that some are lost.
 import { createEmitter } from './emitter.ts'
 import { ClientError, clientError, mayPass, type ErrorInfo } from './errors.ts'
 import type { Context, Mutable, Subscription } from './inner.ts'
@@ -9,14 +9,14 @@ import { takeToken } from './token.ts'
 import type { Room, TokenSource } from './types.ts'
 import type { PresenceChange, PresenceList, StreamPosition, SubscribeResult, TokenExpiring, Unsubscribed, Update } from './wire.ts'
 
-/** Who leaves and comes again, as a component does that is mounted anew, does not leave and join at the service. */
+/** How long a room stays subscribed after its last holder left, so that a remounted component causes no leave and join. */
 const LINGER_MS = 1000
-/** Words of the client: an app's event of that name arrives as `update` only. */
+/** Events of the client itself. An app's event with such a name arrives only as `update`. */
 const OWN_WORDS = /^(update|joined|reset|presence|error)$/
 
 const nobody: PresenceList = { collaborators: [], count: 0 }
 
-/** What everyone who holds the room sees of it. */
+/** The state that all holders of the room share. */
 type Shared = Mutable<Pick<Room, 'isJoined' | 'presence'>> & { position?: StreamPosition }
 
 export function createSubscription (name: { workspaceId: string, appId: string }, context: Context, onEnd: () => void): Subscription {
@@ -29,14 +29,14 @@ export function createSubscription (name: { workspaceId: string, appId: string }
   const [setEnd, stopEnd] = createTimer()
   let token: TokenSource | undefined
   let isAsking = false
-  /** Why an operator ended the subscription: it does not come back by itself. */
+  /** Set after an operator has ended the subscription. Then it is not renewed. */
   let barred: ErrorInfo | undefined
-  /** Why who does not hold the room cannot publish. */
+  /** The error for a publish through a room that was left. */
   let reason = clientError('client/left', 'The room was left.')
-  /** Counts subscriptions: an answer to an earlier one is no longer of interest. */
+  /** Counts subscriptions, so that answers to earlier ones are ignored. */
   let turn = 0
 
-  /** Answers how many of them listen. */
+  /** Emits an event to all holders. @returns the number of listeners */
   function emit (event: string, data: unknown): number {
     return [...holders].filter(emit => emit(event, data)).length
   }
@@ -52,7 +52,7 @@ export function createSubscription (name: { workspaceId: string, appId: string }
     if (mine !== turn) return
     if (typeof given === 'object') return onRefused(given)
     const since = shared.position
-    // By callback, not by promise: updates can follow in the same packet.
+    // A callback instead of a promise, because updates can follow in the same packet.
     ask<SubscribeResult>('application', { event: 'SUBSCRIBE', payload: { ...name, since, token: given } }, (error, result) => {
       if (mine !== turn) return
       if (error) return onRefused(error)
@@ -64,7 +64,7 @@ export function createSubscription (name: { workspaceId: string, appId: string }
       emit('joined', result)
       if (since && !recovered) emit('reset', { position })
       outgoing.gate(true)
-      // Without the capability nobody is seen.
+      // Without the `presence` capability, nobody is visible.
       ask<PresenceList>('presence', name, (error, list) => { if (!error && shared.isJoined) onPresenceList(list) })
     })
   }
@@ -73,7 +73,7 @@ export function createSubscription (name: { workspaceId: string, appId: string }
     isAsking = false
     const info = { ...error, ...name }
     if (!emit('error', info)) tell(info)
-    // Who may not listen may still be allowed to publish.
+    // A client that may not subscribe may still publish.
     if (!mayPass(error)) outgoing.gate(true)
     else setRetry(subscribe)
   }
@@ -103,7 +103,7 @@ export function createSubscription (name: { workspaceId: string, appId: string }
     const here = new Map(shared.presence.collaborators.map(person => [person.userId, person]))
     const fresh = joined.filter(({ userId }) => !here.has(userId))
     for (const { userId } of left) here.delete(userId)
-    // Who was there keeps the place in the list.
+    // Known collaborators keep their places in the list.
     for (const person of [...joined, ...changed]) here.set(person.userId, person)
     const presence = { collaborators: [...here.values()], count }
     if (JSON.stringify(presence) === JSON.stringify(shared.presence)) return
@@ -118,7 +118,7 @@ export function createSubscription (name: { workspaceId: string, appId: string }
 
   function onUnsubscribed ({ code, message }: Unsubscribed): void {
     away()
-    // The room itself decides what of the past it still has; if not all of it, that is a reset.
+    // The service decides whether it still has all missed updates. If not, it is a reset.
     if (code === 'history/insufficient') {
       void subscribe()
     } else {
@@ -146,7 +146,7 @@ export function createSubscription (name: { workspaceId: string, appId: string }
       const { on, off, emit } = createEmitter()
       const { position } = shared
       const isElsewhere = since && (since.epoch !== position?.epoch || since.offset !== position.offset)
-      // Others follow from where they are: this one has to load its state anew.
+      // The others continue from their position, but this holder must load its state again.
       const isLate = isElsewhere && position && holders.size > 0
       if (isElsewhere && !isLate) {
         away()
@@ -157,7 +157,7 @@ export function createSubscription (name: { workspaceId: string, appId: string }
       holders.add(emit)
       stopEnd()
       if (!isServed) void subscribe()
-      // Its listeners come after it.
+      // Emit later, after the caller has added its listeners.
       queueMicrotask(() => {
         const { isJoined, position, presence } = shared
         if (!holders.has(emit)) return
@@ -165,7 +165,7 @@ export function createSubscription (name: { workspaceId: string, appId: string }
         if (isLate) emit('reset', { position })
         if (presence.count) emit('presence', { ...presence, joined: presence.collaborators, left: [], changed: [] })
       })
-      // What all share is read through it, until it is left.
+      // The shared state is visible through it until it is left.
       const room: Mutable<Room> = Object.assign(Object.create(shared), {
         on,
         off,

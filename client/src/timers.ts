@@ -1,16 +1,16 @@
-// What the client waits for, each of which can be called off: nothing is left running after `close`.
+// The timers of the client. All can be stopped, so that nothing is left running after `close`.
 
 const FIRST_RETRY_MS = 250
-/** Up to 8 s. */
+/** The longest pause is 8 s. */
 const DOUBLINGS = 5
-/** Attempts that are closer to each other belong together: each waits longer than the one before. */
+/** Attempts within this time belong together: each waits longer than the one before. */
 const SERIES_MS = 20_000
 const FIRST_RENEWAL_MS = 500
 const LAST_RENEWAL_MS = 10_000
 
 /**
- * A timer to be set, in place of what was set before, and to be stopped. Without `ms` it is for another attempt: longer
- * each time, not the same for everyone, and nothing is changed where one is waiting already.
+  * A timer that can be set again and stopped. Without `ms` it is a retry timer: each pause is longer, with jitter, and a timer
+  * that is already waiting is left alone.
  */
 export function createTimer (): [set: (ring: () => void, ms?: number) => void, stop: () => void] {
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -38,8 +38,8 @@ export function createTimer (): [set: (ring: () => void, ms?: number) => void, s
 }
 
 /**
- * How long to wait before a token that runs out is renewed. The service tells at once of one that lives for less than
- * its notice: a part of what is left passes first, so that no endless stream of requests comes of it.
+  * How long to wait before a token is renewed that expires soon. The service reports a short-lived token at once, so a part
+  * of its remaining time passes first, to avoid an endless stream of requests.
  */
 export function renewalWait (expiresAt: number): number {
   return Math.min(LAST_RENEWAL_MS, Math.max(FIRST_RENEWAL_MS, (expiresAt - Date.now()) / 2))

@@ -1,8 +1,8 @@
-// Asking the app for a token.
+// Gets a token from the app.
 import { clientError, type ErrorInfo } from './errors.ts'
 import type { TokenSource } from './types.ts'
 
-/** The token, or why there is none. */
+/** The token, or the error that explains why there is none. */
 export async function takeToken (source: TokenSource): Promise<string | ErrorInfo> {
   try {
     return (await source()).trim()

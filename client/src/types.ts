@@ -1,4 +1,4 @@
-// What an app sees of the client. Types only.
+// The public types of the client.
 import type { ManagerOptions, Socket, SocketOptions } from 'socket.io-client'
 import type { ErrorInfo } from './errors.ts'
 import type { Collaborator, PresenceList, Receipt, StreamPosition, SubscribeResult, Update } from './wire.ts'
@@ -6,118 +6,118 @@ import type { Collaborator, PresenceList, Receipt, StreamPosition, SubscribeResu
 export type { ClientCode, ErrorInfo } from './errors.ts'
 export type { Collaborator, ErrorCode, PresenceList, Receipt, StreamPosition, SubscribeResult, Update } from './wire.ts'
 
-/** What the service itself publishes; join it with your own: `client.room<AppEvents & MyEvents>(…)`. */
+/** The events that the service itself publishes. Combine them with your own: `client.room<AppEvents & MyEvents>(…)`. */
 export type AppEvents = {
   UPDATE_APP: { id: string, displayName: string, workspaceID: string }
 }
 
-/** Gives a token. White space around it is cut off. */
+/** Returns a token. White space around it is removed. */
 export type TokenSource = () => string | Promise<string>
 
 export interface ClientOptions {
-  /** Asked before every connection, and when the token in use runs out. */
+  /** Called before every connection, and when the current token is about to expire. */
   token: TokenSource
-  /** How long a publish is tried again before it fails; below the service's idempotency window of 600 s. Default 60 s. */
+  /** How long a publish is retried before it fails. Must be below the service's idempotency window of 600 s. Default 60 s. */
   publishTimeoutMs?: number
-  /** How long to wait for one answer before asking again. Default 5 s. */
+  /** How long to wait for one answer before a retry. Default 5 s. */
   answerTimeoutMs?: number
-  /** For socket.io-client: `path`, `transports`, `autoConnect`, … */
+  /** Options for socket.io-client: `path`, `transports`, `autoConnect`, … */
   socket?: Partial<ManagerOptions & SocketOptions>
 }
 
-/** `closed`: it does not come back by itself; `connecting`: first time or again. */
+/** `closed`: it does not reconnect on its own; `connecting`: for the first time or again. */
 export type Status = 'connecting' | 'connected' | 'closed'
 
 export interface ClientEvents {
   status: Status
   /**
-   * A refused connection, a failed token function, why the server ends the connection; and errors of rooms that nobody
-   * hears there. Where nobody listens here either, the console says each code once.
+    * A refused connection, a failed token function, the reason why the server ends the connection, or an error of a room
+    * without an error listener. Without a listener here, each code is logged once to the console.
    */
   error: ErrorInfo
-  /** The instance goes away; the client moves to another one. */
+  /** The instance is shutting down, and the client moves to another one. */
   draining: { reconnectInMs: number }
 }
 
 export interface Client {
   readonly status: Status
-  /** The session at the service; its part before the dot names the instance. */
+  /** The session id at the service. The part before the dot is the name of the instance. */
   readonly sessionId: string | undefined
-  /** The socket below, for what this layer has no word for. */
+  /** The underlying socket, for anything that this layer does not offer. */
   readonly socket: Socket
   on<E extends keyof ClientEvents> (event: E, listener: (data: ClientEvents[E]) => void): this
   off<E extends keyof ClientEvents> (event: E, listener: (data: ClientEvents[E]) => void): this
   /**
-   * Joins a room. Every call gives a room with listeners of its own; all of the same ids share one subscription, which
-   * ends a second after the last of them was left. `Events` maps the app's events to their payloads.
+    * Joins a room. Every call returns a room with its own listeners. All rooms with the same ids share one subscription, which
+    * ends a second after the last of them was left. `Events` maps the app's events to their payloads.
    */
   room<Events extends object = Record<string, unknown>> (workspaceId: string, appId: string, options?: RoomOptions): Room<Events>
-  /** Connects again after `closed`. */
+  /** Reconnects after `closed`. */
   connect (): void
-  /** Closes for good, its rooms too: what was not published fails with `client/closed`. */
+  /** Closes the client and its rooms for good. Unpublished updates fail with `client/closed`. */
   close (): void
 }
 
 export interface RoomOptions {
-  /** Gives a room token, which adds its actions in this room. */
+  /** Returns a room token, which adds its actions in this room. */
   token?: TokenSource
   /**
-   * The position of the state that the app already has: what came after it is delivered. Where others hold the room
-   * already and are elsewhere, a `reset` comes at once.
+    * The position of the state that the app already has. Later updates are delivered. If the room is already subscribed at
+    * another position, a `reset` comes at once.
    */
   since?: StreamPosition
 }
 
-/** An update with the payload that the event map promises. */
+/** An update with the payload type of the event map. */
 export type TypedUpdate<E, Payload> = Omit<Update, 'event' | 'payload'> & { event: E, payload: Payload }
 
-/** Words of the client; an app's events of the same name arrive as `update` only. */
+/** Events of the client itself. An app's event with such a name arrives only as `update`. */
 export interface RoomEvents<Events extends object = Record<string, unknown>> {
   /** Every update, whatever its event. */
   update: AnyUpdate<Events>
-  /** Subscribed, again after every reconnect: where, and how much this room missed and now gets. */
+  /** Subscribed, for the first time or after a reconnect: the position, and how many missed updates follow. */
   joined: SubscribeResult
-  /** Not everything since the last update could be recovered: load the state anew, from `position` on updates follow. */
+  /** Not all missed updates could be recovered: load the state again. Updates after `position` follow. */
   reset: { position: StreamPosition }
-  /** Who is here: after each subscription, and when someone comes, goes, or says something new. */
+  /** Who is here: after each subscription, and when someone joins, leaves or changes state. */
   presence: PresenceList & { joined: Collaborator[], left: Collaborator[], changed: Collaborator[] }
-  /** The room could not be subscribed to, or the server ended it; if `retryable`, the client goes on trying. */
+  /** The subscription failed, or the server ended it. If it is `retryable`, the client keeps retrying. */
   error: ErrorInfo
 }
 
 type AnyUpdate<Events extends object> = { [E in keyof Events & string]: TypedUpdate<E, Events[E]> }[keyof Events & string]
 
-/** What a listener of an event is given. */
+/** The argument of a listener. */
 export type Heard<Events extends object, E> =
   E extends keyof RoomEvents ? RoomEvents<Events>[E] : E extends keyof Events ? TypedUpdate<E, Events[E]> : never
 
 export interface PublishOptions {
-  /** An id of your own, to repeat it safely; without one the client makes one, and repeats with it. */
+  /** Your own id, so that you can repeat the update safely. Default: generated, and used for retries. */
   id?: string
-  /** Not kept, no offset, not repeated: cursors, typing. While away it goes nowhere. */
+  /** Not stored, without an offset, not retried: for cursors or typing. Dropped while disconnected. */
   ephemeral?: boolean
 }
 
-/** A room, as those use it who do not end it. */
+/** A room without `leave`, for users that do not own it. */
 export interface RoomBase<Events extends object = Record<string, unknown>> {
   readonly workspaceId: string
   readonly appId: string
   readonly isJoined: boolean
   /** The last update that was delivered here; undefined before the first subscription. */
   readonly position: StreamPosition | undefined
-  /** Who is here, as far as the token allows to see it; the same object until that changes. */
+  /** Who is here, if the token has `presence`. The same object until it changes. */
   readonly presence: PresenceList
   on<E extends keyof RoomEvents | (keyof Events & string)> (event: E, listener: (data: Heard<Events, E>) => void): this
   off<E extends keyof RoomEvents | (keyof Events & string)> (event: E, listener: (data: Heard<Events, E>) => void): this
   /**
-   * Resolves when the service has it. While away it waits; after a reconnect, a timeout, or a refusal that may pass,
-   * it is repeated with the same id.
-   * @throws ClientError the service's code where it refuses for good; `client/no-answer`, `client/left`, `client/closed`
+    * Resolves when the service has stored the update. While disconnected it waits. After a reconnect, a timeout or a
+    * retryable refusal, it is repeated with the same id.
+   * @throws ClientError the service's code for a final refusal; `client/no-answer`, `client/left`, `client/closed`
    */
   publish<E extends keyof Events & string> (event: E, payload: Events[E], options?: PublishOptions): Promise<Receipt>
 }
 
 export interface Room<Events extends object = Record<string, unknown>> extends RoomBase<Events> {
-  /** Nothing is heard here any more, and a publish fails with `client/left`; others who hold the room go on. */
+  /** Stops the listeners of this room; publishing fails with `client/left`. Other holders of the room continue. */
   leave (): void
 }

@@ -1,4 +1,4 @@
-// The backend of the board: Roomcast in a Fastify app, tokens for whoever comes, and the board with the position it was taken at.
+// The backend of the board: Roomcast in a Fastify app, tokens for every visitor, and the board with its position.
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -15,10 +15,10 @@ await app.register(roomcast, { env: { ...process.env, JWT_SECRET } })
 if (existsSync(dist)) await app.register(fastifyStatic, { root: dist })
 
 const sign = createSigner({ key: JWT_SECRET, expiresIn: 600_000 })
-// Yours knows from its session who asks, and what they may do.
+// A real app takes the user and their rights from its session.
 app.get('/api/token', async ({ query: { user, name } }) => sign({ sub: `user-${user}`, name, capabilities: { 'acme/board': ['subscribe', 'publish', 'presence'] } }))
 
-// A database in your app; this one follows the room as a member, so that cards and position belong together.
+// A real app has a database. This one follows the room as a member, so that cards and position match.
 let cards = ['Write it down', 'Try it out', 'Show it'].map((title, n) => ({ id: `card-${n + 1}`, title, column: 'To do' }))
 app.get('/api/board', async (request, reply) => room.position ? { cards, position: room.position } : reply.code(503).send())
 

@@ -3,7 +3,7 @@ import { defineConfig } from 'vite'
 
 export default defineConfig({
   plugins: [react()],
-  // The client is linked from this repository, where it has a React of its own.
+  // The client is linked from this repository, where it has its own React.
   resolve: { dedupe: ['react', 'react-dom'] },
   server: { proxy: { '/api': 'http://127.0.0.1:3000', '/socket.io': { target: 'http://127.0.0.1:3000', ws: true } } }
 })

@@ -1,4 +1,4 @@
-// What a caller may do where, from capabilities alone; the one place that decides it.
+// Decides what a caller may do in a room, from capabilities alone. No other place decides it.
 import { Type, type Static } from '@sinclair/typebox'
 import { RoomcastError } from '../wire/errors.ts'
 import { roomKey, type RoomName } from '../wire/rooms.ts'
@@ -9,13 +9,13 @@ export const Action = Type.Union([
 export type Action = Static<typeof Action>
 
 /**
- * Resource (`workspaceId/appId`, each side an id or `*`) → actions. Actions that this version does not
- * know are allowed in a token and grant nothing.
+  * Resource (`workspaceId/appId`, each side an id or `*`) → actions. A token may contain unknown actions; they grant
+  * nothing.
  */
 export const Capabilities = Type.Record(Type.String(), Type.Array(Type.String(), { maxItems: 64 }))
 export type Capabilities = Static<typeof Capabilities>
 
-/** Every room; what an operator's token names to act on all of them. */
+/** All rooms: the resource that an operator needs `manage` on. */
 export const EVERYWHERE: RoomName = { workspaceId: '*', appId: '*' }
 
 /** Whether the capabilities allow the action on the room: the actions of every matching resource add up. */
@@ -32,10 +32,10 @@ function allows (capabilities: Capabilities, resource: string, action: Action): 
 /** @throws RoomcastError `auth/forbidden` that names the missing capability */
 export function authorize (capabilities: Capabilities, action: Action, room: RoomName): void {
   if (can(capabilities, action, room)) return
-  throw new RoomcastError('auth/forbidden', `The token does not allow ${action} on ${roomKey(room)}: ask for one whose capabilities do.`)
+  throw new RoomcastError('auth/forbidden', `The token does not allow ${action} on ${roomKey(room)}: get a token with that capability.`)
 }
 
-/** What two tokens allow together. */
+/** The capabilities of two tokens combined. */
 export function add (one: Capabilities, other: Capabilities): Capabilities {
   const of = (capabilities: Capabilities, resource: string) => Object.hasOwn(capabilities, resource) ? capabilities[resource] ?? [] : []
   const resources = new Set([...Object.keys(one), ...Object.keys(other)])

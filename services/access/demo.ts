@@ -1,4 +1,4 @@
-// The people of the playground, who exist only where the service made its key itself.
+// The demo users of the playground. They exist only when the service generated its own key.
 
 const DEMO_SECONDS = 24 * 3600
 

@@ -1,5 +1,5 @@
-// The keys that an issuer publishes (JWT_JWKS_URL). They are fetched again in the background, and the old ones serve
-// while the issuer is down. The issuer is trusted for its keys, and for nothing else.
+// The keys that an issuer publishes (JWT_JWKS_URL). They are refreshed in the background; the old keys stay in use while
+// the issuer is down. The issuer is trusted for its keys only.
 import { createPublicKey, KeyObject, type JsonWebKeyInput } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { createLocalJWKSet, errors, type JSONWebKeySet } from 'jose'
@@ -11,9 +11,9 @@ import type { Settings } from '../settings.ts'
 
 export interface IssuerKeys {
   /**
-   * The key that a token's header names.
-   * @throws RoomcastError `auth/invalid-token`; `auth/keys-unavailable` while there are no keys at all, and for a key id
-   *   that is unknown while the issuer may not be asked again: it may have come into use since
+   * Finds the key that a token's header names.
+    * @throws RoomcastError `auth/invalid-token`; `auth/keys-unavailable` when no keys were fetched yet, and for an unknown
+    *   key id while the issuer may not be asked again: the key may be newer than our last fetch
    */
   find (header: { alg: string, kid?: unknown }): Promise<TokenKey>
   close (): void
@@ -21,15 +21,15 @@ export interface IssuerKeys {
 
 const MAX_KEY_ID_LENGTH = 256
 const PUBLIC_ALGORITHMS: readonly string[] = ['RS256', 'ES256', 'EdDSA'] satisfies Algorithm[]
-/** While there are no keys at all, the issuer is asked at most once in this time. */
+/** Until the first keys arrive, the issuer is asked at most once in this time. */
 const FIRST_KEYS_PAUSE_MS = 1000
 
 interface KeySet {
-  /** As it came, to see whether the next one differs. */
+  /** The text that was fetched, compared with the next one. */
   text: string
-  /** Whether the id is one of its keys', be it a weak one. */
+  /** Whether a key has this id, including keys that were refused as weak. */
   has (id: string): boolean
-  /** Undefined where no key fits. @throws RoomcastError `auth/invalid-token` where several do */
+  /** @returns undefined if no key matches. @throws RoomcastError `auth/invalid-token` if several do */
   find (alg: Algorithm, id: string | undefined): Promise<TokenKey | undefined>
 }
 
@@ -49,14 +49,14 @@ export function createIssuerKeys (settings: Settings, log: Log): IssuerKeys {
     const response = await fetch(url, { headers, redirect: 'manual', signal: AbortSignal.timeout(settings.JWKS_TIMEOUT_MS) })
     if (response.status !== 200) throw new Error(`the issuer answered ${response.status}`)
     const text = await readCapped(response, settings.JWKS_MAX_BYTES)
-    // Keys that are the same stay, with what they have verified.
+    // Unchanged keys stay, with the tokens that they have verified.
     if (text === current?.text) return
     const set = createKeySet(text, settings, log, () => current === set)
     current = set
   }
 
   const refresh = (): void => {
-    fetchKeys().catch((error: Error) => log.warn({ err: error.message }, "the issuer's keys could not be fetched; the old ones serve"))
+    fetchKeys().catch((error: Error) => log.warn({ err: error.message }, "the issuer's keys could not be fetched; the old ones stay in use"))
   }
   refresh()
   const timer = setInterval(refresh, settings.JWKS_CACHE_SECONDS * 1000)
@@ -71,7 +71,7 @@ export function createIssuerKeys (settings: Settings, log: Log): IssuerKeys {
       if (kid !== undefined && current?.has(kid) === true) throw new RoomcastError('auth/invalid-token')
 
       const pauseMs = current === undefined ? FIRST_KEYS_PAUSE_MS : settings.JWKS_REFETCH_SECONDS * 1000
-      // An answer that was asked for earlier may be from before the key came into use.
+      // A fetch that began earlier may have read the keys before this one was published.
       const isAskedEarlier = fetching !== undefined
       if (!isAskedEarlier && performance.now() - askedAt < pauseMs) throw new RoomcastError('auth/keys-unavailable')
       try {
@@ -87,7 +87,7 @@ export function createIssuerKeys (settings: Settings, log: Log): IssuerKeys {
   }
 }
 
-/** `fetch` takes no URL with a user and a password. */
+/** `fetch` refuses a URL with a user and a password. */
 function addressOf (setting: string): { url: URL, headers: Record<string, string> } {
   const url = new URL(setting)
   const { username, password } = url
@@ -103,7 +103,7 @@ function isPublicAlgorithm (alg: string): alg is Algorithm {
   return PUBLIC_ALGORITHMS.includes(alg)
 }
 
-/** @throws Error for what is no key set */
+/** @throws Error if the text is not a key set */
 function createKeySet (text: string, settings: Settings, log: Log, isCurrent: () => boolean): KeySet {
   const { keys } = JSON.parse(text) as JSONWebKeySet
   const ids = new Set(keys.map(({ kid }) => kid))
@@ -129,7 +129,7 @@ function createKeySet (text: string, settings: Settings, log: Log, isCurrent: ()
   }
 }
 
-/** What is no public key at all, such as one for an algorithm of which we know nothing, is none of ours. */
+/** False also for a key that cannot be read, for example one for an unknown algorithm. */
 function isStrong (jwk: JSONWebKeySet['keys'][number], log: Log): boolean {
   const { kid } = jwk
   try {

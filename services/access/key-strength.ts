@@ -1,10 +1,10 @@
-// Which public keys are refused, whoever names them: those with which somebody other than their owner can sign.
+// Refuses weak public keys: keys with which someone other than their owner could sign.
 import type { KeyObject } from 'node:crypto'
 
 const LEAST_RSA_BITS = 2048
 const LEAST_RSA_EXPONENT = 65_537n
 
-/** The points of Ed25519 whose multiples are few and known, with the bit of the sign off: a signature can be guessed. */
+/** Ed25519 points of small order, with the sign bit cleared. A signature for such a key can be guessed. */
 const SMALL_ORDER_POINTS = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',
@@ -15,7 +15,9 @@ const SMALL_ORDER_POINTS = new Set([
   'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f'
 ])
 
-/** The rule that a public key breaks, as a sentence; undefined for a strong one. Curves are checked where algorithms are pinned. */
+/**
+ * Names the rule that a public key breaks; undefined for a strong key. Curves are checked where algorithms are pinned.
+ */
 export function weaknessOf (key: KeyObject): string | undefined {
   const { asymmetricKeyType, asymmetricKeyDetails: { modulusLength = 0, publicExponent = 0n } = {} } = key
   if (asymmetricKeyType === 'rsa') {

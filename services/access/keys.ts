@@ -1,4 +1,4 @@
-// The keys of the settings that tokens are verified with, each with its algorithm pinned.
+// The keys from the settings that verify tokens, each pinned to its algorithm.
 import { createPublicKey, randomBytes, type KeyObject } from 'node:crypto'
 import { createVerifier } from 'fast-jwt'
 import { weaknessOf } from './key-strength.ts'
@@ -12,28 +12,31 @@ export interface KeyMaterial {
   algorithm: Algorithm
 }
 
-/** A key, ready to verify; made once, used for every token. */
+/** A key that is ready to verify. It is created once and used for every token. */
 export interface TokenKey {
-  /** The claims of a token that was signed with this key, for us. Says nothing of its time. @throws TokenError of fast-jwt */
+  /**
+   * Checks the signature and returns the claims; does not check their times.
+   * @throws TokenError of fast-jwt
+   */
   verify (token: string): unknown
-  /** Whether what this key signed is still trusted: an issuer can take its keys out. */
+  /** Whether tokens of this key are still trusted: an issuer can withdraw its keys. */
   isCurrent (): boolean
 }
 
-/** A key that its issuer published, and can take out: it comes and goes at run time. */
+/** A key that an issuer published. The issuer can withdraw it at run time. */
 export function createIssuerKey ({ key, algorithm }: KeyMaterial, settings: Settings, isCurrent: () => boolean): TokenKey {
   const verify = createVerifier({ key, ...verifyOptions(algorithm, settings) })
   return { verify: token => verify(token) as unknown, isCurrent }
 }
 
-/** What a token must have, whatever its key; as fast-jwt names it. */
+/** The fast-jwt options that apply to every key. */
 export function verifyOptions (algorithm: Algorithm, { JWT_ISSUER, JWT_AUDIENCE }: Settings) {
   return {
     algorithms: [algorithm],
-    // The times of a token are checked at each use, and by one rule: see identity.ts.
+    // identity.ts checks the times of a token at each use.
     ignoreExpiration: true,
     ignoreNotBefore: true,
-    // fast-jwt lets a token pass that lacks `iss` or `aud`, unless they are required.
+    // fast-jwt accepts a token without `iss` or `aud` unless they are required.
     requiredClaims: ['sub', 'exp', ...JWT_ISSUER === '' ? [] : ['iss'], ...JWT_AUDIENCE === '' ? [] : ['aud']],
     ...JWT_ISSUER === '' ? {} : { allowedIss: JWT_ISSUER },
     ...JWT_AUDIENCE === '' ? {} : { allowedAud: JWT_AUDIENCE }
@@ -42,14 +45,14 @@ export function verifyOptions (algorithm: Algorithm, { JWT_ISSUER, JWT_AUDIENCE 
 
 /**
  * The keys of the settings, the current one first.
- * @throws SettingsError for a public key that is none, or a weak one
+ * @throws SettingsError for an unreadable or weak public key
  */
 export function settingsKeys ({ JWT_SECRET, JWT_SECRET_PREVIOUS, JWT_PUBLIC_KEY }: Settings): KeyMaterial[] {
   if (JWT_PUBLIC_KEY !== '') return [publicKey(JWT_PUBLIC_KEY.replaceAll('\\n', '\n'))]
   return [JWT_SECRET, JWT_SECRET_PREVIOUS].filter(secret => secret !== '').map(key => ({ key, algorithm: 'HS256' }))
 }
 
-/** A key for this run only, for whoever just tries the service. */
+/** A key for this run only, to try out the service. */
 export function randomKey (): KeyMaterial {
   return { key: randomBytes(32).toString('base64url'), algorithm: 'HS256' }
 }
@@ -74,7 +77,7 @@ function algorithmOf ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): A
   if (asymmetricKeyType === 'rsa') return 'RS256'
   if (asymmetricKeyType === 'ed25519') return 'EdDSA'
   if (asymmetricKeyType === 'ec' && asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'ES256'
-  throw new TypeError(`keys of type ${String(asymmetricKeyType)} are not used here`)
+  throw new TypeError(`keys of type ${String(asymmetricKeyType)} are not supported`)
 }
 
 export function toPem (key: KeyObject): string {

@@ -1,14 +1,14 @@
-// Which browsers' pages may use the service: the same origin, those that are configured, and whatever is no browser.
+// Which origins may use the service: its own, the configured ones, and clients that are not browsers.
 
 /**
- * @param origin the Origin header; undefined where there is none, as with servers and apps
+ * @param origin the Origin header; undefined if the client sent none, as servers and apps do
  * @param host the Host header
  * @param allowed CORS_ORIGINS, as a list
  */
 export function isAllowedOrigin (origin: string | undefined, host: string | undefined, allowed: readonly string[]): boolean {
   if (origin === undefined) return true
   if (allowed.includes(origin)) return true
-  // `null` (a sandboxed frame, a file) has no host, and is foreign.
+  // `null` (a sandboxed frame, a file) has no host, and counts as foreign.
   return URL.canParse(origin) && host !== undefined && new URL(origin).host === host.toLowerCase()
 }
 

@@ -1,10 +1,10 @@
-// A token bucket: so many in a second on average, so many at once.
+// A token bucket: an average per second, and a burst.
 import { performance } from 'node:perf_hooks'
 
 export interface Rate {
-  /** Whether one more may pass now; counts it if so. */
+  /** Whether one more event may pass now. Counts it if so. */
   take (): boolean
-  /** Whether the bucket is full again: it can be forgotten. */
+  /** Whether the bucket is full again. Then it can be deleted. */
   isIdle (): boolean
 }
 
@@ -16,7 +16,7 @@ function readClock (): number {
   return performance.now()
 }
 
-/** A class: each connection has one. */
+/** A class rather than a closure, because each connection has one: it needs less memory. */
 class Bucket implements Rate {
   private readonly perSecond: number
   private readonly burst: number
@@ -51,7 +51,7 @@ class Bucket implements Rate {
   }
 }
 
-/** One bucket a key; idle ones are forgotten, so that there are never many more than keys in use. */
+/** One bucket per key. Idle buckets are deleted, so their number stays close to that of the keys in use. */
 export function createRates (perSecond: number, burst: number) {
   const rates = new Map<string, Rate>()
   let sweepAt = 1000

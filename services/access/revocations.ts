@@ -1,5 +1,5 @@
-// Revoked tokens, in memory: the decision about every token is taken from here. What is known can be told to others in
-// any order, and more than once: of two entries with one target the later counts.
+// Revoked tokens, in memory. Every token is checked against them. Entries can be learned in any order and more than once:
+// of two entries with the same target, the later one counts.
 import { Type, type Static } from '@sinclair/typebox'
 import type { Identity } from './identity.ts'
 import { CLOCK_STEP_MS } from './time.ts'
@@ -8,44 +8,45 @@ import type { Settings } from '../settings.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import { RevokeCommand } from '../wire/protocol.ts'
 
-/** How often what is over is looked for. */
+/** How often outdated entries are deleted. */
 const SWEEP_MS = 60_000
-/** How far back `issuedBefore` may lie: a time in seconds lies further back, in 1970. */
+/** How far back `issuedBefore` may lie. A time given in seconds would lie in 1970 and is refused. */
 const LONGEST_BACK_MS = 10 * 365 * 24 * 3600 * 1000
 
-/** What is known of one target. A revocation that was taken back is kept as well, so that nobody brings it in again. */
+/** The state of one target. A restored one is kept too, so that another instance does not revoke it again. */
 export const Revocation = Type.Object({
   target: RevokeCommand,
   isRevoked: Type.Boolean(),
-  at: Type.Integer({ description: 'when the command was given, by the clock of the broker' }),
-  until: Type.Integer({ description: 'no token that it concerns lives longer; the same wherever and whenever it is written again' })
+  at: Type.Integer({ description: 'time of the command, by the clock of the broker' }),
+  until: Type.Integer({ description: 'no affected token lives longer; every copy of the entry has the same value' })
 })
 export type Revocation = Static<typeof Revocation>
 
 export interface Revocations {
-  /** A command: it counts after all that was known of its target. @param at milliseconds since 1970, by the clock of the broker */
+  /** Applies a command, which overrides what was known of its target. @param at milliseconds since 1970, by the broker's clock */
   revoke (target: RevokeCommand, at: number): void
+  /** Takes a revocation back. @param at as for `revoke` */
   restore (target: RevokeCommand, at: number): void
-  /** What another instance knows. */
+  /** Merges an entry that another instance knows. */
   learn (revocation: Revocation): void
   isRevoked (identity: Identity): boolean
-  /** All that still matters, in an order that depends on nothing else. */
+  /** All entries that still matter, in a fixed order. */
   known (): Revocation[]
 }
 
 export function createRevocations (settings: Settings, metrics: Metrics): Revocations {
   const maxMs = settings.TOKEN_MAX_SECONDS * 1000
   const entries = new Map<string, Revocation>()
-  /** Of those, the ones that are revoked: where a token is looked up. */
+  /** The revoked ones among them, indexed for lookup. */
   const tokens = new Set<string>()
   const users = new Map<string, Set<number>>()
   let sweptAt = 0
 
   function command (target: RevokeCommand, isRevoked: boolean, at: number): void {
     const name = nameOf(target)
-    // A clock that went back does not make a later command the earlier one.
+    // A later command wins even if the clock went back in between.
     const after = Math.max(at, (entries.get(name)?.at ?? -1) + 1)
-    // A token that is concerned was issued before `issuedBefore`, which may lie ahead, but not for ever.
+    // Affected tokens were issued before `issuedBefore`. It may lie in the future, but not arbitrarily far.
     const lastIssued = 'issuedBefore' in target ? Math.min(Math.max(at, target.issuedBefore), at + maxMs) : at
     put(name, { target, isRevoked, at: after, until: lastIssued + maxMs + CLOCK_STEP_MS })
   }
@@ -110,22 +111,25 @@ export function createRevocations (settings: Settings, metrics: Metrics): Revoca
 }
 
 /**
- * What a revocation names, and nothing else.
- * @throws RoomcastError `request/invalid` where it names a token and a user
+ * The target of a revocation, without other fields.
+ * @throws RoomcastError `request/invalid` if it names both a token and a user
  */
 export function targetOf (given: RevokeCommand): RevokeCommand {
-  if ('jti' in given && 'userId' in given) throw new RoomcastError('request/invalid', 'jti and userId: one of them at a time; send two requests.')
+  if ('jti' in given && 'userId' in given) throw new RoomcastError('request/invalid', 'jti and userId: a request takes only one of them; send two requests.')
   return 'jti' in given ? { jti: given.jti } : { userId: given.userId, issuedBefore: given.issuedBefore }
 }
 
-/** @throws RoomcastError `request/invalid` for an `issuedBefore` in another unit, which would revoke nothing, or lock a user out for ever */
+/**
+ * @throws RoomcastError `request/invalid` for an `issuedBefore` in another unit: it would revoke nothing, or lock a user
+ *   out forever
+ */
 export function assertWithinReach (target: RevokeCommand, { TOKEN_MAX_SECONDS }: Settings, now = Date.now()): void {
   if (!('issuedBefore' in target)) return
   if (target.issuedBefore >= now - LONGEST_BACK_MS && target.issuedBefore <= now + TOKEN_MAX_SECONDS * 1000) return
-  throw new RoomcastError('request/invalid', `issuedBefore: should be in milliseconds since 1970, from ten years ago to ${TOKEN_MAX_SECONDS} seconds (TOKEN_MAX_SECONDS) from now; this one is not within reach.`)
+  throw new RoomcastError('request/invalid', `issuedBefore: should be in milliseconds since 1970, from ten years ago to ${TOKEN_MAX_SECONDS} seconds (TOKEN_MAX_SECONDS) from now; this value is outside that range.`)
 }
 
-/** How long a revocation can matter, at most: until the last token that it concerns has ended. In seconds. */
+/** The longest time that a revocation can matter, in seconds: until the last affected token has expired. */
 export function longestRevocation ({ TOKEN_MAX_SECONDS }: Settings): number {
   return 2 * TOKEN_MAX_SECONDS + CLOCK_STEP_MS / 1000
 }

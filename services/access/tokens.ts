@@ -1,6 +1,6 @@
-// From a token to who bears it: the same for both doors. A token's signature is verified once; its time, and that its key
-// is still trusted, at every use.
-import { createHash } from 'node:crypto'
+// Verifies tokens, for HTTP and sockets alike. A signature is verified once; the token's times, and whether its key is
+// still trusted, at every use.
+import { hash } from 'node:crypto'
 import { createDecoder, TokenError } from 'fast-jwt'
 import { assertInTime, readIdentity, type Identity } from './identity.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
@@ -16,22 +16,22 @@ export type KeySource = TokenKey[] | IssuerKeys
 
 export interface Tokens {
   /**
-   * Whose token it is. Whether it was revoked is to be asked next: commands know that.
+   * Verifies the token. The caller must also ask whether it was revoked.
    * @throws RoomcastError `auth/invalid-token`, `auth/token-expired`, `auth/token-not-yet-valid`, `auth/keys-unavailable`
    */
   verify (token: string): Promise<Identity>
-  /** How many are remembered. */
+  /** The number of cached tokens. */
   readonly size: number
 }
 
-/** A token whose signature was good. */
+/** The result of a successful verification. */
 interface Verified {
   identity: Identity
   key: TokenKey
 }
 
 export function createTokens (source: KeySource, settings: Settings): Tokens {
-  /** By a hash: no raw token stays in memory. The one that was not used for longest comes first. */
+  /** Keyed by a hash, so that no raw token stays in memory. The least recently used comes first. */
   const verified = new Map<string, Verified>()
   const decode = createDecoder({ complete: true })
 
@@ -63,7 +63,7 @@ export function createTokens (source: KeySource, settings: Settings): Tokens {
       try {
         return { identity: readIdentity(key.verify(token), settings), key }
       } catch (error) {
-        // By its code: @fastify/jwt may bring a fast-jwt of its own.
+        // Compared by its code: @fastify/jwt may use another copy of fast-jwt.
         const isOther = (error as { code?: string }).code === TokenError.codes.invalidSignature
         if (!isOther || i === keys.length - 1) throw error
       }
@@ -76,7 +76,7 @@ export function createTokens (source: KeySource, settings: Settings): Tokens {
 
     async verify (token) {
       if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) throw new RoomcastError('auth/invalid-token', `The token has more than ${MAX_TOKEN_BYTES} bytes: get a smaller one.`)
-      const name = createHash('sha256').update(token).digest('base64')
+      const name = hash('sha256', token, 'base64')
       const known = recall(name)
       if (known !== undefined) return known
       try {

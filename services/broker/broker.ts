@@ -1,4 +1,4 @@
-// What carries updates and keeps history and presence: the interface, and the guarantees that both implementations give.
+// The broker carries updates and keeps history and presence. Its interfaces, and the guarantees of both implementations.
 import type { EventEmitter } from 'node:events'
 import type { Collaborator, Receipt, StreamPosition } from '../wire/protocol.ts'
 import type { RoomKey } from '../wire/rooms.ts'
@@ -12,13 +12,13 @@ export interface PublishRequest {
   /** The payload as JSON text. */
   payloadJson: string
   userId: string
-  /** Whose `callerId` it is: ids of different callers never meet. */
+  /** The caller that `callerId` belongs to: equal ids of different callers are independent. */
   sub: string
-  /** The caller's own id. Without it the broker makes one, which it does not remember. */
+  /** The caller's own id. Without one, the broker generates an id and does not remember it. */
   callerId?: string | undefined
-  /** Default: what the settings say. */
+  /** Default: from the settings. */
   retention?: Retention
-  /** W3C `traceparent` of the publish, where it is traced. */
+  /** W3C `traceparent` of the publish, if it is traced. */
   trace?: string | undefined
 }
 
@@ -27,6 +27,7 @@ export interface StoredUpdate {
   kind: 'update'
   epoch: string
   offset: number
+  /** Milliseconds since 1970, by the broker's clock. */
   publishedAt: number
   id: string
   event: string
@@ -34,11 +35,11 @@ export interface StoredUpdate {
   userId: string
   /** The update as members receive it, as JSON text. */
   json: string
-  /** A `traceparent`, where the publish was traced. */
+  /** The `traceparent` of the publish, if it was traced. */
   trace?: unknown
 }
 
-/** Goes around the feed: no offset, no history, no second try. */
+/** An update that bypasses the feed: it has no offset, is not stored and is never repeated. */
 export interface EphemeralUpdate {
   kind: 'ephemeral'
   epoch: string
@@ -51,7 +52,7 @@ export interface EphemeralUpdate {
   json: string
 }
 
-/** Who came and went in a room, told by the instance they are connected to. */
+/** Who joined and left a room, sent by the instance they are connected to. */
 export interface PresenceDelta {
   kind: 'presence'
   instance: string
@@ -63,16 +64,16 @@ export interface PresenceDelta {
 export interface PresenceEntry {
   socketId: string
   person: Omit<Collaborator, 'sessions'>
-  /** What the session says that it does; absent where it says nothing. */
+  /** The state that the session has set; absent if none. */
   state?: unknown
 }
 
 export type Message = StoredUpdate | EphemeralUpdate | PresenceDelta
 
 export interface HistoryRead extends StreamPosition {
-  /** Offset of the oldest update that is kept; undefined when none is. */
+  /** Offset of the oldest update that is kept; undefined when none is kept. */
   oldest: number | undefined
-  /** What is kept after `since`, in order, from `since + 1` on without a hole, up to the limits. */
+  /** The kept updates after `since`, in order and without a hole from `since + 1` on, up to the limits. */
   updates: StoredUpdate[]
 }
 
@@ -88,95 +89,109 @@ export type PresenceSnapshot = Array<{ instance: string, entry: PresenceEntry }>
 export type Concerns = (room: RoomKey) => boolean
 
 export interface BrokerEvents {
-  /** Messages of these rooms may be getting lost; nothing is known until `resumed`. */
+  /** Messages of these rooms may be lost from now on, until `resumed`. */
   interrupted: [concerns: Concerns]
-  /** The subscriptions to these rooms are confirmed again, and messages may have been missed: compare positions. */
+  /** The subscriptions to these rooms are confirmed again. Messages may have been missed: compare positions. */
   resumed: [concerns: Concerns]
 }
 
-/** What fails by itself, with its rooms: the embedded broker, a standalone Redis, a master of a cluster. */
+/** A part of the broker that can fail on its own: the embedded broker, a standalone Redis, a master of a cluster. */
 export interface BrokerShard {
-  /** Where it is; nothing of it is secret. Empty for the embedded broker. */
+  /** Its address, without credentials. Empty for the embedded broker. */
   readonly name: string
-  /** Whether the room is there. */
+  /** Whether it serves the room. */
   has (room: RoomKey): boolean
-  /** Why it cannot be used now; undefined when it can. */
+  /** The reason why it cannot be used now; undefined when it can. */
   fault (): string | undefined
-  /** Replaces the links to where the messages come from: a probe heard no echo. */
+  /** Replaces the faulty connection after a probe got no receipt or no echo. */
   reconnect (reason: string): void
 }
 
-/** What carries updates, and keeps their history. */
+/** Carries updates and keeps their history. */
 export interface UpdateBroker {
   /**
-   * In one atomic step: answers the first receipt when `callerId` is known; else gives the next offset, appends
-   * to the room's history, and hands the update to every subscriber. Offset order is the order of messages, and
-   * updates that are given one after another have it.
+    * In one atomic step: returns the first receipt if `callerId` is known; otherwise assigns the next offset, appends the
+    * update to the room's history and sends it to every subscriber. Messages arrive in the order of offsets, and
+    * consecutive calls get consecutive offsets.
    * @throws RoomcastError `broker/unavailable` (not published), `broker/timeout` (unknown; repeat with the same id);
    *   both within PUBLISH_TIMEOUT_MS
    */
   publish (publication: PublishRequest): Promise<Receipt>
 
-  /** Hands an update to every subscriber and keeps nothing. Same errors as `publish`. */
+  /**
+   * Sends an update to every subscriber and stores nothing.
+   * @throws RoomcastError as `publish` does
+   */
   publishEphemeral (publication: PublishRequest): Promise<Receipt>
 
   /**
-   * When it resolves, every later message of the room reaches `onMessage`, in the order of offsets, save for
-   * interruptions. One subscription a room.
+    * Once it resolves, every later message of the room reaches `onMessage`, in the order of offsets, except during
+    * interruptions. A room has one subscription.
+    * @throws RoomcastError `broker/unavailable`
    */
   subscribe (room: RoomKey, onMessage: (message: Message) => void): Promise<void>
+  /** @throws RoomcastError `broker/unavailable` */
   unsubscribe (room: RoomKey): Promise<void>
 
   /**
-   * The rooms' positions; makes a room that is missing, at offset 0, and renews the life of each: `roomSeconds`, or
-   * `emptyRoomSeconds` where nothing was published yet.
-   * When it resolves, every message up to these positions that will come over the present link has come:
-   * a feed that is behind its room now has a hole. Undefined for a room that cannot be read; rejects where none can.
+    * Reads the rooms' positions. Creates a missing room at offset 0, and renews the life of each room: `roomSeconds`, or
+    * `emptyRoomSeconds` if nothing was published yet.
+    * Once it resolves, every message up to these positions that the present link will deliver has been delivered:
+    * a feed that is behind its room now has a hole.
+    * @returns in the order of `rooms`; undefined for a room that cannot be read
+    * @throws RoomcastError `broker/unavailable` if no room can be read
    */
   touch (rooms: RoomKey[], retention?: Retention): Promise<Array<StreamPosition | undefined>>
 
-  /** The same guarantees as `touch` gives, by plain reads: a room whose position is certain is not written to. */
+  /**
+   * Gives the same guarantees as `touch`, by plain reads: a room whose position is certain is not written to.
+   * @throws RoomcastError `broker/unavailable`
+   */
   positions (rooms: RoomKey[], retention?: Retention): Promise<Array<StreamPosition | undefined>>
 
   /**
-   * Position and history in one atomic read. A room that is missing is made, and lives READ_ROOM_TTL_SECONDS.
-   * @param caller for whom: callers take turns, and each read of a room waits for the one before. Default: the room
+    * Reads position and history in one atomic step. A missing room is created, and lives READ_ROOM_TTL_SECONDS.
+    * @param caller callers take turns, and reads of one room wait for each other. Default: the room
+    * @throws RoomcastError `broker/unavailable`
    */
   history (room: RoomKey, since: number, limits: HistoryLimits, caller?: string): Promise<HistoryRead>
 
-  /** Starts a new epoch if the room still has this one: of many who ask, the first changes something. */
+  /**
+   * Starts a new epoch if the room is still in `epoch`: of several calls, only the first has an effect.
+   * @throws RoomcastError `broker/unavailable`, `broker/timeout`
+   */
   renewEpoch (room: RoomKey, epoch: string): Promise<void>
 }
 
-/** What knows who is present in a room. */
+/** Knows who is present in a room. Each method throws RoomcastError `broker/unavailable`; those that write, `broker/timeout` too. */
 export interface PresenceBroker {
-  /** Stores who of this instance came and went in a room, and tells every subscriber. */
+  /** Stores who of this instance joined and left a room, and tells every subscriber. */
   updatePresence (room: RoomKey, delta: Omit<PresenceDelta, 'kind' | 'instance'>): Promise<void>
   /** @param caller as for `history` */
   presence (room: RoomKey, caller?: string): Promise<PresenceSnapshot>
-  /** Forgets what an instance that fell silent has left behind in a room. */
+  /** Deletes the presence that a silent instance left behind in a room. */
   forgetPresence (room: RoomKey, instance: string, socketIds: string[]): Promise<void>
 }
 
-/** What knows which instances have members of which rooms. */
+/** Knows which instances have members in which rooms. Throws like PresenceBroker. */
 export interface OccupancyBroker {
-  /** This instance has members of the room; true if it is the first that does. Again is no change. */
+  /** Records that this instance has members in the room. @returns true if it is the first instance; false when repeated */
   occupy (room: RoomKey): Promise<boolean>
-  /** It has none any more; true if it was the last. */
+  /** Records that it has none any more. @returns true if it was the last instance */
   vacate (room: RoomKey): Promise<boolean>
-  /** Instances that have members of any room. */
+  /** The instances that have members in any room. */
   occupants (): Promise<string[]>
-  /** Takes an instance that fell silent out of its rooms; answers those that nobody is in now, to one caller only. */
+  /** Removes a silent instance from its rooms. @returns the rooms that are now empty, to one caller only */
   vacateAll (instance: string): Promise<RoomKey[]>
 }
 
-/** All three over the same links. */
+/** All three interfaces over the same links. */
 export interface Broker extends UpdateBroker, PresenceBroker, OccupancyBroker {
   readonly instance: string
   readonly events: EventEmitter<BrokerEvents>
-  /** Those that serve rooms now. */
+  /** The shards that serve rooms now. */
   shards (): readonly BrokerShard[]
-  /** Why the broker cannot be used now; undefined when it can. */
+  /** The reason why the broker cannot be used now; undefined when it can. */
   fault (): string | undefined
   close (): Promise<void>
 }

@@ -1,4 +1,4 @@
-// What goes over a channel: JSON with a version. A reader ignores what it does not know and survives what it cannot read.
+// The envelope: JSON with a version, sent over a channel. Readers ignore unknown fields and survive unreadable messages.
 import { Type, type Static } from '@sinclair/typebox'
 import type { EphemeralUpdate, Message, PresenceDelta, PublishRequest, StoredUpdate } from './broker.ts'
 import { Collaborator, Epoch, EventName, Offset, Time, UpdateId, UserId, type Update } from '../wire/protocol.ts'
@@ -7,7 +7,7 @@ import { checker, isDeeperThan } from '../wire/validation.ts'
 
 export const ENVELOPE_VERSION = 1
 
-/** No publisher lets pass what is nested deeper: the largest MAX_PAYLOAD_DEPTH, and the envelope itself. */
+/** No publisher sends anything deeper: the largest MAX_PAYLOAD_DEPTH plus the envelope itself. */
 const MAX_DEPTH = 2001
 
 const Head = { v: Type.Literal(ENVELOPE_VERSION) }
@@ -23,16 +23,16 @@ const PresenceEnvelope = Type.Object({
   left: Type.Array(Type.String())
 })
 
-/** What stands in front of the fields that members receive. */
+/** The part before the fields that members receive. */
 const headOf = (kind: 'update' | 'ephemeral') => `{"v":${ENVELOPE_VERSION},"kind":"${kind}",`
 
-/** Where an update was not traced, no field but these. */
+/** The number of fields of an update that was not traced. */
 const UPDATE_FIELDS = Object.keys(UpdateEnvelope.properties).length - 1
 const EPHEMERAL_FIELDS = Object.keys(EphemeralEnvelope.properties).length - 1
 
 /**
- * The part of an update's envelope that its publisher knows, without the opening brace: the broker puts
- * version, kind, epoch, offset and time in front, in the same step that gives them.
+  * The part of an update's envelope that its publisher knows, without the opening brace. The broker puts version, kind,
+  * epoch, offset and time in front of it, in the step that assigns them.
  */
 export function envelopeBody ({ event, payloadJson, userId, trace }: PublishRequest, id: string): string {
   const traced = trace === undefined ? '' : `,"trace":${JSON.stringify(trace)}`
@@ -43,12 +43,12 @@ export function presenceEnvelope (delta: Omit<PresenceDelta, 'kind'>): string {
   return JSON.stringify({ v: ENVELOPE_VERSION, kind: 'presence', ...delta })
 }
 
-/** Reads the texts of a room's channel and log; answers undefined for what cannot be read. */
+/** Creates a reader for the texts of a room's channel and log. It returns undefined for an unreadable text. */
 export function createEnvelopeReader (room: RoomKey): (text: string) => Message | undefined {
   const [updates, ephemerals, deltas] = [checker(UpdateEnvelope), checker(EphemeralEnvelope), checker(PresenceEnvelope)]
   const start = publicStart(room)
 
-  /** What members receive is the text as it came without its head, unless there is more in it than they should see. */
+  /** Members receive the text as it came, without its head, unless it has fields that they should not see. */
   function publicJson (text: string, value: UpdateFields, fields: number): string {
     const head = headOf(value.kind)
     return text.startsWith(head) && Object.keys(value).length === fields
@@ -72,7 +72,7 @@ export function createEnvelopeReader (room: RoomKey): (text: string) => Message 
 
 type UpdateFields = Omit<StoredUpdate, 'json'> | Omit<EphemeralUpdate, 'json'>
 
-/** An update as the wire contract shows it; field by field, since the envelope of a newer version may hold more. */
+/** An update as the wire contract defines it. Copied field by field: a newer version's envelope may have more. */
 export function publicUpdate (room: RoomKey, update: UpdateFields): Update {
   const { event, payload, userId, id, epoch, publishedAt } = update
   const shown = { event, payload, userId, id, ...roomName(room), epoch, publishedAt }
@@ -85,7 +85,7 @@ export function readPresenceEntry (text: string): Static<typeof PresenceEntry> |
   return checker(PresenceEntry).Check(value) ? value : undefined
 }
 
-/** The first two fields of a public update, which no message names, since its channel does. */
+/** The first two fields of a public update. No message contains them, because its channel names the room. */
 function publicStart (room: RoomKey): string {
   const { workspaceId, appId } = roomName(room)
   return `{"workspaceId":${JSON.stringify(workspaceId)},"appId":${JSON.stringify(appId)},`
@@ -98,6 +98,6 @@ function parse (text: string): unknown {
   } catch {
     return undefined
   }
-  // Two characters a level at least: most texts are too short to be deep.
+  // Each level needs at least two characters, so most texts are too short to be too deep.
   return text.length > 2 * MAX_DEPTH && isDeeperThan(value, MAX_DEPTH) ? undefined : value
 }

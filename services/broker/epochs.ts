@@ -1,4 +1,4 @@
-// New epochs. Every publish carries one, for the case that its room has none, so they come from a pool of random bytes.
+// Generates epochs from a pool of random bytes: every publish carries one, in case its room has none.
 import { randomBytes } from 'node:crypto'
 
 /** 72 random bits, 12 characters of base64url. */

@@ -1,4 +1,4 @@
-// The embedded broker: the same guarantees in one process, for a single instance without Redis.
+// The embedded broker: the same guarantees within one process, for a single instance without Redis.
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Broker, BrokerEvents, BrokerShard, HistoryLimits, Message, StoredUpdate, PresenceEntry, PublishRequest } from './broker.ts'
@@ -35,7 +35,7 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
   function sweep (): void {
     rooms.sweep()
     const time = now()
-    // Kept in the order they were given, and all for the same time.
+    // Receipts are in the order of their creation, and all live equally long.
     for (const [key, { expiresAt }] of receipts) {
       if (expiresAt > time) break
       receipts.delete(key)
@@ -149,7 +149,7 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
     },
 
     async forgetPresence () {
-      // There is no other instance that could have left anything behind.
+      // No other instance exists that could have left anything behind.
     },
 
     async occupy (key) {
@@ -180,7 +180,7 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
   }
 }
 
-/** What the publisher gave. The payload is a copy, which its caller cannot change. */
+/** The publisher's fields. The payload is a copy, so that its caller cannot change it later. */
 function copyFields ({ callerId, event, payloadJson, userId }: PublishRequest) {
   const payload: unknown = JSON.parse(payloadJson)
   return { id: callerId ?? randomUUID(), event, payload, userId }

@@ -1,4 +1,4 @@
-// The rooms of the embedded broker: their positions and histories, in memory and within its limits.
+// The rooms of the embedded broker: their positions and histories, in memory and within the limits.
 import type { StoredUpdate } from './broker.ts'
 import { createEpochs } from './epochs.ts'
 import { countLimit } from '../observe/limits.ts'
@@ -24,31 +24,31 @@ interface Room {
 }
 
 export interface MemoryRooms {
-  /** The room of somebody who uses it; made where it is missing, and its life is renewed. */
+  /** The room, for a caller that uses it. Creates a missing room and renews the room's life. */
   use (key: RoomKey, retention: Retention): MemoryRoom
-  /** The room of somebody who only reads; one that is made for that lives READ_ROOM_TTL_SECONDS. */
+  /** The room, for a caller that only reads. A room created for this lives READ_ROOM_TTL_SECONDS. */
   look (key: RoomKey): MemoryRoom
-  /** Gives the next offset. @param complete makes the update that takes it */
+  /** Appends an update at the next offset. @param complete builds the update for its epoch and offset */
   append (key: RoomKey, retention: Retention, bytes: number, complete: (epoch: string, offset: number) => StoredUpdate): StoredUpdate
-  /** Ends the room's epoch, and with it its past. */
+  /** Starts a new epoch without a past. */
   renew (key: RoomKey): void
-  /** Forgets what has lived its time. */
+  /** Deletes expired rooms and histories. */
   sweep (): void
 }
 
 export function createMemoryRooms ({ settings, metrics, isFollowed, now }: {
   settings: Settings
   metrics: Metrics
-  /** Somebody here is subscribed to the room: it stays. */
+  /** Whether the room has a subscriber here; then it is kept. */
   isFollowed: (key: RoomKey) => boolean
   now: () => number
 }): MemoryRooms {
   const newEpoch = createEpochs()
-  /** In the order of their last use. */
+  /** Least recently used first. */
   const used = new Map<RoomKey, Room>()
-  /** Rooms that a reader asked for, and nobody has used. */
+  /** Rooms that were only read. */
   const onlyRead = new Map<RoomKey, Room>()
-  /** Rooms with history, in the order of their newest update: the first was quiet for longest. */
+  /** Rooms with history; the room whose newest update is the oldest comes first. */
   const logged = new Map<RoomKey, Room>()
   let bytes = 0
 
@@ -65,7 +65,7 @@ export function createMemoryRooms ({ settings, metrics, isFollowed, now }: {
   function take (key: RoomKey): Room {
     const room = find(key) ?? newRoom()
     onlyRead.delete(key)
-    // To the end of the order.
+    // Move it to the end: it is the most recently used.
     used.delete(key)
     used.set(key, room)
     if (used.size > settings.EMBEDDED_MAX_ROOMS) dropLongestUnused()
@@ -76,7 +76,7 @@ export function createMemoryRooms ({ settings, metrics, isFollowed, now }: {
     room.expiresAt = now() + (room.offset > 0 ? retention.roomSeconds : emptyRoomSeconds(retention)) * 1000
   }
 
-  /** Followed ones stay; there are at most MAX_ROOMS of them. The last is in use right now. */
+  /** Keeps followed rooms, of which there are at most MAX_ROOMS, and the last one, which is in use right now. */
   function dropLongestUnused (): void {
     let left = used.size - 1
     for (const [key, room] of used) {

@@ -1,9 +1,10 @@
-// Publishing, the same from both gateways: rate, capability, size, then the broker. The app around the service is trusted: size, then the broker.
+// Publishing, over HTTP and sockets alike: rate, capability, size, then the broker. The trusted host app skips the first two.
 import { performance } from 'node:perf_hooks'
 import { authorize, can } from '../access/capabilities.ts'
 import type { Broker } from './broker.ts'
-import { RoomcastError, toRoomcastError } from '../wire/errors.ts'
+import { toRoomcastError, type RoomcastError } from '../wire/errors.ts'
 import type { Identity } from '../access/identity.ts'
+import { limitError } from '../observe/limits.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { HttpPublish, type HostPublish, type Receipt } from '../wire/protocol.ts'
 import { createRates } from '../access/rate.ts'
@@ -13,31 +14,35 @@ import { tracePublish } from '../observe/tracing.ts'
 import { isDeeperThan, parse } from '../wire/validation.ts'
 
 type Kind = 'update' | 'ephemeral'
-/** Who publishes; `capabilities` may be more than the identity's own, by a room token. */
+/** The publisher. A room token can give it more `capabilities` than its identity has. */
 type Caller = Pick<Identity, 'sub' | 'capabilities'>
 
 export interface Publisher {
   /**
-   * @throws RoomcastError `limit/publish-rate`, `auth/forbidden`, `publish/payload-too-large`, `request/invalid`, `broker/…`
+    * Publishes one update.
+    * @throws RoomcastError `limit/publish-rate`, `auth/forbidden`, `publish/payload-too-large`, `request/invalid`, `broker/…`
    */
   publish (caller: Caller, update: HttpPublish): Promise<Receipt>
   /**
-   * Publishes several updates side by side; one that fails does not stop the others. Where one is refused for now, those
-   * after it in the same room are too: sent again together they keep their order.
-   * @param updates each is checked by itself
-   * @returns what became of each, in their order
+    * Publishes several updates concurrently; a failed update does not stop the others. After a retryable failure, later
+    * updates of the same room fail too, so that they keep their order when they are all sent again.
+   * @param updates each is validated separately
+   * @returns the outcomes, in the order of the updates
    */
   publishAll (caller: Caller, updates: unknown[]): Promise<Array<PromiseSettledResult<Receipt>>>
   /**
    * Publishes one payload to several rooms, as `publishAll` does.
-   * @throws RoomcastError `publish/payload-too-large`, `request/invalid`: nothing was published
+   * @throws RoomcastError `publish/payload-too-large`, `request/invalid`; then nothing was published
    */
   publishMany (caller: Caller, rooms: unknown[], update: Pick<HttpPublish, 'event' | 'payload' | 'id'>): Promise<Array<PromiseSettledResult<Receipt>>>
-  /** @throws RoomcastError `publish/payload-too-large`, `request/invalid`, `broker/…` */
+  /**
+   * Publishes an update of the host app.
+   * @throws RoomcastError `publish/payload-too-large`, `request/invalid`, `broker/…`
+   */
   publishTrusted (update: HostPublish): Promise<Receipt>
 }
 
-/** No token has an empty `sub`: ids of the app around the service never meet those of a caller. */
+/** No token has an empty `sub`, so update ids of the host app never collide with those of a caller. */
 const HOST_SUB = ''
 
 export function createPublisher ({ broker, settings, metrics }: { broker: Broker, settings: Settings, metrics: Metrics }): Publisher {
@@ -74,8 +79,8 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
   }
 
   /**
-   * Side by side: up to the broker each takes its turn at once, so updates of one room reach it in their order.
-   * @param payloadJson the payload, where it is the same in all
+   * Runs concurrently. Nothing is awaited before the broker, so updates of one room reach it in order.
+   * @param payloadJson the payload, if all updates share one
    */
   async function publishEach (caller: Caller, updates: unknown[], payloadJson?: string): Promise<Array<PromiseSettledResult<Receipt>>> {
     const refused = new Map<RoomKey, RoomcastError>()
@@ -95,14 +100,11 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
     }))
   }
 
-  /** @returns whose update it is */
+  /** Checks rate and capability. @returns the user id of the update */
   function admitted ({ sub, capabilities }: Caller, update: HttpPublish): string {
-    if (!rates.take(sub)) {
-      metrics.limits.inc({ limit: 'publish-rate' })
-      throw new RoomcastError('limit/publish-rate')
-    }
+    if (!rates.take(sub)) throw limitError(metrics, 'publish-rate')
     authorize(capabilities, 'publish', update)
-    // Only a manager of the room may speak for another.
+    // Only a manager of the room may publish for another user.
     return update.userId !== undefined && can(capabilities, 'manage', update) ? update.userId : sub
   }
 
@@ -124,17 +126,15 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
     metrics.published.inc({ kind: kindOf(update), outcome: toRoomcastError(error).code })
   }
 
-  /** The payload as the text that travels from here on. */
+  /** Checks the payload and encodes it once. */
   function payloadText (payload: unknown): string {
     if (isDeeperThan(payload, settings.MAX_PAYLOAD_DEPTH)) {
-      metrics.limits.inc({ limit: 'payload-depth' })
-      throw new RoomcastError('request/invalid', `payload: nested deeper than ${settings.MAX_PAYLOAD_DEPTH} levels (MAX_PAYLOAD_DEPTH).`)
+      throw limitError(metrics, 'payload-depth', `payload: nested deeper than ${settings.MAX_PAYLOAD_DEPTH} levels (MAX_PAYLOAD_DEPTH).`, 'request/invalid')
     }
     const text = JSON.stringify(payload)
     const bytes = Buffer.byteLength(text)
     if (bytes <= settings.MAX_PAYLOAD_BYTES) return text
-    metrics.limits.inc({ limit: 'payload-bytes' })
-    throw new RoomcastError('publish/payload-too-large', `The payload has ${bytes} bytes, ${settings.MAX_PAYLOAD_BYTES} are allowed: send less, or a reference to the data.`)
+    throw limitError(metrics, 'payload-bytes', `The payload has ${bytes} bytes, but only ${settings.MAX_PAYLOAD_BYTES} are allowed (MAX_PAYLOAD_BYTES): send less data, or a reference to it.`, 'publish/payload-too-large')
   }
 }
 

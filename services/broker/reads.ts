@@ -1,21 +1,21 @@
-// Reads of history and presence take turns: so few at a time, in calls and in bytes, that what is published or probed
-// meanwhile is never late, and none of the callers holds up the others.
+// Reads of history and presence take turns. Few run at a time, in calls and in bytes, so that they delay neither
+// publishes nor probes, and no caller can hold up the others.
 import type { Metrics } from '../observe/metrics.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
 export interface ReadRequest {
   room: RoomKey
-  /** What is asked about the room. Those who ask the same share a read that has not begun. */
+  /** Identifies the read. Requests with the same question share a read that has not begun. */
   question: string
-  /** Whose turn is taken. */
+  /** Requests of the same caller share its turns. */
   caller: string
-  /** What the answer may be large. */
+  /** The largest possible answer, in bytes. */
   bytes: number
 }
 
 export interface Reads {
-  /** The read begins when it is its turn; reads of one room are made one after the other. */
+  /** Runs the read when its turn comes. Reads of one room run one after the other. */
   run<T> (request: ReadRequest, read: () => Promise<T>): Promise<T>
 }
 
@@ -25,7 +25,7 @@ interface Waiting extends ReadRequest {
 }
 
 export function createReads ({ settings, metrics }: { settings: Settings, metrics: Metrics }): Reads {
-  /** What waits, by caller, in the order of their turns. */
+  /** The waiting reads of each caller; the caller whose turn is next comes first. */
   const queues = new Map<string, Waiting[]>()
   const asked = new Map<string, Waiting>()
   const busy = new Set<RoomKey>()
@@ -41,7 +41,7 @@ export function createReads ({ settings, metrics }: { settings: Settings, metric
     metrics.readsWaiting.set(asked.size)
   }
 
-  /** The first of the next caller whose room is not being read; undefined when none may begin now. */
+  /** The first read of the next caller whose room is not being read; undefined if none may start now. */
   function takeNext (): Waiting | undefined {
     for (const [caller, queue] of queues) {
       const [read] = queue
@@ -88,7 +88,7 @@ export function createReads ({ settings, metrics }: { settings: Settings, metric
   }
 }
 
-/** Rooms have no space in their keys. */
+/** Unambiguous, because a room key contains no space. */
 function keyOf ({ room, question }: ReadRequest): string {
   return `${room} ${question}`
 }

@@ -1,4 +1,4 @@
-// The broker on Redis: scripts for the atomic steps, one channel a room.
+// The broker on Redis: scripts for the atomic steps, one channel per room.
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { performance } from 'node:perf_hooks'
@@ -22,7 +22,7 @@ import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 import { readRedisUrl, type HostAndPort } from '../settings/urls.ts'
 
-/** A refusal as late that came back this soon means that Redis' clock was set, not that the update is late. */
+/** A `late` answer within this part of the timeout means that Redis' clock was changed, not that the update is late. */
 const SOON = 0.5
 
 export interface RedisBrokerOptions {
@@ -43,10 +43,13 @@ export function createRedisBroker ({ instance, open, settings, log, metrics }: R
   const database = readRedisUrl(settings.REDIS_URL)?.database
   const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, database)
 
-  /** The arguments that every script on a room starts with. @param roomSeconds how long a room lives that is made, or begins anew */
+  /**
+   * The first arguments of every script on a room.
+   * @param roomSeconds how long a room lives that is created, or gets a new epoch
+   */
   const roomArgs = ({ runId, whole }: RedisIdentity, roomSeconds = emptyRoomSeconds(retention)) => [runId, whole, newEpoch(), roomSeconds]
 
-  /** Publishes by a deadline; once more if Redis' clock turns out to have been set. */
+  /** Publishes by a deadline. Tries again if Redis' clock turns out to have been changed. */
   async function publish (publication: PublishRequest, kind: RedisPublish['kind']): Promise<Receipt> {
     const { room, sub, callerId } = publication
     const { meta, log, receipt, channel } = namesOf(room)
@@ -69,7 +72,7 @@ export function createRedisBroker ({ instance, open, settings, log, metrics }: R
         return { id, epoch, offset: kind === 'ephemeral' ? null : offset, duplicate: outcome === 'known', instances }
       }
       if (performance.now() - startedAt > settings.PUBLISH_TIMEOUT_MS * SOON) {
-        throw new RoomcastError('broker/unavailable', 'Not published, it reached Redis too late: send it again.')
+        throw new RoomcastError('broker/unavailable', 'The update reached Redis too late and was not published: send it again.')
       }
     }
   }
@@ -80,13 +83,13 @@ export function createRedisBroker ({ instance, open, settings, log, metrics }: R
       const message = read(text)
       if (message !== undefined) return onMessage(message)
       metrics.dropped.inc({ reason: 'garbage' })
-      log.warn({ room, length: text.length }, 'dropped a message that cannot be read')
+      log.warn({ room, length: text.length }, 'dropped an unreadable message')
     })
   }
 
   function history (room: RoomKey, since: number, { maxUpdates, maxBytes }: HistoryLimits, caller = room): Promise<HistoryRead> {
     const names = namesOf(room)
-    // Where few updates are wanted, they are not as large as that.
+    // A few updates cannot be as large as maxBytes.
     const bytes = Math.min(maxBytes, maxUpdates * 2 * settings.MAX_PAYLOAD_BYTES)
     return reads.run({ room, question: `history ${since} ${maxUpdates} ${maxBytes}`, caller, bytes }, async () => {
       metrics.historyReads.inc()
@@ -99,7 +102,7 @@ export function createRedisBroker ({ instance, open, settings, log, metrics }: R
   }
 
   function presence (room: RoomKey, caller = room): Promise<PresenceSnapshot> {
-    // How large it is nobody knows beforehand.
+    // The size of the answer is unknown beforehand.
     const bytes = settings.READS_MAX_BYTES / settings.READS_AT_ONCE
     return reads.run({ room, question: 'presence', caller, bytes }, async () => {
       const fields = await shards.run(room, 'read', ({ redis }) => redis.hgetall(namesOf(room).presence))

@@ -1,22 +1,22 @@
-// Calls of the scripts over one connection: by their hash, and as a whole where Redis does not know them. Calls keep
-// their order also when Redis forgets its scripts while they are on their way, as SCRIPT FLUSH makes it do.
+// Calls scripts over one connection by their hash, or with their text if Redis does not know them yet. Calls keep their
+// order even if Redis forgets its scripts while they are under way, as after SCRIPT FLUSH.
 import { Command, type Redis } from 'ioredis'
 import type { RedisScript, RedisScripts } from './redis-scripts.ts'
 
 type Argument = string | number
 export type RedisCalls = Record<keyof RedisScripts, (...args: Argument[]) => Promise<unknown>>
 
-/** A call that waits, and what its turn will begin. */
+/** A waiting call. */
 interface Held {
   send: () => void
   reject: (error: unknown) => void
 }
 
-/** What is known of the Redis at the other end, for as long as the connection lasts. */
+/** The state of one connection; replaced when the connection closes. */
 interface Connection {
   known: Set<RedisScript>
   unanswered: number
-  /** Set while calls wait until no other is on its way: those that found their script missing, then all that came after. */
+  /** Set while calls wait for all others to be answered: first those whose script was missing, then later ones. */
   held: { missing: Held[], later: Held[], error: unknown } | undefined
 }
 
@@ -66,7 +66,7 @@ export function createRedisCalls (redis: Redis, scripts: RedisScripts): RedisCal
     })
   }
 
-  /** One call less is on its way. Once there is none, those that wait are sent in their order. */
+  /** Records an answer. When no call is unanswered, the waiting calls are sent in order. */
   function settle (on: Connection): void {
     on.unanswered--
     if (on.held === undefined || on.unanswered > 0) return

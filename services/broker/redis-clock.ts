@@ -1,17 +1,17 @@
-// Redis' clock as seen from here, so that a deadline can be given in Redis' own time.
+// Estimates Redis' clock, so that a deadline can be given in Redis' own time.
 import { performance } from 'node:perf_hooks'
 
-/** A sample counts for one to two of these: clocks drift, and are set. */
+/** A sample counts for one to two windows, because clocks drift and can be changed. */
 const WINDOW_MS = 10_000
 
 export interface RedisClock {
-  /** Takes a time that an answer of Redis carried, right when the answer came. */
+  /** Takes the time that an answer of Redis contained. Call it right when the answer arrives. @param redisNow milliseconds */
   sample (redisNow: number): void
-  /** Forgets all samples: the clock was set, or it is another Redis. */
+  /** Forgets all samples, because the clock was changed or another Redis answers. */
   reset (): void
   /**
-   * A time by Redis' clock that is not later than `afterMs` from now. It may be early by the time the quickest
-   * answer took to come back, never late: an answer tells a time that is already past.
+    * A time by Redis' clock, in milliseconds, that is at most `afterMs` from now. It may be too early by the duration of
+    * the fastest answer, but never too late: an answer contains a time that has already passed.
    */
   deadline (afterMs: number): number
 }

@@ -1,4 +1,4 @@
-// The connection that commands go over: bounded, timed, and only ever to a Redis that said who it is.
+// The connection for commands: bounded, timed, and used only after Redis has identified itself.
 import { performance } from 'node:perf_hooks'
 import type { Redis } from 'ioredis'
 import { RoomcastError } from '../wire/errors.ts'
@@ -13,7 +13,7 @@ import { clusterScripts, redisScripts } from './redis-scripts.ts'
 import { TimeoutError, withTimeout } from './redis-timeout.ts'
 import { createRedisTurn, type RedisTurn } from './redis-turn.ts'
 
-/** How often the identity and the eviction policy of Redis are looked at again. */
+/** How often the identity and the eviction policy of Redis are checked again. */
 const INFO_INTERVAL_MS = 30_000
 
 export type ScriptedRedis = Redis & RedisCalls
@@ -27,10 +27,10 @@ export interface RedisProcess {
 }
 
 /**
- * Runs commands.
- * @param kind what may have happened when no answer comes: a `read` changed nothing, a `write` is in doubt
- * @param timeoutMs default: PUBLISH_TIMEOUT_MS
- * @param bytes of the arguments, where they are more than names and numbers
+  * Runs a command.
+  * @param kind the state when no answer comes: a `read` changed nothing, a `write` may have run
+  * @param timeoutMs default: PUBLISH_TIMEOUT_MS
+  * @param bytes size of the arguments, if they are more than names and numbers
  * @throws RoomcastError `broker/unavailable` (not run), `broker/timeout` (a write that may have run)
  */
 export type Run = <T> (
@@ -42,17 +42,17 @@ export interface RedisCommands {
   readonly turn: RedisTurn
   isConnected (): boolean
   readonly run: Run
-  /** The process at the other end, asked now; undefined where none answers in time that is a master. */
+  /** Asks the process at the other end who it is. @returns undefined if no master answers in time */
   process (timeoutMs: number): Promise<RedisProcess | undefined>
-  /** Nothing is asked of this connection any more; it is to be given up. */
+  /** Stops using this connection, because it will be replaced. */
   forget (): void
-  /** How the last write failed; undefined after one that did not. */
+  /** The failure of the last write; undefined if it succeeded. */
   refusal (): Refusal | undefined
   close (): void
 }
 
 export interface Refusal extends RedisFault {
-  /** In a few words, for the log. */
+  /** A short text for the log. */
   reason: string
 }
 
@@ -63,15 +63,15 @@ export interface RedisCommandsOptions {
   pending: RedisPending
   settings: Settings
   log: Log
-  /** Redis said who it is, on a new connection. */
+  /** Redis has identified itself on a new connection. */
   onConnected: () => void
-  /** It did what was asked. */
+  /** A write succeeded. */
   onWritten: () => void
-  /** It did not. */
+  /** A command failed. */
   onFailed: () => void
-  /** Another process answers than before, or the same one has been a replica meanwhile. */
+  /** Another process answers than before, or this one was a replica meanwhile. */
   onOther: () => void
-  /** This is not, or no longer, the Redis to ask. */
+  /** This Redis is not, or no longer, the right one. */
   onUnfit: (reason: string) => void
 }
 
@@ -80,7 +80,7 @@ export function createRedisCommands (options: RedisCommandsOptions): RedisComman
   const clock = createRedisClock()
   let identity: RedisIdentity | undefined
   let process: RedisProcess | undefined
-  /** Counts connections, so that what an old one brings is not held against a new one. */
+  /** Counts connections, so that late answers of an old connection do not affect a new one. */
   let connection = 0
   let failingSince: number | undefined
   let lastRefusal: Refusal | undefined
@@ -108,7 +108,7 @@ export function createRedisCommands (options: RedisCommandsOptions): RedisComman
     onConnected()
   }
 
-  /** INFO goes first on a new connection, so that no script runs with the run id of another process. */
+  /** INFO is the first command on a new connection, so that no script runs with another process's run id. */
   async function identify (isNeeded = identity === undefined): Promise<void> {
     const asked = connection
     try {
@@ -152,7 +152,7 @@ export function createRedisCommands (options: RedisCommandsOptions): RedisComman
     if (fault.server === 'wrong') return onUnfit(reason)
     if (now - failingSince < settings.PROBE_TIMEOUT_MS) return
     if (fault.server !== 'right') return onUnfit(reason)
-    // A full Redis still says who it is. One that refuses even that is left like any other.
+    // A full Redis still answers INFO. One that refuses even INFO is replaced.
     failingSince = undefined
     void identify(true)
   }
@@ -172,7 +172,7 @@ export function createRedisCommands (options: RedisCommandsOptions): RedisComman
         reject(toBrokerError(error, kind))
       }
       const timer = setTimeout(() => fail(new TimeoutError('Redis did not answer in time')), timeoutMs)
-      // All of it is held until Redis answers or the connection ends, however long the caller waits.
+      // The arguments stay in memory until Redis answers or the connection ends, even after the caller has timed out.
       command(scripted, identity).then(answer => {
         clearTimeout(timer)
         pending.release(bytes)

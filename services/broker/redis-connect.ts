@@ -1,44 +1,44 @@
-// How a connection to Redis is made: straight, or to the master that the Sentinels name, by TCP or TLS.
+// Connects to Redis: directly, or to the master that the Sentinels name, over TCP or TLS.
 import { performance } from 'node:perf_hooks'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Settings } from '../settings.ts'
 import { readAddresses, readRedisUrl, type HostAndPort, type RedisAddress } from '../settings/urls.ts'
 
-/** How much longer the pause gets with each attempt. */
+/** The pause grows by this much with each attempt. */
 const PAUSE_STEP_MS = 50
 
 export function isRedisConfigured ({ REDIS_URL, REDIS_SENTINELS, REDIS_CLUSTER }: Settings): boolean {
   return REDIS_URL !== '' || REDIS_SENTINELS !== '' || REDIS_CLUSTER !== ''
 }
 
-/** Where a connection leads, for the log: nothing of it is secret. */
+/** The address of a connection, for the log. Contains no secret. */
 export function placeOf ({ options: { sentinels, name, host, port } }: Redis): string {
   return sentinels ? `${name} at ${sentinels.map(({ host, port }) => `${host}:${port}`).join(',')}` : `${host}:${port}`
 }
 
 /**
- * A connection that is made at once, and again whenever it is lost, until it is disconnected.
- * @param node of a cluster; default: where the settings say
+ * Connects at once, and again whenever the connection is lost, until it is disconnected.
+ * @param node a node of a cluster; default: the address in the settings
  */
 export function connect (settings: Settings, connectionName: string, node?: HostAndPort): Redis {
   const address = addressOf(settings)
   const options: RedisOptions = {
     connectionName: `roomcast-${connectionName}`,
-    // A command is refused at once when the link is down, and never sent a second time behind our back.
+    // A command is refused at once when the link is down, and ioredis never repeats it on its own.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    // The link does these itself: it has to know when every channel is confirmed, and which Redis it is that answers.
+    // The link does both itself: it must know when every channel is confirmed, and which Redis answers.
     autoResubscribe: false,
     enableReadyCheck: false,
     retryStrategy: createPauses(settings.REDIS_RECONNECT_MAX_MS),
     connectTimeout: settings.PROBE_TIMEOUT_MS,
-    // A half-open connection does not answer our FIN either.
+    // A half-open connection does not answer our FIN either, so do not wait for it.
     disconnectTimeout: 50,
     ...address !== undefined && { db: address.database },
     ...address?.username && { username: address.username },
     ...address?.password && { password: address.password },
-    // Which certificates are good is Node's affair: NODE_EXTRA_CA_CERTS adds an authority.
+    // Node decides which certificates are valid: NODE_EXTRA_CA_CERTS adds an authority.
     ...address?.tls && { tls: {} }
   }
   if (node !== undefined) return new Redis({ ...options, ...node })
@@ -60,8 +60,8 @@ function addressOf ({ REDIS_URL }: Settings): RedisAddress | undefined {
 }
 
 /**
- * The pause before each attempt to connect. ioredis counts its attempts anew with each connection that it gets; one
- * that is of no use (a replica, a wrong password) would be made twenty times a second.
+  * The pause before each attempt to connect. ioredis restarts its count after each connection, so it would retry an
+  * unusable Redis (a replica, a wrong password) twenty times a second.
  */
 function createPauses (maxMs: number): () => number {
   let attempts = 0
@@ -74,7 +74,7 @@ function createPauses (maxMs: number): () => number {
   }
 }
 
-/** Gives up a connection, so that it is made anew. One that is just being made is left alone: ioredis would end it for good. */
+/** Replaces a connection. One that is still connecting is left alone, because ioredis would end it for good. */
 export function renew (redis: Redis): void {
   if (redis.status === 'connect' || redis.status === 'ready') redis.disconnect(true)
 }

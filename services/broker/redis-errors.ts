@@ -1,48 +1,48 @@
-// What an error of Redis says about the command: executed or not, and whether this server is the right one to ask.
+// Classifies an error of Redis: whether the command was executed, and whether this is the right server.
 import { ReplyError } from 'ioredis'
 import { RoomcastError } from '../wire/errors.ts'
 
 export interface RedisFault {
   /**
-   * `nothing`: Redis refused it before its first write. `maybe`: some of a script may have run, or all of it; no
-   * script is rolled back.
+    * `nothing`: Redis refused the command before its first write. `maybe`: some or all of a script may have run;
+    * scripts are not rolled back.
    */
   executed: 'nothing' | 'maybe'
   /**
-   * `wrong`: the master is elsewhere, look for it at once. `right`: another connection would hear the same.
-   * `unknown`: connect anew if this is all that comes.
+    * `wrong`: the master is elsewhere, search for it at once. `right`: another connection would get the same answer.
+    * `unknown`: reconnect if no other answers come.
    */
   server: 'wrong' | 'right' | 'unknown'
 }
 
-/** `refusal` counts for the command as a whole; `inScript` where the error was met by a command of a script. */
+/** `inScript` replaces `executed` if a command within a script got the error. */
 interface Row extends RedisFault {
   inScript?: RedisFault['executed']
 }
 
-/** A script meets these at its first write or not at all: no write of ours came before. */
+/** A script gets these errors at its first write or never, so nothing was written before. */
 const refused = (server: RedisFault['server']): Row => ({ executed: 'nothing', server })
 
-/** By the first word of the reply. What is not here may have been executed. */
+/** Keyed by the first word of the reply. After an error that is not listed, the command may have been executed. */
 const rows: Readonly<Record<string, Row>> = {
   // Another server is the master now.
   READONLY: refused('wrong'),
   MASTERDOWN: refused('wrong'),
-  // The state of this one, which passes or is mended.
+  // A state of this server that passes, or that an operator repairs.
   OOM: refused('right'),
   MISCONF: refused('right'),
   BUSY: refused('right'),
   UNKILLABLE: refused('right'),
   NOREPLICAS: refused('unknown'),
   LOADING: refused('unknown'),
-  // A script that is not known is sent again as a whole, by ioredis; this is about the second time.
+  // redis-calls.ts sends an unknown script again with its text; this is about the second failure.
   NOSCRIPT: refused('unknown'),
-  // Who we are, and what we may do. A right can be missing for a command in the middle of a script.
+  // Authentication and permissions. A permission can be missing for a command in the middle of a script.
   NOAUTH: refused('unknown'),
   WRONGPASS: refused('unknown'),
   DENIED: refused('unknown'),
   NOPERM: { ...refused('unknown'), inScript: 'maybe' },
-  // The keys are elsewhere in a cluster, or are just being moved.
+  // In a cluster, the keys are on another node or are being moved.
   MOVED: refused('unknown'),
   ASK: refused('right'),
   TRYAGAIN: refused('right'),
@@ -50,12 +50,12 @@ const rows: Readonly<Record<string, Row>> = {
   CLUSTERDOWN: refused('right')
 }
 
-/** Redis 6.2 puts these before the error that a script met: each place that it passed, and the dash of the protocol. */
+/** Redis 6.2 puts these before an error in a script: one prefix per call level, and the dash of the protocol. */
 const WRAPPING = /^(?:ERR Error running script \(call to \w+\): |@?user_script: ?\d+: |-)+/
-/** Redis 7 puts these behind it, or in it. */
+/** Redis 7 puts these after the error, or inside it. */
 const IN_SCRIPT = /@?user_script|\bscript: \w+|\bin script\b/
 
-/** ioredis' own words for a command that it did not send. */
+/** The message of ioredis for a command that it did not send. */
 const NOT_SENT = "Stream isn't writeable"
 
 export function readRedisFault (error: unknown): RedisFault {
@@ -83,8 +83,8 @@ function firstWord (reply: string): string {
 }
 
 /**
- * The error that a caller gets.
- * @param kind what may have happened where that is not known: a `read` changed nothing, a `write` is in doubt
+  * The error for the caller.
+  * @param kind the state when it is unknown whether the command ran: a `read` changed nothing, a `write` may have run
  */
 export function toBrokerError (error: unknown, kind: 'read' | 'write'): RoomcastError {
   if (error instanceof RoomcastError) return error
@@ -92,13 +92,13 @@ export function toBrokerError (error: unknown, kind: 'read' | 'write'): Roomcast
   return new RoomcastError(isInDoubt ? 'broker/timeout' : 'broker/unavailable', undefined, { cause: withoutCommand(error) })
 }
 
-/** ioredis hangs the command on its error, and with it passwords, names of keys and payloads: whoever logs it would show them. */
+/** Removes the command that ioredis attaches to an error: logging it would reveal passwords, key names and payloads. */
 export function withoutCommand<T> (error: T): T {
   if (typeof error === 'object' && error !== null && 'command' in error) delete error.command
   return error
 }
 
-/** An error in a few words for the log. Redis quotes the arguments of a command that it does not know. */
+/** A short description for the log. Cuts off the arguments that Redis quotes from an unknown command. */
 export function describeRedisError (error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return (error as NodeJS.ErrnoException).code ?? error.message.replace(/,? with args beginning with:[^]*/, '')

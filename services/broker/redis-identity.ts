@@ -1,4 +1,4 @@
-// Who answers at the other end of a connection, by its own INFO.
+// Identifies the Redis at the other end of a connection, from its INFO.
 
 export interface RedisIdentity {
   /** Of the process; behind the id of its node in a cluster. */
@@ -12,15 +12,15 @@ export interface RedisIdentity {
 
 export interface RedisState {
   runId: string
-  /** It keeps an append-only file, and is no promoted replica: a new process has all that the one before it had. */
+  /** True if it keeps an append-only file and is not a promoted replica: a restarted process then has all data of the old one. */
   durable: boolean
   /** Changes when a replica is promoted. */
   replicationId: string
-  /** Why it cannot serve us, whatever it answers otherwise. */
+  /** Why it must not be used, even if it answers. */
   unfit: 'a replica' | 'loading' | undefined
-  /** Milliseconds by its clock. */
+  /** Its clock, in milliseconds since 1970. */
   now: number | undefined
-  /** The policy by which it may evict history and positions. */
+  /** The eviction policy, if it may evict history and positions. */
   evicts: string | undefined
 }
 

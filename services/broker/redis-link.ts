@@ -1,5 +1,5 @@
-// The two connections to one Redis, one for commands and one for subscriptions: given up together when it is not, or no
-// longer, the right one to ask.
+// The two connections to one Redis, for commands and for subscriptions. Both are replaced when this Redis is not, or no
+// longer, the right one.
 import type { Redis } from 'ioredis'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -12,12 +12,12 @@ import type { RedisPending } from './redis-pending.ts'
 import { createRedisSubscriber, type RedisSubscriber } from './redis-subscriber.ts'
 
 export interface RedisLink extends Pick<RedisCommands, 'clock' | 'turn' | 'run' | 'process'>, Pick<RedisSubscriber, 'subscribe' | 'adopt' | 'unsubscribe' | 'confirm' | 'barrier'> {
-  /** Where it leads, without credentials. */
+  /** The address of this Redis, without credentials. */
   readonly place: string
-  /** For questions about the cluster, which are no commands of ours. */
+  /** For questions about the cluster itself. */
   readonly commands: Redis
   readonly stands: Record<keyof RedisConnections, () => boolean>
-  /** No receipt or echo of a probe came: replaces the connection that is to blame. */
+  /** Replaces the faulty connection after a probe got no receipt or no echo. */
   reconnect (reason: string): void
   fault (): string | undefined
   close (): void
@@ -103,7 +103,7 @@ export function createRedisLink (options: RedisLinkOptions): RedisLink {
     redis.on('reconnecting', () => metrics.redisReconnects.inc({ link }))
     redis.on('error', (error: Error & { command?: { name: string } }) => {
       outage.failed(describeRedisError(error))
-      // ioredis would go on in database 0.
+      // ioredis would continue in database 0.
       if (error.command?.name === 'select') renew(redis)
     })
     redis.on('close', () => {
@@ -113,7 +113,7 @@ export function createRedisLink (options: RedisLinkOptions): RedisLink {
     })
   }
 
-  /** Both are up, one of them newly: what passed in between may be missing here, or gone from Redis. */
+  /** Both connections are up, one of them new. Messages may have been missed, and Redis may have lost data. */
   function announce (): void {
     if (fault() !== undefined) return
     if (!hasBeenUp) log.info({ redis: place }, 'redis connected')
@@ -121,7 +121,7 @@ export function createRedisLink (options: RedisLinkOptions): RedisLink {
     onUp()
   }
 
-  /** Looks for the Redis to ask anew: at the same address, or where the Sentinels say. */
+  /** Reconnects, to the same address or to the one that the Sentinels name. */
   function leave (reason: string): void {
     outage.failed(reason)
     if (asking.isConnected()) metrics.redisReplaced.inc()
@@ -152,7 +152,7 @@ export function createRedisLink (options: RedisLinkOptions): RedisLink {
 
     reconnect (reason) {
       const refusal = asking.refusal()
-      // A full Redis publishes no probe: no other connection would hear one.
+      // A full Redis publishes no probe, so another connection would get no echo either.
       if (refusal?.server === 'right') return outage.refused(refusal.reason)
       if (refusal !== undefined || !asking.isConnected()) return leave(refusal?.reason ?? reason)
       outage.failed(reason)

@@ -1,17 +1,17 @@
-// What the log says while Redis cannot be used: one line when that begins, one when it ends, a summary in between.
+// Logs an outage of Redis: one line when it begins, one when it ends, and summaries in between.
 import { performance } from 'node:perf_hooks'
 import type { Log } from '../observe/log.ts'
 
 const SUMMARY_INTERVAL_MS = 30_000
 
 export interface RedisOutage {
-  /** Redis cannot be used, or an attempt to use it again failed; `reason` without addresses and arguments. */
+  /** Redis cannot be used, or an attempt to use it failed. @param reason without addresses and arguments */
   failed (reason: string): void
-  /** A connection ended: why, another call may tell. */
+  /** A connection ended. Another call may give the reason. */
   lost (): void
-  /** It answers, and does not do what is asked. */
+  /** Redis answers, but refuses writes. */
   refused (reason: string): void
-  /** It can be used. */
+  /** Redis can be used again. */
   over (): void
   close (): void
 }
@@ -31,8 +31,8 @@ export function createRedisOutage (place: string, log: Log, summaryMs = SUMMARY_
     lastReason = reason
     if (since !== undefined) return
     since = performance.now()
-    log.warn({ redis: place, err: reason }, 'redis cannot be used')
-    timer = setInterval(() => log.warn({ ...summary(), err: lastReason }, 'redis still cannot be used'), summaryMs)
+    log.warn({ redis: place, err: reason }, 'redis is unavailable')
+    timer = setInterval(() => log.warn({ ...summary(), err: lastReason }, 'redis is still unavailable'), summaryMs)
     timer.unref()
   }
 
@@ -46,13 +46,13 @@ export function createRedisOutage (place: string, log: Log, summaryMs = SUMMARY_
     refused (reason) {
       if (performance.now() - refusalToldAt < summaryMs) return
       refusalToldAt = performance.now()
-      log.warn({ redis: place, err: reason }, 'redis refuses what is published')
+      log.warn({ redis: place, err: reason }, 'redis refuses publishes')
     },
 
     over () {
       if (since === undefined) return
       clearInterval(timer)
-      log.warn(summary(), 'redis can be used again')
+      log.warn(summary(), 'redis is available again')
       since = undefined
       failures = 0
     },

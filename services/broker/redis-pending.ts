@@ -1,16 +1,17 @@
-// What was sent to Redis and not answered: bounded in commands and in bytes, since all of it is held here meanwhile.
+// Bounds the unanswered commands to Redis, in number and bytes, because their arguments stay in memory. A refusal lasts to
+// the end of its turn: a smaller update does not overtake an earlier one of its room.
 import { limitError } from '../observe/limits.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
 
 export interface RedisPending {
   /**
-   * A command is to be sent.
-   * @param bytes of its arguments
-   * @throws RoomcastError `broker/unavailable` where too much waits already
+    * Counts a command that is about to be sent.
+    * @param bytes size of its arguments
+    * @throws RoomcastError `broker/unavailable` if too much is already unanswered
    */
   take (bytes: number): void
-  /** It was answered, or given up with its connection. */
+  /** Call it when the command was answered, or failed with its connection. */
   release (bytes: number): void
 }
 
@@ -21,11 +22,14 @@ export interface RedisPending {
 export function createRedisPending (settings: Settings, metrics: Metrics, shards: () => number = () => 1): RedisPending {
   let commands = 0
   let held = 0
+  /** Struck in this turn. */
+  let limit: string | undefined
 
   return {
     take (bytes) {
-      if (commands >= settings.REDIS_MAX_PENDING) refuse('redis-pending')
-      if (held > 0 && held + bytes > settings.REDIS_MAX_PENDING_BYTES / shards()) refuse('redis-pending-bytes')
+      if (limit !== undefined) refuse(limit)
+      if (commands >= settings.REDIS_MAX_PENDING) strike('redis-pending')
+      if (held > 0 && held + bytes > settings.REDIS_MAX_PENDING_BYTES / shards()) strike('redis-pending-bytes')
       commands++
       held += bytes
     },
@@ -35,7 +39,13 @@ export function createRedisPending (settings: Settings, metrics: Metrics, shards
     }
   }
 
-  function refuse (limit: string): never {
-    throw limitError(metrics, limit, 'Too much waits for Redis, and this was not sent: try again in a moment.', 'broker/unavailable')
+  function strike (name: string): never {
+    limit = name
+    setImmediate(() => { limit = undefined })
+    refuse(name)
+  }
+
+  function refuse (name: string): never {
+    throw limitError(metrics, name, 'Too many commands wait for Redis, so this one was not sent: try again in a moment.', 'broker/unavailable')
   }
 }

@@ -1,5 +1,5 @@
-// The positions of many rooms at a time: by a script, which makes a room that is missing and renews each one's life, and
-// by plain reads, which cost a fraction of that.
+// Reads the positions of many rooms: by a script, which creates missing rooms and renews each room's life, or by plain
+// reads, which cost a fraction of that.
 import { performance } from 'node:perf_hooks'
 import { Command } from 'ioredis'
 import type { Broker } from './broker.ts'
@@ -13,13 +13,13 @@ import type { RedisShards, ShardRooms } from './redis-shards.ts'
 import { emptyRoomSeconds, type Retention } from './retention.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 
-/** Rooms that are asked for in one turn. */
+/** Rooms per call. */
 const CHUNK = 500
 
 export interface RedisPositionsOptions {
   shards: RedisShards
   namesOf: (room: RoomKey) => { meta: string, log: string, presence: string }
-  /** What a script on a room begins with. */
+  /** The first arguments of every script on a room. */
   roomArgs: (identity: RedisIdentity, roomSeconds: number) => Array<string | number>
   retention: Retention
   presenceSeconds: number
@@ -44,13 +44,13 @@ export function createRedisPositions (options: RedisPositionsOptions): Pick<Brok
       const [epoch, offset, run] = await readMeta(redis, namesOf(room).meta)
       return epoch !== null && offset !== null && run === runId ? { epoch, offset: Number(offset) } : null
     })
-    // Missing, or written last by another Redis process: what that means is for the script to decide.
+    // The room is missing, or another Redis process wrote it last: the script decides what that means.
     const unsure = rooms.filter((_, i) => found[i] === null)
     const decided = unsure.length === 0 ? [] : await touch(unsure, keep)
     return found.map(position => position === null ? decided.shift() : position)
   }
 
-  /** Undefined for a room that Redis refuses; rejects where it refuses all of them. */
+  /** @returns undefined for a room that Redis refuses. Rejects if it refuses all of them. */
   async function askAll<T> (rooms: RoomKey[], ask: Ask<T>): Promise<Array<T | undefined>> {
     const found = new Map<RoomKey, T>()
     const deadline = performance.now() + timeoutMs
@@ -69,7 +69,7 @@ export function createRedisPositions (options: RedisPositionsOptions): Pick<Brok
     }
   }
 
-  /** @returns those that are elsewhere now. @throws where Redis refuses all of them */
+  /** @returns rooms that are on another shard now. Rejects if Redis refuses a whole chunk. */
   async function askShard<T> ({ link, rooms, identityOf }: ShardRooms, ask: Ask<T>, found: Map<RoomKey, T>): Promise<Moved[]> {
     const moved: Moved[] = []
     const answered = new Map<RoomKey, T>()
@@ -86,10 +86,10 @@ export function createRedisPositions (options: RedisPositionsOptions): Pick<Brok
           else refused.push(outcome.reason)
         }
         if (refused.length === chunk.length) throw refused[0]
-        if (refused.length > 0) log.warn({ err: describeRedisError(refused[0]) }, 'redis did not tell the position of a room')
+        if (refused.length > 0) log.warn({ err: describeRedisError(refused[0]) }, 'redis refused to read the position of a room')
       }, timeoutMs)
     }
-    // What was published up to these positions has come before they count.
+    // Everything up to these positions has arrived before they are compared.
     if (answered.size > 0) await link.barrier()
     for (const [room, answer] of answered) found.set(room, answer)
     return moved
@@ -107,7 +107,7 @@ interface Moved {
 
 type Meta = [epoch: string | null, offset: string | null, run: string | null]
 
-/** Not by the client's method of that name, which costs as much again: it is asked for every room every few seconds. */
+/** Bypasses ioredis' own `hmget`, which takes twice the CPU time: this runs for every room every few seconds. */
 function readMeta (redis: ScriptedRedis, meta: string): Promise<Meta> {
   return redis.sendCommand(new Command('hmget', [meta, 'epoch', 'offset', 'run'], { replyEncoding: 'utf8' })) as Promise<Meta>
 }

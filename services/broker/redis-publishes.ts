@@ -1,23 +1,23 @@
-// Publishes of one turn to one slot are one call of their script: what a call costs Redis and us is shared by all of them.
+// Publishes of one turn of the event loop to one slot become one call of the script, and share its cost.
 import { ReplyError } from 'ioredis'
 import type { RedisCalls } from './redis-calls.ts'
 import type { RedisIdentity } from './redis-identity.ts'
 import type { RedisTurn } from './redis-turn.ts'
 import { emptyRoomSeconds, type Retention } from './retention.ts'
 
-/** Redis does nothing else while a call runs. */
+/** Limits of one call: Redis does nothing else while a script runs. */
 const MAX_UPDATES = 100
 const MAX_LENGTH = 1_048_576
 
 export interface RedisPublish {
   kind: 'update' | 'once' | 'ephemeral'
-  /** Of the meta, of the log, and of the receipt where the kind is `once`. */
+  /** The keys of meta and log, and of the receipt if the kind is `once`. */
   keys: string[]
   channel: string
-  /** Of the envelope. */
+  /** The publisher's part of the envelope. */
   body: string
   retention: Retention
-  /** By Redis' clock: later, nothing is published. */
+  /** Milliseconds by Redis' clock. After it, nothing is published. */
   deadline: number
   /** A call names keys of one slot. */
   slot: number
@@ -33,7 +33,7 @@ interface Batch {
   redis: RedisCalls
   identity: RedisIdentity
   retention: Retention
-  /** The earliest of its updates. */
+  /** The earliest deadline of its updates. */
   deadline: number
   keys: string[]
   args: string[]
@@ -41,7 +41,7 @@ interface Batch {
   waiting: Array<{ resolve: (published: RedisPublished) => void, reject: (error: unknown) => void }>
 }
 
-/** Updates keep their order, and fail each for itself. */
+/** Updates keep their order, and each can fail on its own. */
 export function createRedisPublishes ({ turn, receiptSeconds, newEpoch }: {
   turn: RedisTurn, receiptSeconds: number, newEpoch: () => string
 }): PublishInTurn {
@@ -92,7 +92,7 @@ function settle (waiting: Batch['waiting'], [first, ...answers]: string[]): void
   for (const [i, { resolve, reject }] of waiting.entries()) {
     const answer = answers[i] as string
     if (answer.startsWith(FAILED)) {
-      // As Redis says where an error comes from.
+      // The suffix that Redis adds to an error in a script.
       reject(new ReplyError(`${answer.slice(FAILED.length)} script: publish`))
     } else {
       const [outcome, epoch, offset, instances = 0] = answer.split(' ')

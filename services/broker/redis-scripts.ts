@@ -1,12 +1,12 @@
-// The Lua scripts: each is one atomic step on one room. A script is not rolled back when it fails half-way, so the
-// order of its writes is chosen such that every prefix of them leaves the room whole.
+// The Lua scripts. Each call is one atomic step. Redis does not roll back a script that fails half-way, so the writes are
+// ordered such that the room is consistent after each of them.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { RoomKey } from '../wire/rooms.ts'
 
 /**
- * The names of a room's keys and channel; the braces keep a room in one slot of a cluster. Pub/sub knows no databases:
- * the channel says which.
+  * The names of a room's keys and channel. The braces keep a room in one cluster slot. The channel contains the database,
+  * because pub/sub ignores databases.
  */
 export function redisNames (prefix: string, room: string, database = 0) {
   const base = `${prefix}:{${room}}`
@@ -15,12 +15,12 @@ export function redisNames (prefix: string, room: string, database = 0) {
     log: `${base}:log`,
     presence: `${base}:presence`,
     channel: `${database === 0 ? prefix : `${prefix}/${database}`}:{${room}}:updates`,
-    // Escaped, so that the colon after it is the first: `a` with `b:c` is not `a:b` with `c`.
+    // Escaped, so that no pair of `sub` and `id` has the key of another pair, for example `a`, `b:c` and `a:b`, `c`.
     receipt: (sub: string, id: string) => `${base}:id:${sub.replaceAll(/[%:]/g, encodeURIComponent)}:${id}`
   }
 }
 
-/** Which instances have members of which rooms; in one slot, since a silent instance leaves all its rooms in one step. */
+/** The keys of occupancy are all in one slot, because a silent instance is removed from its rooms in one step. */
 export const OCCUPANCY: RoomKey = '$/occupancy'
 
 export function occupancyNames (prefix: string, instance: string): [string, string, string] {
@@ -30,9 +30,9 @@ export function occupancyNames (prefix: string, instance: string): [string, stri
 
 export interface RedisScript {
   lua: string
-  /** What Redis knows it by. */
+  /** The SHA-1 by which Redis finds a loaded script. */
   hash: string
-  /** Undefined where each call names it. */
+  /** Undefined if it differs from call to call. */
   numberOfKeys: number | undefined
 }
 
@@ -49,11 +49,11 @@ export const redisScripts = {
 
 export type RedisScripts = Record<keyof typeof redisScripts, RedisScript>
 
-/** In a cluster, a message goes to those who listen at the master of the room's slot, and to no other node. */
+/** In a cluster, a message goes only to the subscribers at the master of the room's slot, and to no other node. */
 export const clusterScripts: RedisScripts = Object.fromEntries(Object.entries(redisScripts).map(([name, { lua, numberOfKeys }]) =>
   [name, script(lua.replaceAll("'PUBLISH'", "'SPUBLISH'"), numberOfKeys)])) as RedisScripts
 
-/** A script after the functions that all scripts on a room share. */
+/** A script on a room, preceded by the functions that these scripts share. */
 function onRoom (name: string, numberOfKeys?: number): RedisScript {
   return script(read('room') + read(name), numberOfKeys)
 }

@@ -1,4 +1,4 @@
-// The connection that messages come over: every channel is confirmed again after it was made anew.
+// The connection for messages. After a reconnect, every channel is confirmed again.
 import type { Redis } from 'ioredis'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
@@ -13,17 +13,17 @@ import { withTimeout } from './redis-timeout.ts'
 const CONFIRM_CHUNK = 500
 
 export interface RedisSubscriber {
-  /** Every channel is confirmed on the present connection. */
+  /** Whether every channel is confirmed on the present connection. */
   isConfirmed (): boolean
-  /** @throws RoomcastError `broker/unavailable` where Redis does not confirm, with its answer as the cause */
+  /** @throws RoomcastError `broker/unavailable` if Redis does not confirm */
   subscribe (channel: string, onText: (text: string) => void): Promise<void>
   /** Subscribes now, or as soon as there is a connection; one that is refused stays ours. @throws the error of Redis */
   adopt (channel: string, onText: (text: string) => void): Promise<void>
   /** @throws RoomcastError `broker/unavailable` */
   unsubscribe (channel: string): Promise<void>
-  /** Subscribes again to every channel: Redis ended one of them, and did not say which. */
+  /** Subscribes to every channel again, because Redis ended one and did not say which. */
   confirm (): Promise<void>
-  /** Resolves when everything that Redis sent to our subscriptions before now has come. */
+  /** Resolves when everything that Redis has sent to our subscriptions so far has arrived. @throws RoomcastError `broker/unavailable` */
   barrier (): Promise<void>
 }
 
@@ -36,9 +36,9 @@ export interface RedisSubscriberOptions {
   metrics: Metrics
   /** Every channel is confirmed again. */
   onConfirmed: () => void
-  /** Messages may be getting lost. */
+  /** Messages may be lost from now on. */
   onLost: () => void
-  /** The connection is of no use: it is given up. */
+  /** The connection is unusable and will be replaced. */
   onFailed: (reason: string) => void
   /** A channel's slot is not here any more: nothing comes over it. */
   onMoved: () => void
@@ -60,7 +60,7 @@ export function createRedisSubscriber (options: RedisSubscriberOptions): RedisSu
 
   async function onReady (): Promise<void> {
     try {
-      // A replica passes on what its master publishes, but nobody who listens there counts in a receipt.
+      // A replica forwards its master's messages, but its subscribers do not count in receipts.
       const { unfit } = readState(await withTimeout(redis.info(), settings.PROBE_TIMEOUT_MS))
       if (unfit !== undefined) throw new Error(unfit)
       await confirm()
@@ -111,17 +111,17 @@ export function createRedisSubscriber (options: RedisSubscriberOptions): RedisSu
   function onMessage (channel: string, text: string): void {
     const handler = handlers.get(channel)
     if (handler !== undefined) return handle(handler, text)
-    // A SUBSCRIBE that we gave up on was confirmed after all.
+    // Redis confirmed a SUBSCRIBE after we had given up on it.
     send('unsubscribe', channel).catch((error: Error) => log.debug({ err: describeRedisError(error) }, 'late unsubscribe failed'))
   }
 
-  /** A fault in what one message leads to must not end the connection that all messages come over. */
+  /** An error while one message is handled must not end the connection that carries all messages. */
   function handle (handler: (text: string) => void, text: string): void {
     try {
       handler(text)
     } catch (error) {
       metrics.dropped.inc({ reason: 'failed' })
-      log.error({ err: error }, 'a message could not be handled')
+      log.error({ err: error }, 'failed to handle a message')
     }
   }
 
@@ -134,7 +134,7 @@ export function createRedisSubscriber (options: RedisSubscriberOptions): RedisSu
       try {
         await withTimeout(send('subscribe', channel), settings.PROBE_TIMEOUT_MS)
       } catch (error) {
-        // Not the handler of a later attempt.
+        // Keep the handler of a later attempt.
         if (handlers.get(channel) === onText) handlers.delete(channel)
         throw new RoomcastError('broker/unavailable', 'Redis did not confirm the subscription: subscribe again in a moment.', { cause: withoutCommand(error) })
       }

@@ -1,27 +1,27 @@
-// Commands to Redis of one turn of the event loop leave in one write: it wakes Redis once, and is one system call.
+// Collects the commands of one turn of the event loop into one write: one system call, and Redis wakes up once.
 import type { Duplex } from 'node:stream'
 import type { Command, Redis } from 'ioredis'
 
 export interface RedisTurn {
-  /** `give` is called at the end of this turn, right before what was collected leaves: its commands leave with it. */
+  /** Calls `give` at the end of this turn, right before the collected commands are written; its commands leave with them. */
   atEnd (give: () => void): void
 }
 
-/** What ioredis writes a command to. */
+/** The stream that ioredis writes a command to. */
 type Target = Parameters<Redis['sendCommand']>[1]
 
-/** From now on, every command of the connection is collected: their order stays the one in which they were given. */
+/** Collects every command of the connection from now on. Commands keep their order. */
 export function createRedisTurn (redis: Redis): RedisTurn {
   const sendNow = redis.sendCommand.bind(redis)
   let givers: Array<() => void> = []
   let stream: Duplex | undefined
-  // One text: several would be copied one by one.
+  // One text, because several parts would be copied one by one.
   let text = ''
   let isEndDue = false
 
   const target = {
     write (part: string | Buffer) {
-      // Another connection has been made within this turn; what the one before has not got, it never will.
+      // A new connection was made within this turn. Commands for the old one cannot be delivered any more.
       if (stream !== redis.stream) text = ''
       stream = redis.stream
       text += part.toString()
@@ -30,10 +30,10 @@ export function createRedisTurn (redis: Redis): RedisTurn {
     }
   } as Target
 
-  // While a connection is being made, ioredis speaks to Redis itself.
+  // While a connection is being set up, ioredis talks to Redis itself.
   redis.sendCommand = (command: Command, given?: Target) => sendNow(command, given ?? (redis.status === 'ready' ? target : undefined))
 
-  /** After all that came in with this turn has been handled. */
+  /** Runs after all input of this turn has been handled. */
   function schedule (): void {
     if (isEndDue) return
     isEndDue = true

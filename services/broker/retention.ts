@@ -4,11 +4,11 @@ import type { Settings } from '../settings.ts'
 export interface Retention {
   historySize: number
   historySeconds: number
-  /** After the last publish, and while the room has members. */
+  /** How long a room lives after its last publish. Renewed while it has members. */
   roomSeconds: number
 }
 
-/** However short history is kept: positions are compared, and lives renewed, more often than this. */
+/** Longer than the interval of position checks, which renew the life of rooms, however short the history is. */
 const LEAST_EMPTY_SECONDS = 600
 
 export function defaultRetention (settings: Settings): Retention {
@@ -20,8 +20,8 @@ export function defaultRetention (settings: Settings): Retention {
 }
 
 /**
- * How long a room to which nothing was published outlives its last member: there is little to remember, but who was in
- * it may come back for as long as history is kept, and its life is not renewed all the time.
+  * How long a room without any publish outlives its last member, in seconds. There is little to remember, but its members
+  * may come back while history would be kept, and its life is renewed only now and then.
  */
 export function emptyRoomSeconds ({ historySeconds, roomSeconds }: Retention): number {
   return Math.min(roomSeconds, Math.max(2 * historySeconds, LEAST_EMPTY_SECONDS))

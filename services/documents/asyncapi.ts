@@ -1,4 +1,4 @@
-// The socket side as an AsyncAPI 3.0 document, from the same schemas that check its messages.
+// Describes the socket side as AsyncAPI 3.0, from the schemas that validate its messages.
 import type { TSchema } from '@sinclair/typebox'
 import { errorExample, exampleOf } from './examples.ts'
 import { plain, type Components, type JsonSchema } from './json-schema.ts'
@@ -52,9 +52,9 @@ export function createAsyncApi ({ SOCKET_PATH }: Pick<Settings, 'SOCKET_PATH'>):
   const operations: Record<string, Operation> = {}
 
   for (const client of clientEvents) addRequest(client)
-  addMessage(RESPONSE, RESPONSE, messageOf('unknownRequest', 'Refusal of an application event that does not say which request it is.', unknownRequest))
+  addMessage(RESPONSE, RESPONSE, messageOf('unknownRequest', 'Refusal of an application event that names no known request.', unknownRequest))
   for (const { name, event, summary, data } of serverEvents) {
-    // One channel for `presence`, whichever way.
+    // Both directions of `presence` share one channel.
     const channel = event.includes('{') ? name : event
     addMessage(channel, event, messageOf(name, summary, data))
     operations[name] = { action: 'send', summary, channel: channelRef(channel), messages: [messageRef(channel, name)] }
@@ -78,8 +78,8 @@ export function createAsyncApi ({ SOCKET_PATH }: Pick<Settings, 'SOCKET_PATH'>):
     }
     if (isApplication) return
     const told = `${name}RefusedWithoutCallback`
-    addMessage(RESPONSE, RESPONSE, refusal(told, `Refusal of ${request}, where no callback was given.`, failedResponseTo(client), client.codes))
-    operations[told] = { action: 'send', summary: `Refusal of ${request}, where no callback was given.`, channel: channelRef(RESPONSE), messages: [messageRef(RESPONSE, told)] }
+    addMessage(RESPONSE, RESPONSE, refusal(told, `Refusal of ${request}, if no callback was given.`, failedResponseTo(client), client.codes))
+    operations[told] = { action: 'send', summary: `Refusal of ${request}, if no callback was given.`, channel: channelRef(RESPONSE), messages: [messageRef(RESPONSE, told)] }
   }
 
   function addMessage (channel: string, address: string, message: AsyncApiMessage): void {
@@ -103,7 +103,7 @@ export function createAsyncApi ({ SOCKET_PATH }: Pick<Settings, 'SOCKET_PATH'>):
       title: 'Roomcast over Socket.IO',
       version: packageInfo.version,
       license: { name: packageInfo.license },
-      description: `${packageInfo.description}\n\nChannels are Socket.IO events of the main namespace. A browser gives its token as \`auth: { token }\` in the handshake, another client may use the Authorization header. The HTTP side is described in /openapi.json.`
+      description: `${packageInfo.description}\n\nChannels are Socket.IO events of the main namespace. A browser sends its token as \`auth: { token }\` in the handshake; other clients may use the Authorization header. The HTTP side is described in /openapi.json.`
     },
     defaultContentType: 'application/json',
     servers: {

@@ -1,8 +1,8 @@
-// Examples for the documents, made from the schemas: one value a word of the wire, so that no example can have another form.
+// Examples for the documents, generated from the schemas: each word of the wire has one value.
 import type { TSchema } from '@sinclair/typebox'
 import { errorCodes, RoomcastError, type ErrorBody, type ErrorCode } from '../wire/errors.ts'
 
-/** What a property of that name holds in every example. */
+/** The example value of each property, by its name. */
 const words: Record<string, unknown> = {
   workspaceId: 'acme',
   appId: 'board-1',
@@ -42,7 +42,7 @@ const words: Record<string, unknown> = {
   silentShards: []
 }
 
-/** A value of the schema; the first of a union, every optional property included. */
+/** Generates a value of the schema: the first type of a union, and every optional property. @throws Error if a word has no example */
 export function exampleOf (schema: TSchema, name = ''): unknown {
   if (schema.const !== undefined) return schema.const as unknown
   if (schema.type === 'null') return null
@@ -51,7 +51,7 @@ export function exampleOf (schema: TSchema, name = ''): unknown {
   if (schema.type === 'object') {
     const properties = schema['properties'] as Record<string, TSchema>
     const { code, message } = properties
-    // What a code says is in the table.
+    // The message must match the code, as in the table of errors.
     if (code !== undefined && message !== undefined) return exampleWithCode(properties, exampleOf(code) as ErrorCode)
     return Object.fromEntries(Object.entries(properties).map(([property, part]) => [property, exampleOf(part, property)]))
   }
@@ -66,12 +66,12 @@ function exampleWithCode (properties: Record<string, TSchema>, code: ErrorCode):
   return Object.fromEntries(Object.entries(properties).map(([property, part]) => [property, error[property] ?? exampleOf(part, property)]))
 }
 
-/** The error of a code with its default message, as a caller sees it. */
+/** The error body of a code, with its default message. */
 export function errorExample (code: ErrorCode): ErrorBody {
   return new RoomcastError(code).toBody()
 }
 
-/** The codes by the HTTP status they are answered with, in the order of the table. */
+/** Groups codes by HTTP status, in the order of the table. */
 export function byStatus (codes: readonly ErrorCode[]): Map<number, ErrorCode[]> {
   const statuses = new Map<number, ErrorCode[]>()
   for (const code of Object.keys(errorCodes) as ErrorCode[]) {

@@ -1,25 +1,25 @@
-// The failures of an operation as response schemas: by status, each with the codes it can have and an example of each.
+// The failures of an operation as response schemas: by status, with the possible codes and an example of each.
 import { Type, type TObject } from '@sinclair/typebox'
 import { errorCodes, type ErrorCode } from '../wire/errors.ts'
 import { byStatus, errorExample } from './examples.ts'
 import { ErrorBody, failure } from '../wire/protocol.ts'
 
-/** What any route may answer. */
+/** The codes of every route. */
 export const ANY_CALLER = ['auth/foreign-origin', 'server/internal'] as const satisfies ErrorCode[]
 
-/** What a route that needs a token may answer besides: token, form, and a broker that does not know yet what was revoked. */
+/** The codes of a route that needs a token. Until revocations are known, it answers `broker/unavailable`. */
 export const TOKEN_BEARER = [
   ...ANY_CALLER, 'auth/missing-token', 'auth/invalid-token', 'auth/token-expired', 'auth/token-revoked', 'auth/token-not-yet-valid', 'auth/keys-unavailable',
   'request/invalid', 'broker/unavailable'
 ] as const satisfies ErrorCode[]
 
-/** One that reads a room. */
+/** The codes of a route that reads a room. */
 export const READER = [...TOKEN_BEARER, 'auth/forbidden'] as const satisfies ErrorCode[]
 
-/** One whose body goes to the broker. */
+/** The codes of a route that writes to the broker. */
 export const WRITER = [...READER, 'publish/payload-too-large', 'broker/timeout'] as const satisfies ErrorCode[]
 
-const RETRY_AFTER = { type: 'integer', description: 'seconds after which a retry makes sense' }
+const RETRY_AFTER = { type: 'integer', description: 'seconds to wait before a retry' }
 
 /** The failure envelope with only these codes. */
 export function failureOf (codes: readonly ErrorCode[], options = {}) {
@@ -30,7 +30,7 @@ export function failureOf (codes: readonly ErrorCode[], options = {}) {
   }, options)
 }
 
-/** To spread into the `response` of a route. */
+/** The failures of a route, to spread into its `response`. */
 export function failures (...codes: ErrorCode[]): Record<number, TObject> {
   return Object.fromEntries([...byStatus(codes)].map(([status, some]) => [status, failureOf(some, {
     description: some.map(code => `\`${code}\`: ${errorCodes[code].message}`).join('\n\n'),

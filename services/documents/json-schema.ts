@@ -1,19 +1,19 @@
-// TypeBox schemas as plain JSON Schema for the documents: no symbols, schemas with an id as references.
+// Converts TypeBox schemas to plain JSON Schema: without symbols, and with references to schemas that have an id.
 import type { TSchema } from '@sinclair/typebox'
 
 export type JsonSchema = { [keyword: string]: unknown }
 
 const COMPONENTS = '#/components/schemas/'
 
-/** What schemas with an `$id` are called in `components/schemas`; filled while schemas are made plain. */
+/** The schemas with an `$id`, for `components/schemas`; filled during conversion. */
 export type Components = Record<string, JsonSchema>
 
-/** A copy of the schema in which each part that has an `$id` is a reference, and stands in `components` once. */
+/** Copies a schema. Each part with an `$id` becomes a reference and is added to `components` once. */
 export function plain (schema: TSchema, components: Components): JsonSchema {
   const { $id: id, ...rest } = schema
   if (id === undefined) return copy(rest, components)
   if (components[id] === undefined) {
-    // Before its parts: a schema may hold itself.
+    // Register it before its parts, because a schema may contain itself.
     const component: JsonSchema = components[id] = {}
     Object.assign(component, copy(rest, components))
   }

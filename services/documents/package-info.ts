@@ -1,4 +1,4 @@
-// Name, version and license of this package, as the documents state them.
+// Name, version and license of this package, for the documents.
 import { existsSync, readFileSync } from 'node:fs'
 
 interface PackageInfo {

@@ -1,4 +1,4 @@
-// Every event of the socket side in both directions, with its schemas and the codes it can answer; the AsyncAPI document is made from it.
+// Every event of the socket side, with its schemas and error codes. The AsyncAPI document is generated from it.
 import { Type, type TObject, type TSchema } from '@sinclair/typebox'
 import type { ErrorCode } from '../wire/errors.ts'
 import { failureOf } from './failures.ts'
@@ -7,7 +7,7 @@ import {
   SubscribePayload, Time, TokenExpiring, Unsubscribed, Update
 } from '../wire/protocol.ts'
 
-/** What a client sends. */
+/** An event that a client sends. */
 export interface ClientEvent {
   /** The request, as `application_response` names it. */
   request: 'SUBSCRIBE' | 'UNSUBSCRIBE' | 'PUBLISH' | 'PRESENCE' | 'AUTHENTICATE'
@@ -20,7 +20,7 @@ export interface ClientEvent {
   codes: readonly ErrorCode[]
 }
 
-/** What the server sends by itself. */
+/** An event that the server sends. */
 export interface ServerEvent {
   name: string
   /** The Socket.IO event; braces stand for ids. */
@@ -36,7 +36,7 @@ export const clientEvents: readonly ClientEvent[] = [
   {
     request: 'SUBSCRIBE',
     event: 'application',
-    summary: 'Enter a room; with `since`, get what was missed first. Needs `subscribe` on the room.',
+    summary: 'Join a room. With `since`, get missed updates first. Needs `subscribe` on the room.',
     data: Type.Object({ event: Type.Literal('SUBSCRIBE'), payload: SubscribePayload }),
     answer: SubscribeResult,
     codes: [...ANY, ...NEW_TOKEN, 'auth/unsubscribed', 'limit/rooms-per-socket', 'broker/unavailable']
@@ -44,7 +44,7 @@ export const clientEvents: readonly ClientEvent[] = [
   {
     request: 'UNSUBSCRIBE',
     event: 'application',
-    summary: 'Leave a room. Succeeds also where not a member.',
+    summary: 'Leave a room. Also succeeds if the socket is not a member.',
     data: Type.Object({ event: Type.Literal('UNSUBSCRIBE'), payload: RoomRef }),
     answer: Type.Null(),
     codes: ANY
@@ -60,7 +60,7 @@ export const clientEvents: readonly ClientEvent[] = [
   {
     request: 'PRESENCE',
     event: 'presence',
-    summary: 'Ask who is in a room, over all instances; with `state`, first say what this session does there. Needs `presence` on the room.',
+    summary: 'Ask who is in a room, over all instances. With `state`, set the state of this session first. Needs `presence` on the room.',
     data: PresenceRequest,
     answer: PresenceList,
     codes: [...ANY, 'auth/forbidden', 'presence/state-too-large', 'broker/unavailable']
@@ -68,14 +68,14 @@ export const clientEvents: readonly ClientEvent[] = [
   {
     request: 'AUTHENTICATE',
     event: 'authenticate',
-    summary: 'Bring a fresh token of the same user, before the old one ends.',
+    summary: 'Send a fresh token of the same user before the old one expires.',
     data: AuthenticateRequest,
     answer: Type.Object({ expiresAt: Time }),
     codes: [...ANY, ...NEW_TOKEN]
   }
 ]
 
-/** The schema with a `code` out of these only. */
+/** The schema, with only these codes. */
 function withCodes (schema: TObject, codes: ErrorCode[]): TObject {
   return Type.Object({ ...schema.properties, code: Type.String({ enum: codes }) })
 }
@@ -84,43 +84,43 @@ export const serverEvents: readonly ServerEvent[] = [
   {
     name: 'update',
     event: 'workspace_{workspaceId}_app_{appId}',
-    summary: 'An update of the room, in the order of offsets, with no hole and no repeat. An ephemeral one has no offset. Two rooms can spell one event name: compare workspaceId and appId.',
+    summary: 'An update of the room, in the order of offsets, with no hole and no repeat. An ephemeral one has no offset. Two rooms can share one event name: compare workspaceId and appId.',
     data: Update
   },
   {
     name: 'presenceChange',
     event: 'presence',
-    summary: 'Who came, went or changed in a room, in batches. Above PRESENCE_MAX only the count is told. Sent to members with `presence` on it.',
+    summary: 'Who joined, left or changed in a room, in batches. Above PRESENCE_MAX only the count is sent. Goes to members with `presence` on the room.',
     data: PresenceChange
   },
   {
     name: 'unsubscribed',
     event: 'unsubscribed',
-    summary: 'The server ended the subscription. On `history/insufficient`, load the state anew and subscribe again.',
+    summary: 'The server ended the subscription. On `history/insufficient`, load the current state and subscribe again.',
     data: Unsubscribed
   },
   {
     name: 'tokenExpiring',
     event: 'token_expiring',
-    summary: 'A token ends soon: send `authenticate`, or, where a room is named, SUBSCRIBE with a new room token.',
+    summary: 'A token expires soon: send `authenticate`, or, if a room is named, SUBSCRIBE with a new room token.',
     data: TokenExpiring
   },
   {
     name: 'closing',
     event: 'closing',
-    summary: 'The server ends the connection for good, right after this; a stock client does not come back by itself.',
+    summary: 'The server ends the connection for good right after this. A stock client does not reconnect on its own.',
     data: Closing
   },
   {
     name: 'draining',
     event: 'draining',
-    summary: 'This instance is going away, and closes the transport then; a stock client reconnects, to another one.',
+    summary: 'This instance is shutting down, and closes the transport after that time. A stock client reconnects to another instance.',
     data: Draining
   },
   {
     name: 'refused',
     event: 'connect_error',
-    summary: "The connection is finally refused. `data` is the `data` of the client's error.",
+    summary: "The connection is refused for good. `data` is the `data` of the client's error.",
     data: Type.Object({
       message: Type.String({ description: 'the code', examples: ['auth/missing-token'] }),
       data: withCodes(Type.Object(ErrorBody.properties), [
@@ -130,22 +130,22 @@ export const serverEvents: readonly ServerEvent[] = [
   }
 ]
 
-/** A good answer, as the callback of the event gets it; that of `application` is the same as `application_response`. */
+/** A successful answer in the callback. For `application`, it is the same as `application_response`. */
 export function successOf ({ event, request, answer }: ClientEvent): TObject {
   return event === 'application' ? Type.Object({ ...responseTo(request).properties, ...Answer(answer).properties }) : Answer(answer)
 }
 
-/** A refusal, as the callback of the event gets it. */
+/** A refusal in the callback. */
 export function refusalOf (client: ClientEvent): TObject {
   return client.event === 'application' ? failedResponseTo(client) : failureOf(client.codes)
 }
 
-/** A refusal as `application_response`: to `application` always, to the others where no callback was given. */
+/** A refusal as `application_response`: always for `application`, otherwise if no callback was given. */
 export function failedResponseTo ({ request, codes }: ClientEvent): TObject {
   return Type.Object({ event: responseTo(request).properties.event, payload: Type.Partial(RoomRef), ...failureOf(codes).properties })
 }
 
-/** Where an `application` event does not say which request it is. */
+/** The refusal of an `application` event that names no known request. */
 export const unknownRequest = Type.Object({
   event: Type.Literal('APPLICATION'), payload: Type.Partial(RoomRef), ...failureOf(['request/invalid', 'limit/event-rate']).properties
 })

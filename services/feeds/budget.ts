@@ -1,21 +1,21 @@
-// One budget for the recent updates that all feeds of an instance keep: tails, and pages of history for those who replay.
-// Over it, what was not used for longest goes first; whoever wants it later reads it from the broker.
+// One memory budget for the recent updates that all feeds keep: tails, and pages of history for replays. Over the
+// budget, the least recently used go first; later they are read from the broker again.
 import { countLimit } from '../observe/limits.ts'
 import type { Metrics } from '../observe/metrics.ts'
 
-/** Something that keeps updates, and can go without. */
+/** A holder of updates that can drop them. */
 export interface Holder {
-  /** The budget has taken its bytes back: forget what is kept. */
+  /** Drops the updates. The budget no longer counts their bytes. */
   evict (): void
 }
 
 export interface Budget {
-  /** The holder keeps so many bytes from now on, and was just of use. */
+  /** Records how many bytes the holder keeps, and that it was just used. */
   use (holder: Holder, bytes: number): void
 }
 
 export function createBudget (maxBytes: number, metrics: Metrics): Budget {
-  /** Bytes by holder, in the order of their last use. */
+  /** Bytes per holder; the least recently used comes first. */
   const kept = new Map<Holder, number>()
   let total = 0
 
@@ -32,7 +32,7 @@ export function createBudget (maxBytes: number, metrics: Metrics): Budget {
       total += bytes - (kept.get(holder) ?? 0)
       kept.delete(holder)
       if (bytes > 0) kept.set(holder, bytes)
-      // Never the one that is of use right now: it would be read again, and evicted again.
+      // Keep the holder in use: it would be read again at once.
       while (total > maxBytes && kept.size > 1) evictFirst()
       metrics.feedBytes.set(total)
     }

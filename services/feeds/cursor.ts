@@ -1,4 +1,4 @@
-// Where a feed stands in its room, and what it has seen beyond. Only its own methods move it.
+// The position of a feed in its room, and the highest offset seen. Only the cursor's own methods change it.
 import type { StoredUpdate } from '../broker/broker.ts'
 import type { StreamPosition } from '../wire/protocol.ts'
 
@@ -6,29 +6,29 @@ export interface Cursor {
   readonly epoch: string
   /** The last offset relayed. */
   readonly offset: number
-  /** Id of the update at `offset`; undefined right after the feed began. */
+  /** Id of the update at `offset`; undefined right after the feed has started. */
   readonly lastId: string | undefined
-  /** The highest offset that was seen. */
+  /** The highest offset that was seen in this epoch. */
   readonly ahead: number
   position (): StreamPosition
-  /** Updates up to `ahead` have not been relayed: there is a hole. */
+  /** Whether there is a hole: updates up to `ahead` have not been relayed. */
   isBehind (): boolean
   isAt (position: StreamPosition): boolean
-  /** Relayed the update at the next offset. */
+  /** Records that the update at the next offset was relayed. */
   advance (update: Pick<StoredUpdate, 'offset' | 'id'>): void
-  /** The room in this epoch has at least this offset. */
+  /** Records that the room has reached this offset in this epoch. */
   sawAhead (offset: number): void
-  /** The room does not have what was seen ahead. */
+  /** Drops the hole, because the room does not have these updates. */
   forgetAhead (): void
-  /** Another epoch was seen, which may turn out to be ours. */
+  /** Records a position in another epoch, which may become the feed's epoch. */
   sawForeignEpoch (seen: StreamPosition): void
-  /** Begins anew; what was seen of this epoch before counts. */
+  /** Restarts at a position. Offsets seen in its epoch before still count. */
   beginAt (found: StreamPosition): void
 }
 
 export function createCursor (): Cursor {
   let foreign: StreamPosition | undefined
-  // Plain fields, not getters: there is one cursor a room, and getters would make it several times as large.
+  // Plain fields instead of getters: each room has a cursor, and getters would make it several times as large.
   const cursor = {
     epoch: '',
     offset: 0,

@@ -1,6 +1,6 @@
-// A feed: what this instance knows of one room that has local members, and the one place that puts updates in order.
-// Offset already relayed: drop. Next in line: relay. A hole: read the history from the position on. So however the
-// link to the broker fails, members see every update once, in order; where history does not reach, they are told.
+// A feed follows one room that has local members, and is the only place that orders its updates. An offset already
+// relayed is dropped, the next one is relayed, a hole is filled from history. So members get every update once and in
+// order, however the link to the broker fails; if the history is insufficient, they are told.
 import type { Broker, Message, StoredUpdate, PresenceDelta, Retention } from '../broker/broker.ts'
 import { createCursor } from './cursor.ts'
 import { RoomcastError } from '../wire/errors.ts'
@@ -19,7 +19,7 @@ import type { Settings } from '../settings.ts'
 import { createTail } from './tail.ts'
 import type { Turn } from './turn.ts'
 
-/** Made once: every room is compared every few seconds, and nearly all are in step. */
+/** Created once: every room is compared every few seconds, and nearly all are in sync. */
 const IN_STEP = Promise.resolve()
 
 export interface FeedOptions {
@@ -32,37 +32,40 @@ export interface FeedOptions {
   log: Log
   retention?: Retention | undefined
   onPresence?: (delta: PresenceDelta) => void
-  /** The broker lost the room's past. */
+  /** The broker lost the room's history. */
   onReset?: () => void
   /** The number of members changed. */
   onMembers?: (feed: Feed) => void
-  /** The broker refused something that is tried again when positions are compared: soon, please. */
+  /** A request to the broker failed and is retried with the next position check, which should come soon. */
   onFailed?: (feed: Feed) => void
 }
 
 export interface Feed {
   readonly room: RoomKey
   readonly retention: Retention | undefined
-  /** Members, those on their way in included. */
+  /** The number of members, including those that are joining. */
   size (): number
-  /** Subscribes to the channel, then takes the room's position. */
+  /** Subscribes to the channel, then reads the room's position. @throws RoomcastError `broker/unavailable` */
   open (): Promise<void>
   position (): StreamPosition
-  /** Up to where a member was given the room's updates. */
+  /** The position up to which a member has received updates. */
   positionOf (member: Member): StreamPosition
   /**
-   * Adds a member. `answer` is called right before the first update is handed over, in the same turn.
-   * @param since where the member stopped; undefined to begin at the feed's position
-   * @throws RoomcastError `broker/unavailable` when the room in the broker must be asked and cannot be
+   * Adds a member. `answer` is called in the same turn, right before the first update.
+   * @param since the last position that the member received; undefined to start at the feed's position
+   * @throws RoomcastError `broker/unavailable` if the broker must be asked and does not answer
    */
   join (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void>
   leave (member: Member): void
   members (): Member[]
   /**
-   * Compares with the room's position, as it was read after `before` was taken with `position()`; resolves when what
-   * that found is mended. Tries again what failed.
+    * Compares the feed with the room's position, and retries what failed. Resolves when differences are repaired.
+    * @param found the room's position, read after `before`
+    * @param before the feed's `position()`
+    * @param foundBy for the metric
    */
   compare (found: StreamPosition, before: StreamPosition, foundBy: string): Promise<void>
+  /** Leaves the channel. @throws RoomcastError `broker/unavailable` */
   close (): Promise<void>
 }
 
@@ -71,7 +74,7 @@ export function createFeed (options: FeedOptions): Feed {
   const cursor = createCursor()
   const tail = createTail(settings.FEED_TAIL_BYTES, memory.budget)
   let isOpen = false
-  /** Members on their way in: the feed is not to be closed under them. */
+  /** Members that are joining. The feed must not be closed meanwhile. */
   let joining = 0
 
   const repair = createRepair({
@@ -132,7 +135,7 @@ export function createFeed (options: FeedOptions): Feed {
   function onKnown (update: StoredUpdate): void {
     metrics.dropped.inc({ reason: 'known' })
     const known = update.offset === cursor.offset ? cursor.lastId : tail.get(update.offset)?.update.id
-    // The broker went back in time and gives offsets out anew.
+    // The broker went back in time and assigns offsets again.
     if (known !== undefined && known !== update.id) void repair.renew('conflict')
   }
 
@@ -142,7 +145,7 @@ export function createFeed (options: FeedOptions): Feed {
   }
 
   function reset (found: StreamPosition, reason: string): void {
-    log.info({ room, ...found, members: size(), reason }, 'feed begins anew; members are told')
+    log.info({ room, ...found, members: size(), reason }, 'the feed restarts and its members are told')
     relay.flush()
     const all = members()
     cursor.beginAt(found)
@@ -174,7 +177,7 @@ export function createFeed (options: FeedOptions): Feed {
 
   async function joinFrom (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void> {
     const recovered = since !== undefined && (isAtHand(since) || await isKept(since, member.caller)) && isReached(since)
-    if (!isOpen) throw new RoomcastError('broker/unavailable', 'The room was closed meanwhile: subscribe again.')
+    if (!isOpen) throw new RoomcastError('broker/unavailable', 'The room was closed during the SUBSCRIBE: subscribe again.')
     relay.flush()
     const missed = recovered ? cursor.offset - since.offset : 0
     answer({ ...cursor.position(), recovered, missed })
@@ -184,7 +187,7 @@ export function createFeed (options: FeedOptions): Feed {
     if (since !== undefined) metrics.recoveries.inc({ outcome: recovered ? 'recovered' : 'insufficient' })
   }
 
-  /** The feed alone can bring everything after `since`, and is not behind it. */
+  /** Whether the feed has everything after `since` in memory, and is not behind it. */
   function isAtHand (since: StreamPosition): boolean {
     return isReached(since) && (since.offset === cursor.offset || replay.reaches(since.offset + 1))
   }
@@ -193,20 +196,20 @@ export function createFeed (options: FeedOptions): Feed {
     return since.epoch === cursor.epoch && since.offset <= cursor.offset
   }
 
-  /** Whether the room in the broker still has what came after `since`; brings a feed that is behind it up to there. */
+  /** Whether the broker still has everything after `since`. Brings the feed up to `since` if it is behind. */
   async function isKept (since: StreamPosition, caller: string | undefined): Promise<boolean> {
     const read = () => replay.read(since.epoch === cursor.epoch ? since.offset : undefined, caller)
     let found = await read()
     if (found.epoch !== cursor.epoch) {
       await repair.recheck()
       found = await read()
-      if (found.epoch !== cursor.epoch) throw new RoomcastError('broker/unavailable', 'The room is beginning anew: subscribe again.')
+      if (found.epoch !== cursor.epoch) throw new RoomcastError('broker/unavailable', 'The room is starting a new epoch: subscribe again.')
     }
     if (!isRecoverable(since, found)) return false
     if (isAhead(since)) {
       cursor.sawAhead(since.offset)
       await repair.fill('recovery')
-      if (isAhead(since)) throw new RoomcastError('broker/unavailable', 'The room could not be caught up with: subscribe again.')
+      if (isAhead(since)) throw new RoomcastError('broker/unavailable', 'This instance could not catch up with the room: subscribe again.')
     }
     return true
   }

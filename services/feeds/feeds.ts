@@ -1,4 +1,4 @@
-// All feeds of this instance: opens them up to a limit, and keeps them warm for a while after the last member left.
+// All feeds of this instance: opens them up to a limit, and keeps them for a while after their last member left.
 import { performance } from 'node:perf_hooks'
 import type { Broker, PresenceDelta, Retention } from '../broker/broker.ts'
 import { RoomcastError } from '../wire/errors.ts'
@@ -14,18 +14,18 @@ import { COMMANDS_ROOM, type RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 import { createTurn } from './turn.ts'
 
-/** Rooms that are opened at the same time: a crowd comes with far more, and would fill the link to Redis. */
+/** How many rooms are opened at the same time. More would fill the link to Redis when many clients reconnect. */
 const OPENS_AT_ONCE = 500
 
 export interface Feeds {
   /**
-   * The open feed of a room; opens it first if need be. Its caller joins it in the same turn, or leaves it to linger.
+   * The feed of a room, opened if necessary. The caller must join it in the same turn, or it is closed later.
    * @throws RoomcastError `broker/unavailable`, `limit/rooms-per-instance`
    */
   open (room: RoomKey, retention?: Retention): Promise<Feed>
   get (room: RoomKey): Feed | undefined
   all (): Iterable<Feed>
-  /** What was collected in this turn leaves now, since something else is about to. */
+  /** Sends the updates that were collected in this turn. Call it before anything else is sent. */
   flush (): void
   start (): void
   close (): Promise<void>
@@ -38,7 +38,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
   log: Log
   onPresence?: (room: RoomKey, delta: PresenceDelta) => void
   onReset?: (room: RoomKey) => void
-  /** This instance has members of the room; or has had none for so long that the room was left. */
+  /** The room has members here, or it was left because it had none for a while. */
   onOccupancy?: ((room: RoomKey, isOccupied: boolean) => void) | undefined
 }): Feeds {
   const feeds = new Map<RoomKey, Feed>()
@@ -47,17 +47,17 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
   const openingPlaces = createLock(OPENS_AT_ONCE)
   const memory = createFeedMemory(settings, metrics)
   const positions = createPositionCheck({ feeds, broker, settings, metrics, log })
-  /** Rooms that nobody is in. */
+  /** Feeds without members. */
   const lingering = createLinger<Feed>(settings.ROOM_LINGER_MS, feed => { if (feed.size() === 0) void close(feed) })
-  /** Who waits for the links to the broker. */
+  /** Callbacks that wait for the links to the broker. */
   const waiting = new Set<() => void>()
 
   /**
-   * Room for one more: where there is none, the room that nobody was in for longest goes.
+   * Makes space for one more room: at the limit, the room that has been empty for longest is closed.
    * @throws RoomcastError `limit/rooms-per-instance`
    */
   function assertRoomLimit (): void {
-    // The commands are no one's room.
+    // The commands room does not count.
     if (feeds.size + opening.size - Number(feeds.has(COMMANDS_ROOM)) < settings.MAX_ROOMS) return
     const quiet = longestEmpty()
     if (quiet !== undefined) {
@@ -69,7 +69,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
 
   function longestEmpty (): Feed | undefined {
     let feed = lingering.next()
-    // Somebody is on the way in: it lingers again if that fails.
+    // A client is joining it. The feed is put back if that fails.
     while (feed !== undefined && feed.size() > 0) {
       lingering.delete(feed)
       feed = lingering.next()
@@ -106,7 +106,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
     return feed
   }
 
-  /** @throws RoomcastError once the deadline has passed */
+  /** @throws RoomcastError if it fails after the deadline */
   async function isOpened (feed: Feed, deadline: number): Promise<boolean> {
     try {
       await feed.open()
@@ -118,7 +118,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
     }
   }
 
-  /** When the links to the broker stand again, or at the deadline. */
+  /** Resolves when the links to the broker are up again, or at the deadline. */
   function resumed (deadline: number): Promise<void> {
     return new Promise(resolve => {
       const done = (): void => {
@@ -152,7 +152,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
     try {
       await feed.close()
     } catch (error) {
-      log.debug({ room: feed.room, err: (error as Error).message }, 'the channel could not be left; the link is down')
+      log.debug({ room: feed.room, err: (error as Error).message }, 'could not leave the channel because the link is down')
     }
   }
 
@@ -163,7 +163,7 @@ export function createFeeds ({ broker, settings, metrics, log, onPresence, onRes
   return {
     async open (room, retention) {
       const feed = feeds.get(room)
-      // An empty one has its whole time again.
+      // The time of an empty room starts again.
       if (feed?.size() === 0) lingering.put(feed)
       if (feed !== undefined) return feed
       let promise = opening.get(room)

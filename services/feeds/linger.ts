@@ -1,18 +1,18 @@
-// Things that end a fixed time after they were last of use. They end in the order of that use, so one timer serves all.
+// Ends things a fixed time after their last use. They end in the order of that use, so one timer serves all.
 import { performance } from 'node:perf_hooks'
 
 export interface Linger<T> {
-  /** Ends after the time, counted from now. */
+  /** Ends the thing after the fixed time from now. */
   put (thing: T): void
-  /** Does not end. */
+  /** Removes the thing without ending it. */
   delete (thing: T): void
-  /** The one that ends next. */
+  /** The thing that ends next. */
   next (): T | undefined
-  /** Nothing ends any more. */
+  /** Removes everything. */
   clear (): void
 }
 
-/** @param onEnd called once for each thing whose time has passed; the thing is forgotten by then */
+/** @param onEnd called once for each thing whose time has passed, after its removal */
 export function createLinger<T> (ms: number, onEnd: (thing: T) => void): Linger<T> {
   const endsAt = new Map<T, number>()
   let timer: NodeJS.Timeout | undefined

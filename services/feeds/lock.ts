@@ -1,7 +1,7 @@
-// A lock with one place or more: holders at a time, in the order in which they asked.
+// A lock with one or more places, granted in the order of the requests.
 
 export interface Lock {
-  /** Resolves when there is a place, with what frees it. */
+  /** Waits for a place. @returns a function that frees it */
   acquire (): Promise<() => void>
 }
 

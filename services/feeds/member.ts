@@ -1,22 +1,22 @@
-// A member of a room on this instance, as its feed sees it.
+// A member of a room, as seen by the feed.
 import type { ErrorCode } from '../wire/errors.ts'
 import type { Lock } from './lock.ts'
 import type { Batch } from './relay.ts'
 
 export interface Member {
-  /** Offset of the last update that was handed over; the feed keeps it. */
+  /** Offset of the last update delivered; set by the feed. */
   position: number
-  /** For whom history is read: callers take turns. */
+  /** The caller of its history reads: callers take turns. */
   readonly caller?: string
   /** Shared by the members of one connection. */
   readonly replayLock?: Lock
   deliver (batch: Batch): void
-  /** So much waits for it that it is served at its own pace. */
+  /** Whether its send buffer is so full that it is served at its own pace. */
   isFull (): boolean
-  /** So much waits for it that ephemeral updates are left out. */
+  /** Whether its send buffer is so full that it gets no ephemeral updates. */
   isLagging (): boolean
-  /** Calls back once when it is not full, or when it is gone. */
+  /** Calls back once, when it is no longer full or has left. */
   whenDrained (callback: () => void): void
-  /** The membership is over; the feed has already forgotten the member. */
+  /** Ends the membership. The feed has already removed the member. */
   end (code: ErrorCode): void
 }

@@ -1,15 +1,15 @@
-// What the feeds of an instance share: the memory they may use together, and for how long pages stay in it.
+// What all feeds of an instance share: a memory budget, and the time that pages stay in memory.
 import { createBudget, type Budget } from './budget.ts'
 import { createLinger, type Linger } from './linger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
 
-/** How long pages are kept after they were last of use. */
+/** How long pages are kept after their last use. */
 const PAGES_LINGER_MS = 1000
 
 export interface FeedMemory {
   readonly budget: Budget
-  /** Calls what was put in when its time has passed. */
+  /** Calls a callback after its time. */
   readonly pagesLinger: Linger<() => void>
 }
 

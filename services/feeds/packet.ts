@@ -1,4 +1,4 @@
-// Packet: what is written to a connection, encoded once: as texts for long polling, as WebSocket frames for everyone else.
+// A packet for a connection, encoded once: as texts for long polling, and as WebSocket frames for all others.
 import { Encoder, PacketType } from 'socket.io-parser'
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import { RawJson } from '../wire/raw-json.ts'
@@ -6,9 +6,9 @@ import { roomEvent, type RoomKey } from '../wire/rooms.ts'
 
 /** One or more Socket.IO packets that leave together. */
 export interface Packet {
-  /** As Engine.IO takes them, one by one. */
+  /** The texts for Engine.IO, one per packet. */
   readonly texts: readonly string[]
-  /** The same as WebSocket frames in one buffer, made when first needed. */
+  /** The same as WebSocket frames in one buffer, encoded on first use. */
   readonly frames: Buffer
   /** Length of `frames`. */
   readonly bytes: number
@@ -30,7 +30,7 @@ export function encodePacket (event: string, data: unknown): Packet {
     : encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string])
 }
 
-/** The packet is encoded when it is first needed, and kept with the entry. */
+/** Creates an entry whose packet is encoded on first use. */
 export function createEntry<T extends StoredUpdate | EphemeralUpdate> (room: RoomKey, update: T): Entry<T> {
   let packet: Packet | undefined
   return {
@@ -61,7 +61,7 @@ function createPacket (texts: readonly string[]): Packet {
   }
 }
 
-/** Frames of a server: final, text, not masked (RFC 6455, 5.2). */
+/** Server frames: final, text, not masked (RFC 6455, section 5.2). */
 function encodeFrames (texts: readonly string[], lengths: readonly number[], bytes: number): Buffer {
   const frames = Buffer.allocUnsafe(bytes)
   let at = 0

@@ -1,5 +1,5 @@
-// Pages of history that a feed has read for those who replay, so that members at like positions share reads. Kept while
-// somebody replays and for a moment after, since a crowd comes back over some seconds, and as far as the budget allows.
+// Pages of history that a feed has read for replays, so that members at similar positions share reads. They stay while
+// a replay runs and for a moment after, because clients return over some seconds, as far as the budget allows.
 import type { FeedMemory } from './memory.ts'
 import type { Entry } from './packet.ts'
 
@@ -8,12 +8,12 @@ const MOST = 4
 export interface Pages {
   add (entries: Entry[]): void
   get (offset: number): Entry | undefined
-  /** They were of use, or are about to be. */
+  /** Records a use of the pages. */
   use (): void
   clear (): void
 }
 
-/** @param isWanted whether somebody replays: then the pages stay */
+/** @param isWanted whether a replay is running; then the pages stay */
 export function createPages ({ budget, pagesLinger }: FeedMemory, isWanted: () => boolean): Pages {
   let pages: Array<{ entries: Entry[], bytes: number }> = []
   const holder = { evict: forget }

@@ -1,5 +1,5 @@
-// Position checks: compare every feed with its room in the broker, so that a last update that was lost is found. Plain
-// reads, a chunk at a time; now and then a touch, which renews the room's life, goes in the place of such a read.
+// Compares every feed with its room in the broker, so that a lost last update is detected. Uses plain reads of a chunk at
+// a time; now and then a `touch`, which also renews the room's life, replaces such a read.
 import { performance } from 'node:perf_hooks'
 import type { Broker, Concerns } from '../broker/broker.ts'
 import { defaultRetention, emptyRoomSeconds } from '../broker/retention.ts'
@@ -10,24 +10,24 @@ import type { StreamPosition } from '../wire/protocol.ts'
 import { COMMANDS_ROOM, type RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
-/** Most rooms in one read. */
+/** The most rooms in one read. */
 const CHUNK = 500
-/** A room's life is renewed that often, or whenever a third of it has passed. */
+/** The longest time between renewals of a room's life; shorter if a third of that life is shorter. */
 const RENEWAL_SECONDS = 3600
 
 /** The last time the life of a feed's room was renewed. */
 interface Renewal {
-  /** Another epoch may have been begun by a reader, whose rooms live shorter. */
+  /** The epoch that was renewed. A reader may start another one, which has a shorter life. */
   epoch: string
   at: number
-  /** Of the usual time until the next one: at random, so that rooms opened together are not renewed together. */
+  /** Random share of the time until the next renewal, so that rooms opened together are renewed apart. */
   share: number
 }
 
 export interface PositionCheck {
-  /** The feed has just touched its room. */
+  /** Records that the feed has just touched its room. */
   opened (feed: Feed): void
-  /** The feed is compared with the next chunk. */
+  /** Compares the feed with the next chunk. */
   soon (feed: Feed): void
   start (): void
   close (): void
@@ -40,12 +40,12 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
   const most = Math.min(CHUNK, Math.max(1, Math.floor(POSITION_CHECKS_PER_SECOND * POSITION_CHECK_MS / 1000)))
   const retention = defaultRetention(settings)
   const renewals = new WeakMap<Feed, Renewal>()
-  /** These come before the rest of the round. */
+  /** Feeds that come before the rest of the round. */
   const first = new Set<Feed>()
   let round: Feed[] = []
   let next = 0
   let roundBeganAt = 0
-  /** Something may have been missed in these: they do not wait for their turn in a round. */
+  /** Feeds that may have missed something after a reconnect. They do not wait for their turn in the round. */
   const hurried = new Set<Feed>()
   let isRunning = false
   let isClosed = false
@@ -67,7 +67,7 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
     if (!isClosed) timer = setTimeout(() => { void run() }, pauseMs()).unref()
   }
 
-  /** A round takes POSITION_CHECK_MS, or longer where that would be too many reads in a second. */
+  /** A round takes POSITION_CHECK_MS, or longer if that meant too many reads per second. */
   function pauseMs (): number {
     return Math.max(POSITION_CHECK_MS, round.length / POSITION_CHECKS_PER_SECOND * 1000) / chunks()
   }
@@ -76,7 +76,7 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
     return Math.max(1, Math.ceil(round.length / most))
   }
 
-  /** False when it failed; the same feeds then come again with the next chunk. */
+  /** @returns false if it failed; the same feeds are then part of the next chunk */
   async function checkNext (): Promise<boolean> {
     if (hurried.size > 0) return await checkSome(nextHurried(), 'reconnect')
     if (next >= round.length) beginRound()
@@ -99,7 +99,7 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
 
   function nextChunk (): Feed[] {
     const size = Math.max(2, Math.ceil(round.length / chunks()))
-    // At most half: those that fail again and again are not to keep the round from its end.
+    // At most half of the chunk, so that feeds that fail repeatedly do not block the round.
     const some = [...first].slice(0, size / 2)
     for (const feed of some) first.delete(feed)
     while (some.length < size && next < round.length) some.push(round[next++] as Feed)
@@ -111,7 +111,7 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
   }
 
   function beginRound (): void {
-    // The commands are compared apart, at a pace of their own.
+    // The commands room is compared separately, at its own pace.
     round = others()
     next = 0
     roundBeganAt = performance.now()
@@ -125,7 +125,7 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
     metrics.positionRoundSeconds.set((performance.now() - roundBeganAt) / 1000)
   }
 
-  /** Anything may have been missed. The commands come first, since they decide who may get the rest. */
+  /** Checks the concerned feeds after a reconnect. Commands come first, because they decide who may get the rest. */
   async function onResumed (concerns: Concerns): Promise<void> {
     if (concerns(COMMANDS_ROOM)) await compareCommands('reconnect')
     for (const feed of others()) if (concerns(feed.room)) hurried.add(feed)
@@ -141,7 +141,7 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
 
   // ── Comparing ─────────────────────────────────────────────────────────────
 
-  /** False when the broker answered nothing. */
+  /** @returns false if the broker did not answer */
   async function compare (some: Feed[], foundBy: string): Promise<boolean> {
     if (some.length === 0) return true
     const now = performance.now()
@@ -152,12 +152,12 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
       return true
     } catch (error) {
       metrics.positionChecks.inc({ outcome: 'failed' })
-      log.debug({ err: (error as Error).message }, 'positions could not be compared; done again later')
+      log.debug({ err: (error as Error).message }, 'could not compare positions; will retry')
       return false
     }
   }
 
-  /** False when the position of a room could not be read; the others are compared all the same. */
+  /** @returns false if a position could not be read; the other feeds are compared anyway */
   async function compareBy (way: 'touch' | 'positions', some: Feed[], foundBy: string): Promise<boolean> {
     if (some.length === 0) return true
     const before = some.map(feed => feed.position())

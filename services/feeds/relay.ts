@@ -1,5 +1,5 @@
-// Relay: what leaves when. The updates of a room that come within one turn of the event loop leave together, in one
-// buffer that is the same for all members. Whatever else a connection is sent in that turn comes after them.
+// Decides what leaves when. Updates of a room that arrive within one turn of the event loop leave together, in one buffer
+// shared by all members, and before anything else that a connection is sent in that turn.
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import type { Member } from './member.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -8,36 +8,36 @@ import type { RoomKey } from '../wire/rooms.ts'
 import { traceRelay } from '../observe/tracing.ts'
 import type { Turn } from './turn.ts'
 
-/** What a member is handed together: updates of a room, in their order. */
+/** Updates of a room that a member gets together, in order. */
 export interface Batch {
   readonly entries: ReadonlyArray<Entry<StoredUpdate | EphemeralUpdate>>
   readonly packet: Packet
 }
 
-/** The live members of a room. Whatever changes who they are first lets go what was collected: it is for those before. */
+/** The live members of a room. Before a change of members, collected updates are sent to the earlier members. */
 export interface Relay {
   size (): number
-  /** The next update of the room, or an ephemeral one: it leaves at the end of this turn. */
+  /** Adds the next update or an ephemeral one. It leaves at the end of this turn. */
   add (entry: Entry<StoredUpdate | EphemeralUpdate>): void
-  /** The member has everything up to now, and gets what comes next. */
+  /** Adds a member that has everything so far. */
   join (member: Member): void
   leave (member: Member): void
   members (): Iterable<Member>
   clear (): void
-  /** What was collected leaves now. */
+  /** Sends the collected updates now. */
   flush (): void
 }
 
 export function createRelay ({ room, turn, maxBytes, behind, demote, size, metrics }: {
   room: RoomKey
   turn: Turn
-  /** A batch is no larger, unless a single update is. */
+  /** The most bytes of a batch, unless a single update is larger. */
   maxBytes: number
-  /** Members that are not up to date: they get the ephemeral updates too. */
+  /** Members in replay. They get ephemeral updates too. */
   behind: () => Iterable<Member>
-  /** Too much waits for a live member: it is served from its own position from now on. */
+  /** Moves a live member with a full send buffer to replay, at its own position. */
   demote: (member: Member) => void
-  /** Members for the trace of an update. */
+  /** The number of members, for traces. */
   size: () => number
   metrics: Metrics
 }): Relay {
@@ -128,7 +128,7 @@ function isStored (entry: Entry<StoredUpdate | EphemeralUpdate>): entry is Entry
   return entry.update.kind === 'update'
 }
 
-/** For one member alone. */
+/** A batch whose packet is joined on first use. */
 export function createBatch (entries: Batch['entries']): Batch {
   let packet: Packet | undefined
   return {

@@ -1,5 +1,5 @@
-// Repair: how a feed gets back in step with its room in the broker. A hole is filled from history; a room whose past
-// is not ours any more makes the feed begin anew.
+// Brings a feed back in sync with its room in the broker: fills holes from history, and restarts the feed if the room's
+// past has changed.
 import type { Broker, StoredUpdate, Retention } from '../broker/broker.ts'
 import type { Cursor } from './cursor.ts'
 import { RoomcastError } from '../wire/errors.ts'
@@ -9,27 +9,27 @@ import type { StreamPosition } from '../wire/protocol.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
-/** What repair needs of its feed. */
+/** The parts of a feed that repair needs. */
 export interface RepairFeed {
   readonly room: RoomKey
   readonly cursor: Cursor
   isOpen (): boolean
-  /** The next update in line. */
+  /** Relays the next update. */
   relay (update: StoredUpdate): void
-  /** Begins anew at a position that cannot be reached from ours; every member is told. */
+  /** Restarts at a position that cannot be reached from the current one, and tells every member. */
   reset (found: StreamPosition, reason: string): void
-  /** Something failed for want of the broker: it is done again with the next comparison, which is due soon. */
+  /** The broker did not answer. The repair is retried with the next comparison, which comes soon. */
   failed (): void
 }
 
 export interface Repair {
-  /** Reads history until the hole is closed; one at a time. */
+  /** Reads history until the hole is filled. Concurrent calls share one fill. */
   fill (foundBy: string): Promise<void>
-  /** Compares with the room's position, as it was read after `before` was; resolves when what that found is mended. */
+  /** Compares with the room's position `found`, read after `before`. Resolves when differences are repaired. */
   compare (found: StreamPosition, before: StreamPosition, foundBy: string): Promise<void>
   /** Reads the room's position and compares. */
   recheck (): Promise<void>
-  /** The broker went back in time: ends the room's epoch, and begins anew. */
+  /** Ends the room's epoch, because the broker went back in time, and restarts the feed. */
   renew (reason: string): Promise<void>
 }
 
@@ -37,7 +37,7 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
   feed: RepairFeed, broker: Broker, settings: Settings, retention: Retention | undefined, metrics: Metrics, log: Log
 }): Repair {
   const { room, cursor } = feed
-  // One more: a read begins with the update that is known already.
+  // One more, because a read starts with the update that is already known.
   const limits = { maxUpdates: settings.HISTORY_SIZE + 1, maxBytes: settings.HISTORY_READ_BYTES }
   let filling: Promise<void> | undefined
   let checking: Promise<boolean> | undefined
@@ -48,7 +48,7 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
       while (feed.isOpen() && cursor.isBehind()) await fillOnce()
     }).then(isDone => {
       filling = undefined
-      // Asked for after the loop had ended.
+      // A hole was seen after the loop had ended.
       if (isDone && feed.isOpen() && cursor.isBehind()) return fill(foundBy)
     })
     return filling
@@ -57,7 +57,7 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
   async function fillOnce (): Promise<void> {
     const before = cursor.position()
     const target = cursor.ahead
-    // From one earlier on: if the update at our position is another one now, the room's past was rewritten.
+    // Starts one update earlier: if the update at our position has another id, the room's past was rewritten.
     const from = cursor.lastId === undefined ? before.offset : before.offset - 1
     const maxUpdates = Math.min(limits.maxUpdates, target - from)
     const found = await broker.history(room, from, { ...limits, maxUpdates })
@@ -74,7 +74,7 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
       log.warn({ room, position: cursor.offset, offset: found.offset }, 'history does not reach the hole')
       feed.reset(found, 'history')
     } else if (cursor.ahead === target) {
-      // The room has no such update: what announced it was not ours.
+      // The room has no such update, so the message that announced it was not genuine.
       cursor.forgetAhead()
     }
   }
@@ -84,7 +84,7 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
     if (found.epoch !== cursor.epoch) feed.reset(found, 'epoch')
     else if (found.offset < before.offset) await renewNow('behind')
     else cursor.sawAhead(found.offset)
-    // Not awaited here: a fill can lead to a comparison, and would wait for itself.
+    // Not awaited: a fill can trigger a comparison, and would wait for itself.
     if (cursor.isBehind()) void fill(foundBy)
   }
 
@@ -96,7 +96,7 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
     if (feed.isOpen() && found.epoch !== cursor.epoch) feed.reset(found, reason)
   }
 
-  /** The feed was closed, or began anew, since a position was taken. */
+  /** Whether the feed was closed or restarted since the position was taken. */
   function isOver (before: StreamPosition): boolean {
     return !feed.isOpen() || before.epoch !== cursor.epoch
   }

@@ -1,4 +1,4 @@
-// Replay: brings members that are behind up to the feed's position, each at the pace at which it drains.
+// Brings members that are behind up to the feed's position, each at the pace at which its connection drains.
 import type { Broker, HistoryRead } from '../broker/broker.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
@@ -11,19 +11,19 @@ import { createBatch } from './relay.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
-/** What replay needs of its feed. */
+/** The parts of a feed that replay needs. */
 export interface ReplayFeed {
   readonly room: RoomKey
   epoch (): string
   position (): number
   recent (offset: number): Entry | undefined
-  /** The member has everything up to the feed's position. */
+  /** The member has reached the feed's position. */
   caughtUp (member: Member): void
-  /** History no longer reaches the member. */
+  /** The history no longer reaches back to the member's position. */
   lost (member: Member): void
-  /** A read found the room in another epoch, or behind the feed: compares the two. */
+  /** Compares feed and room, after a read found the room in another epoch or behind the feed. */
   diverged (): Promise<void>
-  /** A read failed: it is tried again with the next comparison, which is due soon. */
+  /** A read failed. It is retried with the next comparison, which comes soon. */
   failed (): void
 }
 
@@ -36,18 +36,19 @@ interface WaitingRead {
 
 export interface Replay {
   size (): number
-  /** From `member.position` on; the first slice goes out before this returns. */
+  /** Starts at `member.position`. The first part is sent before this returns. */
   add (member: Member): void
   remove (member: Member): void
   /**
-   * Position and history of the room, from a read that begins after this call. All who ask meanwhile share the next one.
-   * @param since only a hint from where history will be wanted; undefined when only the position is
-   * @param caller for whom
+    * Reads position and history of the room, starting after this call. Concurrent calls share the next read.
+    * @param since a hint from where history will be needed; undefined if only the position is
+    * @param caller whose turn the read takes
+    * @throws RoomcastError `broker/unavailable`
    */
   read (since: number | undefined, caller: string | undefined): Promise<HistoryRead>
-  /** Whether the update at an offset is at hand from the tail or an earlier read. */
+  /** Whether the update at an offset is in memory, in the tail or a page. */
   reaches (offset: number): boolean
-  /** Those whose read failed try again. */
+  /** Retries failed reads. */
   retry (): void
   members (): Iterable<Member>
   clear (): void
@@ -67,7 +68,7 @@ export function createReplay ({ feed, broker, memory, settings, metrics, log }: 
     return feed.recent(offset) ?? pages.get(offset)
   }
 
-  /** Hands over what is at hand and fits; the last of it and the arrival are one synchronous step. */
+  /** Delivers what is in memory and fits. Delivering the last update and becoming live are one synchronous step. */
   function advance (member: Member): 'caughtUp' | 'full' | 'unread' {
     while (member.position < feed.position()) {
       if (member.isFull()) return 'full'
@@ -83,7 +84,7 @@ export function createReplay ({ feed, broker, memory, settings, metrics, log }: 
     return 'caughtUp'
   }
 
-  /** One room of a connection at a time: what the others would read meanwhile cannot be sent yet. */
+  /** Replays one room of a connection at a time, because the other rooms could not send what they read. */
   async function run (member: Member): Promise<void> {
     const release = await member.replayLock?.acquire()
     try {
@@ -109,7 +110,7 @@ export function createReplay ({ feed, broker, memory, settings, metrics, log }: 
         feed.lost(member)
       }
     } catch (error) {
-      log.debug({ room: feed.room, err: (error as Error).message }, 'history could not be read; replay waits')
+      log.debug({ room: feed.room, err: (error as Error).message }, 'could not read history; the replay waits')
       feed.failed()
       await new Promise<void>(resolve => retries.push(resolve))
     }
@@ -122,11 +123,11 @@ export function createReplay ({ feed, broker, memory, settings, metrics, log }: 
     })
   }
 
-  /** One read at a time, from the oldest position that waits. */
+  /** One read at a time, from the oldest requested position. */
   async function readForAll (): Promise<void> {
     isReading = true
     while (waiting.length > 0) {
-      // Those who come in the same turn share this read.
+      // Requests of the same turn share this read.
       await Promise.resolve()
       const batch = waiting
       waiting = []

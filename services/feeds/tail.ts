@@ -1,9 +1,9 @@
-// The short tail of recent updates that a feed keeps, up to a number of bytes, and to what the budget of all feeds allows.
+// The newest updates of a feed, limited by bytes and by the budget of all feeds.
 import type { Budget } from './budget.ts'
 import type { Entry } from './packet.ts'
 
 export interface Tail {
-  /** The next update of the room; offsets in a tail have no holes. */
+  /** Adds the next update. Offsets in a tail have no holes. */
   push (entry: Entry): void
   /** The entry with this offset, if it is still there. */
   get (offset: number): Entry | undefined
@@ -11,7 +11,7 @@ export interface Tail {
 }
 
 export function createTail (maxBytes: number, budget: Budget): Tail {
-  /** Forgotten ones are undefined, up to `first`. */
+  /** Dropped entries are undefined, up to `first`. */
   let entries: Array<Entry | undefined> = []
   let first = 0
   let bytes = 0
@@ -30,7 +30,7 @@ export function createTail (maxBytes: number, budget: Budget): Tail {
         bytes -= (entries[first] as Entry).packet.bytes
         entries[first++] = undefined
       }
-      // Their places are cut off half an array at a time: cheap on average.
+      // The places of dropped entries are removed half an array at a time, which is cheap on average.
       if (first > 32 && first * 2 > entries.length) {
         entries = entries.slice(first)
         first = 0

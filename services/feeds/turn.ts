@@ -1,9 +1,9 @@
-// The turn of the event loop: what is collected within it leaves at its end, or earlier, before anything else does.
+// The turn of the event loop. Collected work runs at its end, or earlier if something else must be sent first.
 
 export interface Turn {
-  /** `leave` is called once: at the end of this turn, or by the next `end()`. */
+  /** Calls `leave` once: at the end of this turn, or at the next `end()`. */
   atEnd (leave: () => void): void
-  /** What was collected leaves now, since something else is about to. */
+  /** Runs the collected work now, because something else is about to be sent. */
   end (): void
 }
 

@@ -1,18 +1,18 @@
-// Rooms that come and go: notices when a room got its first member over all instances, and when it has lost its last.
+// Detects when a room gets its first member over all instances, and when it loses its last.
 import type { Broker } from '../broker/broker.ts'
 import type { Peers } from '../instances/peers.ts'
 import type { Log } from '../observe/log.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 
-/** Every so many heartbeats everything is said again: the broker may have forgotten, or taken us for dead. */
+/** All occupied rooms are reported again after this many heartbeats, in case the broker lost them. */
 const BEATS_BETWEEN_SYNCS = 5
 const ROOMS_AT_ONCE = 100
 
 export interface Occupancy {
-  /** Members of this instance came to a room, or have been gone for good. */
+  /** Records that a room has members on this instance, or has none any more. */
   change (room: RoomKey, isOccupied: boolean): void
   onBeat (): void
-  /** Resolves when the broker was told what there was to tell. */
+  /** Resolves when all changes have been reported to the broker. */
   close (): Promise<void>
 }
 
@@ -20,11 +20,11 @@ export function createOccupancy ({ broker, peers, log, onChange }: {
   broker: Broker
   peers: Peers
   log: Log
-  /** Called on one instance only. */
+  /** Called on one instance only, for each change. */
   onChange: (room: RoomKey, event: 'occupied' | 'vacated') => void
 }): Occupancy {
   const occupied = new Set<RoomKey>()
-  /** Rooms about which the broker has to be told, in the order of their changes. */
+  /** Rooms whose changes must be reported to the broker, in order. */
   const pendingChanges = new Set<RoomKey>()
   let beats = 0
   let telling: Promise<void> | undefined
@@ -39,12 +39,12 @@ export function createOccupancy ({ broker, peers, log, onChange }: {
 
   function announce (): Promise<void> {
     telling ??= tellAll()
-      .catch((error: Error) => log.debug({ err: error.message }, 'occupancy was not told; again with a later heartbeat'))
+      .catch((error: Error) => log.debug({ err: error.message }, 'could not report occupancy; will retry with a later heartbeat'))
       .finally(() => { telling = undefined })
     return telling
   }
 
-  /** Several rooms at once, but one room's changes one after the other: it is told in that order that it comes and goes. */
+  /** Reports several rooms at once, but the changes of one room in order. */
   async function tellAll (): Promise<void> {
     while (pendingChanges.size > 0) {
       const rooms = [...pendingChanges].slice(0, ROOMS_AT_ONCE)
@@ -55,7 +55,7 @@ export function createOccupancy ({ broker, peers, log, onChange }: {
   }
 
   async function tell (room: RoomKey): Promise<void> {
-    // Off the list first: a change that comes meanwhile puts it on again.
+    // Remove it first: a change that arrives meanwhile adds it again.
     pendingChanges.delete(room)
     const isOccupied = occupied.has(room)
     try {
@@ -80,7 +80,7 @@ export function createOccupancy ({ broker, peers, log, onChange }: {
       beats++
       if (beats % BEATS_BETWEEN_SYNCS === 0) for (const room of occupied) pendingChanges.add(room)
       void announce()
-      takeOutSilent().catch((error: Error) => log.debug({ err: error.message }, 'silent instances were not looked for'))
+      takeOutSilent().catch((error: Error) => log.debug({ err: error.message }, 'could not look for silent instances'))
     },
     async close () {
       await telling

@@ -1,4 +1,4 @@
-// The webhook: signed as Standard Webhooks has it, in batches, in order, each repeated with back-off until it is taken.
+// The webhook: events in batches and in order, signed by Standard Webhooks. A batch is retried with back-off until accepted.
 import { randomUUID } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
 import { Webhook as Signer } from 'standardwebhooks'
@@ -11,7 +11,7 @@ import type { Settings } from '../settings.ts'
 const FIRST_RETRY_MS = 1000
 
 export const WebhookEvent = Type.Object({
-  id: Type.String({ description: 'the same when it is sent again: drop repeats by it' }),
+  id: Type.String({ description: 'unchanged when the event is sent again, so that you can drop repeats' }),
   event: Type.Union([Type.Literal('room.occupied'), Type.Literal('room.vacated')]),
   workspaceId: Id,
   appId: Id,
@@ -22,20 +22,20 @@ export const WebhookBody = Type.Object({ events: Type.Array(WebhookEvent) })
 
 export interface Webhook {
   add (room: RoomKey, event: 'occupied' | 'vacated'): void
-  /** Sends all that waits, for at most `withinMs`. What is not taken by then is dropped. */
+  /** Sends all waiting events for at most `withinMs`, then drops the rest. */
   close (withinMs: number): Promise<void>
 }
 
 export function createWebhook ({ settings, metrics, log }: { settings: Settings, metrics: Metrics, log: Log }): Webhook {
   const signer = new Signer(keyOf(settings.WEBHOOK_SECRET), { format: 'raw' })
   const queue: WebhookEvent[] = []
-  /** Sent, and not known to be taken: repeated as it is, since receivers drop by the id of the batch. */
+  /** Sent but not accepted yet. It is retried unchanged, because receivers drop repeats by the id of the batch. */
   let batch: WebhookEvent[] = []
   let failures = 0
   let isOverflowing = false
   let working: Promise<void> | undefined
   let closing: Promise<void> | undefined
-  /** Nothing more is sent. */
+  /** Set when nothing more is sent. */
   let isOver = false
   let endPause: () => void = () => {}
   let endAttempt: () => void = () => {}
@@ -54,7 +54,7 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
       batch = []
       failures = 0
       isOverflowing = false
-      // A full batch has been gathered already.
+      // If a full batch is waiting, send it at once.
       if (closing === undefined && queue.length > 0 && queue.length < settings.WEBHOOK_BATCH_SIZE) await pause(settings.WEBHOOK_BATCH_MS)
     }
     working = undefined
@@ -79,7 +79,7 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
       await post(events, attempt.signal)
       return true
     } catch (error) {
-      log.warn({ err: (error as Error).message, waiting: batch.length + queue.length, failures: failures + 1 }, 'webhook was not taken')
+      log.warn({ err: (error as Error).message, waiting: batch.length + queue.length, failures: failures + 1 }, 'the webhook receiver did not accept a batch')
       return false
     } finally {
       clearTimeout(timer)
@@ -87,7 +87,7 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
   }
 
   async function post (events: WebhookEvent[], signal: AbortSignal): Promise<void> {
-    // The same batch has the same id when it is repeated.
+    // A retried batch keeps its id.
     const id = `batch_${(events[0] as WebhookEvent).id}`
     const at = new Date()
     const body = JSON.stringify({ events })
@@ -113,7 +113,7 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
       endAttempt()
       endPause()
     }, withinMs)
-    // What a receiver refused long ago is tried again now, and soon after.
+    // Retry at once, even if the receiver has refused for long.
     failures = 0
     endPause()
     while (working !== undefined) await working
@@ -121,7 +121,7 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
     isOver = true
     const left = batch.length + queue.splice(0).length
     batch = []
-    if (left > 0) drop(left, 'closing: the receiver did not take these events in time, and they were dropped')
+    if (left > 0) drop(left, 'closing: dropped events that the receiver did not accept in time')
   }
 
   function drop (count: number, text: string): void {
@@ -136,7 +136,7 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
       if (batch.length + queue.length > settings.WEBHOOK_QUEUE_SIZE) {
         queue.shift()
         if (isOverflowing) metrics.webhooks.inc({ outcome: 'dropped' })
-        else drop(1, 'webhook queue is full: from now on the oldest events are dropped')
+        else drop(1, 'the webhook queue is full: the oldest events are dropped from now on')
         isOverflowing = true
       }
       working ??= work()
@@ -149,7 +149,7 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
   }
 }
 
-/** The bytes of a secret: base64 after `whsec_`, as the specification writes it, or any text. */
+/** Decodes the secret: base64 after `whsec_`, as in the specification, or any text. */
 function keyOf (secret: string): Buffer {
   return secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : Buffer.from(secret)
 }

@@ -1,7 +1,6 @@
-// Checkpoints in the log of commands: how an instance that is new, or that missed entries, comes to know what the others know.
-// It writes `ask`; every instance that hears it writes all that it knows, then `told`; when all have told, the asker writes
-// `complete`. Whoever reads the log from an `ask` to its `complete` knows everything: nothing before it matters, so the log
-// may be trimmed, and a log that was lost fills again.
+// Checkpoints in the command log tell an instance that is new, or missed entries, what the others know. It writes `ask`.
+// Every instance that reads it writes all it knows, then `told`. When all have, the asker writes `complete`. Reading from an
+// `ask` to its `complete` brings an instance up to date, so the log can be trimmed, and a lost log fills up again.
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Type, type Static } from '@sinclair/typebox'
@@ -14,29 +13,31 @@ import type { Settings } from '../settings.ts'
 import { checker } from '../wire/validation.ts'
 
 const RETRY_MS = 200
-/** Revocations in one entry, at least: some 40 KB. */
+/** At least this many revocations fit in one entry: about 40 KB. */
 const CHUNK = 200
-/** What all that is known takes of the log, at most. */
+/** All revocations together take at most this fraction of the log. */
 const SHARE_OF_LOG = 10
 const EPOCH = 'epoch '
 
-const Ask = Type.Object({ ask: Type.String({ description: 'which instance asks; the id of the entry names the question' }) })
+const Ask = Type.Object({ ask: Type.String({ description: 'the asking instance; the id of the entry identifies the question' }) })
 const Known = Type.Object({ known: Type.Array(Revocation) })
 const Told = Type.Object({ told: Type.String({ description: 'the id of an ask' }), by: Type.String() })
 const Complete = Type.Object({ complete: Type.String({ description: 'the id of an ask' }) })
 type Entry = Static<typeof Ask> | Static<typeof Known> | Static<typeof Told> | Static<typeof Complete>
 
 export interface Checkpoints {
-  /** Whether all that was said before is known here; once it is, it stays so. */
+  /** Whether this instance knows all earlier commands. Once true, it stays true. */
   isCaughtUp (): boolean
-  /** Takes an entry of the log; false where it is none of a checkpoint. */
+  /** Handles an entry of the log. @returns false if it does not belong to a checkpoint */
   onEntry (update: StoredUpdate, isOld: boolean): boolean
+  /** The log will be read. @param isGap whether entries were lost */
   onReading (epoch: string, isGap: boolean): void
+  /** Everything in the log has been read. */
   onRead (): void
   close (): void
 }
 
-/** What an instance knows of what was said. */
+/** `whole`: everything in the log is known. `asking`: other instances are being asked. */
 type State =
   | { name: 'reading', epoch: string, isWhole: boolean }
   | { name: 'asking', epoch: string, question: string, tellers: Set<string>, expected: number, timer: NodeJS.Timeout | undefined }
@@ -46,18 +47,18 @@ type State =
 export function createCheckpoints ({ instance, revocations, publish, settings, log, onKnown }: {
   instance: string
   revocations: Revocations
-  /** Writes an entry; one with the same id is the same entry. */
+  /** Writes an entry, once per id. */
   publish: (entry: Entry, id: string) => Promise<Receipt>
   settings: Settings
   log: Log
-  /** More revocations are known. */
+  /** Called after new revocations were learned. */
   onKnown: () => void
 }): Checkpoints {
   let state: State = { name: 'reading', epoch: '', isWhole: false }
   let hasBeenWhole = false
-  /** Questions that were read in this epoch, each with whether we have still to answer it. */
+  /** Questions read in this epoch, and whether this instance must still answer them. */
   const questions = new Map<string, boolean>()
-  /** Why all that is known here is still to be written: questions, and epochs that began while we knew. */
+  /** Reasons to write everything we know: unanswered questions, and new epochs. */
   const debts = new Set<string>()
   let isPaying = false
 
@@ -68,14 +69,14 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
     state = asking
     const receipt = await insist(() => publish({ ask: instance }, asking.question), () => state === asking)
     if (receipt === undefined || state !== asking) return
-    // Of a question that was in doubt, nobody knows for sure how many heard it.
+    // If the question's first attempt was in doubt, the number of its readers is uncertain.
     if (receipt.duplicate) return await ask()
     asking.expected = receipt.instances
-    // Nobody else is there who could know more; the checkpoint is written all the same, for those who come later.
+    // No other instance could know more. The checkpoint is still written, for later readers.
     if (receipt.instances <= 1) hasBeenWhole = true
-    // An instance that is paused, or of another version, does not answer.
+    // A paused instance, or one of another version, does not answer.
     asking.timer = setTimeout(() => {
-      log.warn({ expected: asking.expected, told: asking.tellers.size }, 'not all instances said which tokens are revoked; going on without them')
+      log.warn({ expected: asking.expected, told: asking.tellers.size }, 'some instances did not report their revocations; continuing without them')
       asking.expected = 0
       void completeIfTold()
     }, settings.LEASE_MS).unref()
@@ -87,7 +88,7 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
     if (asking.name !== 'asking' || asking.tellers.size < asking.expected) return
     clearTimeout(asking.timer)
     asking.expected = Infinity
-    // Known to be complete when it comes back: then everything before it has been read.
+    // It counts as complete when the entry comes back, because everything before it has been read by then.
     await insist(() => publish({ complete: asking.question }, `complete-${asking.question}`), () => state === asking)
   }
 
@@ -107,7 +108,7 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
     isPaying = false
   }
 
-  /** All instances that know the same write the same entries, and so each once. */
+  /** Instances with the same knowledge write the same entries with the same ids, so each is stored once. */
   async function writeKnown (debt: string): Promise<void> {
     const known = revocations.known()
     const size = Math.max(CHUNK, Math.ceil(known.length / Math.max(1, Math.floor(settings.COMMANDS_HISTORY_SIZE / SHARE_OF_LOG))))
@@ -118,16 +119,16 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
     if (!debt.startsWith(EPOCH)) await publish({ told: debt, by: instance }, `told-${debt}-${instance}`)
   }
 
-  /** Again and again until it is written, or is of no use any more. */
+  /** Retries until the write succeeds or is no longer wanted. */
   async function insist<T> (write: () => Promise<T>, isWanted: () => boolean): Promise<T | undefined> {
-    // Not while an entry is being handed over.
+    // Start after the current entry has been handled.
     await Promise.resolve()
     while (isWanted()) {
       try {
         return await write()
       } catch (error) {
         const level = error instanceof RoomcastError ? 'debug' : 'error'
-        log[level]({ err: error }, 'what is known of revocations could not be written; again in a moment')
+        log[level]({ err: error }, 'could not write the known revocations; will retry')
         await pause(RETRY_MS, undefined, { ref: false })
       }
     }
@@ -137,7 +138,7 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
 
   function onEntry ({ id, payload, publishedAt }: StoredUpdate, isOld: boolean): boolean {
     if (checker(Ask).Check(payload)) {
-      // Who asked long ago does not wait any more.
+      // An instance that asked long ago no longer waits.
       const isWaiting = !isOld || Date.now() - publishedAt < settings.LEASE_MS
       questions.set(id, isWaiting && isOld)
       if (isWaiting && !isOld) owe(id)
@@ -162,12 +163,12 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
 
   function onComplete (question: string): void {
     if (!questions.has(question)) return
-    // Who asked before it knows everything too, as soon as this is read.
+    // This also completes every earlier question.
     for (const earlier of questions.keys()) {
       questions.delete(earlier)
       if (earlier === question) break
     }
-    // There may be more to read.
+    // There may be more entries to read.
     if (state.name === 'reading') state.isWhole = true
     if (state.name !== 'asking') return
     clearTimeout(state.timer)
@@ -187,7 +188,7 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
       const isOther = epoch !== state.epoch
       if (state.name === 'asking') clearTimeout(state.timer)
       if (isOther || isGap) questions.clear()
-      // A log that begins anew is filled by all who know something; a gap in it is not.
+      // When the log starts again, every instance that knows something fills it. A gap needs no such entry.
       if (isOther && hasBeenWhole) owe(`${EPOCH}${epoch}`)
       const wasWhole = state.name === 'whole' || (state.name === 'reading' && state.isWhole)
       if (state.name !== 'closed') state = { name: 'reading', epoch, isWhole: !isGap && (isOther ? hasBeenWhole : wasWhole) }

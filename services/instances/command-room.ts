@@ -1,4 +1,4 @@
-// The internal room of commands: its log is followed from the oldest entry on, so that an instance knows what was said before its time.
+// The internal room of commands. Its log is read from the oldest entry on, so that an instance learns earlier commands.
 import type { Broker, EphemeralUpdate, StoredUpdate, Retention } from '../broker/broker.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Feed } from '../feeds/feed.ts'
@@ -15,7 +15,7 @@ const RETRY_MS = 200
 
 export interface CommandRoom {
   /**
-   * @param callerId makes an entry that is published again the same one
+   * @param callerId makes a repeated publish idempotent
    * @throws RoomcastError `broker/…`
    */
   publish (payload: unknown, callerId: string): Promise<Receipt>
@@ -28,19 +28,19 @@ export interface CommandRoomOptions {
   feeds: Feeds
   settings: Settings
   log: Log
-  /** Each entry once. @param isOld it was kept, and nobody waits for what becomes of it */
+  /** Called once per entry. @param isOld the entry was in the log already, so nobody waits for an answer */
   onEntry: (update: StoredUpdate, isOld: boolean) => void
   onEphemeral: (update: EphemeralUpdate) => void
-  /** The log is going to be read. @param isGap entries were lost between what was read before and what is there now */
+  /** The log will be read. @param isGap entries were lost since the last entry that was read */
   onReading: (epoch: string, isGap: boolean) => void
-  /** Everything that was kept has been read; what comes from now on is new. */
+  /** The whole log has been read; later entries are new. */
   onRead: () => void
 }
 
-/** Where it stands with its log. */
+/** The progress of reading the log. */
 type State =
   | { name: 'idle', timer: NodeJS.Timeout | undefined }
-  /** Everything up to an offset is still to be handed over, before what comes is new. */
+  /** Entries up to `upTo` are old; later ones are new. */
   | { name: 'reading', upTo: number, done: () => void, failed: (error: Error) => void }
   | { name: 'following' }
   | { name: 'closed' }
@@ -49,7 +49,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
   const seconds = longestRevocation(settings)
   const retention: Retention = { historySize: settings.COMMANDS_HISTORY_SIZE, historySeconds: seconds, roomSeconds: seconds }
   let state: State = { name: 'idle', timer: undefined }
-  /** The last entry that was handed over, or stepped over. */
+  /** The last entry that was delivered or skipped. */
   let read: StreamPosition = { epoch: '', offset: 0 }
 
   const member: Member = {
@@ -64,7 +64,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
     isLagging: () => false,
     whenDrained: callback => callback(),
     end () {
-      // In the same epoch, the next entry cannot be read by anybody: it is stepped over.
+      // In the same epoch, nobody can read the next entry, so it is skipped.
       if (feeds.get(COMMANDS_ROOM)?.position().epoch === read.epoch) read.offset = Math.max(read.offset, member.position) + 1
       if (state.name === 'reading') state.failed(new RoomcastError('history/insufficient'))
       else followLater()
@@ -89,7 +89,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
       read = { epoch, offset: first }
       await readFrom(feed, { epoch, offset: Math.min(first, offset) })
     } catch (error) {
-      if (!(error instanceof RoomcastError)) log.error({ err: error }, 'commands cannot be followed')
+      if (!(error instanceof RoomcastError)) log.error({ err: error }, 'could not follow the commands room')
       feeds.get(COMMANDS_ROOM)?.leave(member)
       followLater()
     }
@@ -100,7 +100,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
       state = { name: 'reading', upTo: Infinity, failed: reject, done: resolve }
       feed.join(member, since, joined => {
         if (state.name !== 'reading') return
-        // Trimmed or begun anew since it was looked at: what this instance would not know, it must not trust.
+        // The log was trimmed or restarted meanwhile. An instance must not be trusted if it missed commands.
         if (!joined.recovered) return reject(new RoomcastError('history/insufficient'))
         state.upTo = joined.offset
         if (joined.missed === 0) followFromHere()
@@ -108,7 +108,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
     })
   }
 
-  /** In the same turn as the last of what was kept: what comes next is new. */
+  /** Runs in the same turn as the last old entry, so that the next one is new. */
   function followFromHere (): void {
     if (state.name !== 'reading') return
     const { done } = state

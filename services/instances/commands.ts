@@ -1,4 +1,4 @@
-// Commands of operators to all instances: updates of one internal room, with the script, feed and catch-up of every room.
+// Operator commands to all instances, sent as updates of an internal room: they use the same script, feed and repair as any room.
 import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { Type, type Static } from '@sinclair/typebox'
@@ -20,7 +20,7 @@ import type { Settings } from '../settings.ts'
 import { checker } from '../wire/validation.ts'
 
 const ANSWER_EVENT = 'answer'
-/** A caller has its answer within 1 s; this leaves time for the way. */
+/** Callers are answered within 1 s; the rest is for transport. */
 const ANSWERS_WITHIN_MS = 900
 
 export const Command = Type.Union([
@@ -31,19 +31,19 @@ export const Command = Type.Union([
 ])
 export type Command = Static<typeof Command>
 
-const CommandMessage = Type.Object({ command: Command, from: Type.Optional(Type.String({ description: 'who waits for answers' })) })
+const CommandMessage = Type.Object({ command: Command, from: Type.Optional(Type.String({ description: 'the instance that waits for answers' })) })
 type CommandMessage = Static<typeof CommandMessage>
 const CommandAnswer = Type.Object({ id: Type.String(), instance: Type.String(), sockets: Type.Integer({ minimum: 0 }) })
 
 export interface Commands {
-  /** Whether the commands given so far are known here; before that no token may be trusted. */
+  /** Whether this instance knows all earlier commands. Until then, it must not trust any token. */
   isCaughtUp (): boolean
   isRevoked (identity: Identity): boolean
-  /** Ends a session that a command would have ended, had it been there already. Register the session first. */
+  /** Ends a new session that an earlier command concerns. Register the session first. */
   checkNew (session: Session): void
   /**
-   * Tells every instance, and gathers what they did.
-   * @throws RoomcastError `broker/…`
+    * Runs a command on every instance and collects the results.
+    * @throws RoomcastError `broker/unavailable`, `broker/timeout`
    */
   execute (command: Command): Promise<CommandResult>
   start (): void
@@ -62,9 +62,9 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
 }): Commands {
   const revocations = createRevocations(settings, metrics)
   const gathering = new Map<string, (instance: string, sockets: number) => void>()
-  /** By performance.now(). */
+  /** When each user was last disconnected, by performance.now(). */
   const disconnectedAt = new Map<string, number>()
-  /** A disconnect also hits sockets whose handshake had begun before it, and no handshake takes longer. */
+  /** A disconnect also ends sockets whose handshake began before it. No handshake takes longer than this. */
   const disconnectMemoryMs = settings.AUTH_TIMEOUT_MS + 1000
   const checkpoints = createCheckpoints({
     instance: broker.instance,
@@ -103,7 +103,7 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
     const sockets = carryOut(command, publishedAt)
     metrics.commands.inc({ command: command.do })
     if (isOld) return
-    log.info({ command: command.do, sockets }, 'command carried out')
+    log.info({ command: command.do, sockets }, 'command executed')
     if (from !== undefined) void answer(from, id, sockets)
   }
 
@@ -161,7 +161,7 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
         room: instanceRoom(from), event: ANSWER_EVENT, payloadJson: JSON.stringify({ id, instance, sockets }), userId: instance, sub: instance
       })
     } catch (error) {
-      log.debug({ err: (error as Error).message }, 'answer to a command was not sent')
+      log.debug({ err: (error as Error).message }, 'could not send the answer to a command')
     }
   }
 

@@ -1,4 +1,4 @@
-// The internal rooms of this instance: where its probes come back, one in each shard, and other instances answer its commands.
+// The internal rooms of this instance, for the echoes of its probes (one room in each shard) and the answers to its commands.
 import type { Broker, EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
@@ -7,7 +7,11 @@ import { instanceRoom, type RoomKey } from '../wire/rooms.ts'
 export interface Inbox {
   readonly room: RoomKey
   on (event: string, handler: (update: StoredUpdate | EphemeralUpdate) => void): void
-  /** Subscribes if that has not been done yet; false while the broker is away. @param room default: `room` */
+  /**
+   * Subscribes unless that is done.
+   * @param room default: the instance's own
+   * @returns false while the broker is unavailable
+   */
   open (room?: RoomKey): Promise<boolean>
   leave (room: RoomKey): Promise<void>
 }
@@ -26,7 +30,7 @@ export function createInbox ({ broker, log }: { broker: Broker, log: Log }): Inb
     } catch (error) {
       open.delete(room)
       if (!(error instanceof RoomcastError)) throw error
-      log.debug({ err: error.message }, 'inbox waits for the broker')
+      log.debug({ err: error.message }, 'the inbox waits for the broker')
       return false
     }
   }

@@ -1,4 +1,4 @@
-// Which instances live: each says so every HEARTBEAT_MS on the commands room; one that is silent for LEASE_MS is gone.
+// The live instances. Each sends a heartbeat to the commands room every HEARTBEAT_MS; one that is silent for LEASE_MS is dead.
 import { performance } from 'node:perf_hooks'
 import type { Broker, Concerns } from '../broker/broker.ts'
 import type { Log } from '../observe/log.ts'
@@ -8,13 +8,13 @@ import type { Settings } from '../settings.ts'
 export const HEARTBEAT_EVENT = 'alive'
 
 export interface Peers {
-  /** An instance was heard; also counts the first sight of one that has not been heard yet. */
+  /** Records a heartbeat of an instance. */
   heard (instance: string): void
-  /** Known, and not silent; an instance that is seen for the first time counts as heard now. */
+  /** Whether an instance was heard within LEASE_MS. An unknown instance counts as heard now. */
   isAlive (instance: string): boolean
-  /** All instances that live, this one included. */
+  /** All live instances, including this one. */
   alive (): string[]
-  /** To be called at each heartbeat. */
+  /** Registers a handler for each heartbeat of this instance. */
   onBeat (handler: () => void): void
   start (): void
   close (): void
@@ -27,7 +27,7 @@ export function createPeers ({ broker, settings, log }: { broker: Broker, settin
   let beatAt = performance.now()
   let isDeaf = false
 
-  /** What was not heard because we could not hear does not count. */
+  /** Restarts all leases after a time in which this instance could not hear the others. */
   function forgive (): void {
     for (const instance of lastHeard.keys()) lastHeard.set(instance, performance.now())
   }
@@ -47,7 +47,7 @@ export function createPeers ({ broker, settings, log }: { broker: Broker, settin
     try {
       await broker.publishEphemeral({ room: COMMANDS_ROOM, event: HEARTBEAT_EVENT, payloadJson: 'null', userId: instance, sub: instance })
     } catch (error) {
-      log.debug({ err: (error as Error).message }, 'heartbeat was not sent')
+      log.debug({ err: (error as Error).message }, 'could not send a heartbeat')
     }
   }
 
@@ -79,7 +79,7 @@ export function createPeers ({ broker, settings, log }: { broker: Broker, settin
         beatAt = now
         void beat()
         for (const handler of handlers) handler()
-        // Long gone, and by now out of every view.
+        // Dead for so long that no view contains it any more.
         for (const [instance, heardAt] of lastHeard) if (now - heardAt > 10 * settings.LEASE_MS) lastHeard.delete(instance)
       }, settings.HEARTBEAT_MS)
       timer.unref()

@@ -1,4 +1,4 @@
-// The probes, one for each shard of the broker: whether what is published comes back to this instance.
+// The probes, one for each shard of the broker: they show whether what is published comes back to this instance.
 import { performance } from 'node:perf_hooks'
 import { Type } from '@sinclair/typebox'
 import type { Broker, BrokerShard } from '../broker/broker.ts'
@@ -13,7 +13,7 @@ import { createShardProbe, PROBE_EVENT, type ShardProbe } from './shard-probe.ts
 const Echo = Type.Object({ shard: Type.String(), sentAt: Type.Number() })
 
 export interface Probe {
-  /** Why too few probes came back lately; undefined when enough did. */
+  /** Why too few probes came back; undefined if enough did. */
   fault (): string | undefined
   /** Shards of a cluster whose probes do not come back. */
   silent (): string[]
@@ -27,7 +27,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
   const probes = new Map<BrokerShard, ShardProbe>()
   const startedAt = performance.now()
   let tickedAt = performance.now()
-  // Far more often than probes are sent: what is missing is to be noticed when it is due.
+  // Ticks far more often than probes are sent, so that a missing echo is noticed in time.
   const tickMs = Math.min(settings.PROBE_INTERVAL_MS, settings.PROBE_TIMEOUT_MS / 10)
   let timer: NodeJS.Timeout | undefined
 
@@ -39,6 +39,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
 
   function onTick (): void {
     const now = performance.now()
+    // While our event loop was blocked, no echo could be read.
     const blockedMs = Math.max(0, now - tickedAt - 2 * tickMs)
     tickedAt = now
     const shards = broker.shards()

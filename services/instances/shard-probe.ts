@@ -1,5 +1,5 @@
-// The probe of one shard: publishes to a room of ours in it, the normal way, and waits for receipt and echo. A link can
-// fail without a sign; a receipt that is missing is one of the link for commands, an echo of the other.
+// The probe of one shard: publishes to a room of this instance there, like any publish, and waits for receipt and echo.
+// Links can fail silently: a missing receipt means that the command link failed, a missing echo the subscriber link.
 import { performance } from 'node:perf_hooks'
 import type { Broker, BrokerShard, Retention } from '../broker/broker.ts'
 import type { Log } from '../observe/log.ts'
@@ -8,7 +8,7 @@ import { instanceRoom, type RoomKey } from '../wire/rooms.ts'
 import type { Inbox } from './inbox.ts'
 
 export const PROBE_EVENT = 'probe'
-/** A probe's room is worth nothing once its instance is gone. */
+/** The room of a dead instance is useless, so it lives only briefly. */
 const PROBE_RETENTION: Retention = { historySize: 1, historySeconds: 60, roomSeconds: 60 }
 /** A master with one slot of 16,384 has one in as many rooms; this many names find it but for one case in a million. */
 const MOST_NAMES = 250_000
@@ -53,7 +53,7 @@ export function createShardProbe ({ shard, broker, inbox, settings, tickMs, log 
   async function send (now: number): Promise<void> {
     const here = roomHere()
     if (here === undefined || !await inbox.open(here)) {
-      // As soon as it can be.
+      // Send as soon as the inbox is open.
       sentAt = -Infinity
       return
     }
@@ -68,7 +68,7 @@ export function createShardProbe ({ shard, broker, inbox, settings, tickMs, log 
       })
       receivedAt = performance.now()
     } catch (error) {
-      log.debug({ err: (error as Error).message }, 'probe was not published')
+      log.debug({ err: (error as Error).message }, 'could not publish a probe')
     }
   }
 
@@ -91,7 +91,7 @@ export function createShardProbe ({ shard, broker, inbox, settings, tickMs, log 
       receivedAt = Math.min(now, receivedAt + blockedMs)
       if (ageMs() > settings.PROBE_TIMEOUT_MS && now - replacedAt > settings.PROBE_TIMEOUT_MS) {
         replacedAt = now
-        shard.reconnect('no receipt or echo of a probe')
+        shard.reconnect('a probe got no receipt or no echo')
       }
       if (now - sentAt < settings.PROBE_INTERVAL_MS - tickMs / 2) return
       sentAt = now

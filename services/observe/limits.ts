@@ -1,4 +1,4 @@
-// Limits: each that strikes is counted here, under its name.
+// Counts the limits that were hit, each under its name.
 import { RoomcastError, type ErrorCode } from '../wire/errors.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -9,7 +9,7 @@ export function countLimit (metrics: Metrics, limit: string): void {
   metrics.limits.inc({ limit })
 }
 
-/** Counts the limit; answers the error to throw. */
+/** Counts the limit. @returns the error to throw */
 export function limitError (metrics: Metrics, limit: CodedLimit, message?: string): RoomcastError
 export function limitError (metrics: Metrics, limit: string, message: string | undefined, code: ErrorCode): RoomcastError
 export function limitError (metrics: Metrics, limit: string, message?: string, code = `limit/${limit}` as ErrorCode): RoomcastError {

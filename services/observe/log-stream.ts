@@ -1,12 +1,12 @@
-// Where log lines go: to standard output, at once, so that none is left to be flushed at the end.
+// Writes log lines to standard output synchronously, so that none is left to be flushed at exit.
 import { writeSync } from 'node:fs'
 
 const STDOUT = 1
 
 /**
- * A line that cannot be written is lost: a terminal that was closed or a disk that is full ends nothing, and a pipe that
- * nobody reads holds up nothing. Pino's own stream throws, or tries again for ever.
- * @param prettify makes a line of JSON readable
+  * A line that cannot be written is dropped: a closed terminal, a full disk or an unread pipe must neither stop nor block
+  * the service. Pino's own stream throws, or retries forever.
+ * @param prettify formats a line of JSON for a person
  */
 export function createLogStream ({ prettify, onLost }: { prettify: ((line: string) => string) | undefined, onLost: () => void }): { write (line: string): void } {
   return {

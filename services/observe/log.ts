@@ -1,4 +1,4 @@
-// What services need of a logger; pino and Fastify's loggers fit.
+// The logger that services need. Pino and Fastify loggers match it.
 
 type Write = (fields: object, text: string) => void
 

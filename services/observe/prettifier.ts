@@ -1,7 +1,7 @@
-// Log lines as a person reads them: on a terminal outside production, where pino-pretty, an optional peer, is installed.
+// Readable log lines on a terminal outside production, when the optional peer pino-pretty is installed.
 import type { Settings } from '../settings.ts'
 
-/** @returns what makes a line of JSON readable; undefined where the log is for programs */
+/** @returns a function that formats a line of JSON; undefined when the log is read by programs */
 export async function loadPrettifier ({ NODE_ENV }: Settings): Promise<((line: string) => string) | undefined> {
   if (NODE_ENV === 'production' || !process.stdout.isTTY) return undefined
   try {

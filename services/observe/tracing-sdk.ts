@@ -1,12 +1,12 @@
-// Starts OpenTelemetry with the ecosystem's own instrumentation; loaded only where OTEL_EXPORTER_OTLP_ENDPOINT is set.
+// Starts OpenTelemetry with its own instrumentations. Loaded only when OTEL_EXPORTER_OTLP_ENDPOINT is set.
 import { FastifyOtelInstrumentation } from '@fastify/otel'
 import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis'
 import { NodeSDK } from '@opentelemetry/sdk-node'
 
 export interface Tracing {
-  /** The Fastify plugin, to be registered before all others. */
+  /** The Fastify plugin, which must be registered before all others. */
   plugin: FastifyOtelInstrumentation['plugin']
-  /** Sends what is left. */
+  /** Sends the remaining spans and stops. */
   stop: () => Promise<void>
 }
 
@@ -14,7 +14,7 @@ export function startTracing (): Tracing {
   const fastify = new FastifyOtelInstrumentation({ instrumentHooks: false, ignorePaths: '/{livez,readyz,metrics}' })
   const sdk = new NodeSDK({
     serviceName: process.env['OTEL_SERVICE_NAME'] ?? 'roomcast',
-    // The name of a command only: its arguments hold payloads.
+    // Only the name of a command: its arguments contain payloads.
     instrumentations: [fastify, new IORedisInstrumentation({ dbStatementSerializer: command => command })]
   })
   sdk.start()

@@ -1,15 +1,15 @@
-// Traces: one span for a publish, one for each instance that relays it, none per member. Without an SDK, nothing.
+// Traces: one span per publish, and one per instance that relays it. Does nothing without an SDK.
 import { context, propagation, ProxyTracerProvider, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { RoomKey } from '../wire/rooms.ts'
 
 const tracer = trace.getTracer('roomcast')
 
-/** Runs a publish in a span, and gives it the `traceparent` that is to travel with the update. */
+/** Runs a publish in a span, and passes it the `traceparent` to send with the update. */
 export function tracePublish<T> (room: RoomKey, kind: string, publish: (traceparent: string | undefined) => Promise<T>): Promise<T> {
   return isOff() ? publish(undefined) : publishInSpan(room, kind, publish)
 }
 
-/** Whether no SDK was started: then not even an empty span is made. */
+/** Whether no SDK was started. Then no span is created, not even an empty one. */
 function isOff (): boolean {
   const provider = trace.getTracerProvider()
   return provider instanceof ProxyTracerProvider && provider.getDelegateTracer('roomcast') === undefined
@@ -31,7 +31,7 @@ async function publishInSpan<T> (room: RoomKey, kind: string, publish: (tracepar
   }
 }
 
-/** An update was handed to the members of a room here. */
+/** Records that an update was relayed to the members of a room on this instance. */
 export function traceRelay (room: RoomKey, { trace: traceparent, offset, publishedAt }: { trace?: unknown, offset: number, publishedAt: number }, members: number): void {
   const parent = propagation.extract(ROOT_CONTEXT, { traceparent: String(traceparent) })
   tracer.startSpan('roomcast relay', {

@@ -1,5 +1,5 @@
-// What the watchers of one room are told of who comes, goes and changes: encoded once for all of them. Whoever is behind
-// is told when it has drained, and then only how things stand.
+// Tells the watchers of one room who joined, left and changed, encoded once for all of them. A watcher that is behind is
+// told later, and then only the difference to its last state.
 import { encodePacket, type Packet } from '../feeds/packet.ts'
 import { RawJson } from '../wire/raw-json.ts'
 import { roomName, type RoomKey } from '../wire/rooms.ts'
@@ -9,31 +9,31 @@ import type { People } from './people.ts'
 export interface Watcher {
   readonly id: string
   send (packet: Packet): void
-  /** So much waits for it that it is behind. */
+  /** Whether its send buffer is so full that it must wait. */
   isFull (): boolean
-  /** Calls back once when it is not full, or when the connection has ended. */
+  /** Calls back once, when it is no longer full or the connection has ended. */
   whenDrained (callback: () => void): void
 }
 
 export interface Announcer {
   readonly watchers: Map<string, Watcher>
-  /** The room has so many people that only their number is told. */
+  /** Whether the room has so many collaborators that only the count is sent. */
   isLarge (): boolean
   announce (): void
 }
 
-/** How a watcher that is behind last heard of users: as JSON, or undefined for one who was not there. */
+/** The last state of users that a slow watcher got: JSON, or undefined for a user who was absent. */
 type Baseline = Map<string, string | undefined>
 
 export function createAnnouncer ({ room, people, max }: {
   room: RoomKey
   people: People
-  /** Above this many collaborators only the count is told. */
+  /** Above this many collaborators, only the count is sent. */
   max: number
 }): Announcer {
   const name = JSON.stringify(roomName(room)).slice(0, -1)
   const watchers = new Map<string, Watcher>()
-  /** How users were last announced, while the room is not large. */
+  /** The last announced state of users, while the room is not large. */
   const announced = new Map<string, string>()
   const behind = new Map<Watcher, Baseline>()
   let announcedCount = 0
@@ -46,7 +46,7 @@ export function createAnnouncer ({ room, people, max }: {
   function announce (): void {
     const dirty = people.takeDirty()
     const large = isLarge()
-    // Whoever came while the room was large was never named.
+    // Users who joined while the room was large have not been announced yet.
     const users = wasLarge && !large ? new Set([...announced.keys(), ...people.userIds()]) : dirty
     const before: Baseline = new Map()
     if (!large) {

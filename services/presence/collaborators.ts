@@ -1,19 +1,19 @@
-// Collaborators: users as the others in a room see them, from the sessions they have there.
+// Collaborators: what others in a room see of a user, built from the user's sessions there.
 import { createHash } from 'node:crypto'
 import type { Identity } from '../access/identity.ts'
 import type { PresenceEntry } from '../broker/broker.ts'
 import type { Collaborator } from '../wire/protocol.ts'
 
-/** By socket id. */
+/** Sessions by socket id. */
 export type PresenceSessions = Map<string, PresenceEntry>
 
-/** The sessions of one user as a person: three tabs are one collaborator, described as by the newest of them. */
+/** Combines the sessions of one user. The newest session provides the name and picture. */
 export function collaborator (entries: PresenceEntry[]): Collaborator {
   const { person } = entries.at(-1) as PresenceEntry
   return { ...person, sessions: entries.map(({ socketId, state = null }) => ({ id: socketId, state })) }
 }
 
-/** What others see of a user. */
+/** What others see of a user, from the token. */
 export function describe ({ sub, name, email, picture }: Identity, isEmailShared: boolean): PresenceEntry['person'] {
   return {
     userId: sub,
@@ -24,7 +24,7 @@ export function describe ({ sub, name, email, picture }: Identity, isEmailShared
   }
 }
 
-/** The same color everywhere: a hue from the user's id, of a lightness that is readable on light and dark. */
+/** A color from a hash of the user id, so that it is the same everywhere. Readable on light and dark. */
 export function colorOf (userId: string): string {
   const hue = createHash('sha256').update(userId).digest().readUInt16BE(0) % 360
   const [saturation, lightness] = [0.65, 0.5]

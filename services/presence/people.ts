@@ -1,22 +1,23 @@
-// The people of one room over all instances. Whatever happens costs as much as it changes, not as much as the room holds.
+// The people in one room over all instances. The cost of a change does not depend on the size of the room.
 import type { PresenceEntry } from '../broker/broker.ts'
 import { collaborator, type PresenceSessions } from './collaborators.ts'
 
 export interface People {
-  /** How many collaborators there are. */
+  /** The number of collaborators. */
   readonly size: number
-  /** Whose sessions changed since `takeDirty` was last called. */
+  /** Whether anyone changed since the last `takeDirty`. */
   readonly hasChanged: boolean
-  /** All sessions, by instance; only to be read. */
+  /** All sessions by instance. Read-only. */
   instances (): Iterable<[instance: string, sessions: PresenceSessions]>
   sessionsOf (instance: string): PresenceSessions
   set (instance: string, entry: PresenceEntry): void
   delete (instance: string, socketId: string): void
-  /** The collaborator as JSON, encoded once a change; undefined for one who is not here. */
+  /** The collaborator as JSON, encoded once per change; undefined for an absent user. */
   textOf (userId: string): string | undefined
   userIds (): Iterable<string>
-  /** The answer of a request for presence, encoded once a change. @param max above this many, only the count */
+  /** A PresenceList as JSON, encoded once per change. @param max above this many, it has only the count */
   listText (max: number): string
+  /** The users that changed since the last call. */
   takeDirty (): Set<string>
 }
 
@@ -24,7 +25,7 @@ const NOBODY: PresenceSessions = new Map()
 
 export function createPeople (): People {
   const byInstance = new Map<string, PresenceSessions>()
-  /** By user, then by instance and socket, in the order of their coming. */
+  /** By user, then by instance and socket, in the order of joining. */
   const byUser = new Map<string, Map<string, PresenceEntry>>()
   const texts = new Map<string, string>()
   let dirty = new Set<string>()

@@ -1,5 +1,5 @@
-// Presence: who is in a room, over all instances, and what each session says it does. An instance with members keeps the
-// room's view: read once, then changed by what the room's channel tells, and read again after a reconnect and now and then.
+// Presence: who is in a room over all instances, and the state of each session. An instance with members keeps a view of
+// the room: read once, updated from the room's channel, and read again after a reconnect and now and then.
 import { performance } from 'node:perf_hooks'
 import type { Identity } from '../access/identity.ts'
 import type { Broker, Concerns, PresenceDelta, PresenceSnapshot } from '../broker/broker.ts'
@@ -14,30 +14,31 @@ import { describe } from './collaborators.ts'
 import { createPeople } from './people.ts'
 import { createView, type View } from './view.ts'
 
-/** Every so many heartbeats a view is read again. */
+/** A view is read again after this many heartbeats. */
 const BEATS_BETWEEN_READS = 20
 const READS_AT_ONCE = 50
 
 export interface Presence {
-  /** The socket sees and is seen; again with another identity to change what is seen. */
+  /** Adds a socket that sees and is seen. Call it again to change what others see. */
   join (room: RoomKey, watcher: Watcher, identity: Identity): void
-  /** `disconnect`: the collaborator stays for PRESENCE_LINGER_MS, since it may come back. */
+  /** Removes a socket. After a `disconnect`, the collaborator stays for PRESENCE_LINGER_MS, because it may return. */
   leave (room: RoomKey, socketId: string, reason: 'left' | 'disconnect'): void
   /**
-   * Sets what a session says that it does; null clears it.
-   * @throws RoomcastError `request/invalid` when the session is not seen in the room, `presence/state-too-large`
+    * Sets the state of a session; null clears it.
+    * @throws RoomcastError `request/invalid` if the session is not visible in the room, `presence/state-too-large`
    */
   setState (room: RoomKey, socketId: string, state: unknown): void
   onDelta (room: RoomKey, delta: PresenceDelta): void
-  /** The broker lost the room's past, and with it perhaps who is there. */
+  /** The broker lost the room's history, and perhaps its presence. */
   onReset (room: RoomKey): void
-  /** Who is there, as JSON of a PresenceList. @throws RoomcastError `broker/…` where no member is on this instance */
+  /** Who is there, as JSON of a PresenceList. @throws RoomcastError `broker/…` if this instance has no members */
   listText (room: RoomKey): Promise<RawJson>
+  /** Who is there. @throws RoomcastError as `listText` does */
   list (room: RoomKey): Promise<PresenceList>
-  /** Drops who went silent; stores what could not be stored; reads again now and then. */
+  /** Removes silent instances, retries failed writes, and reads views again now and then. */
   onBeat (): void
   start (): void
-  /** Takes this instance's own people out of all rooms. */
+  /** Removes this instance's people from all rooms. */
   close (): Promise<void>
 }
 
@@ -45,7 +46,7 @@ export function createPresence ({ broker, isAlive, settings, log }: {
   broker: Broker, isAlive: (instance: string) => boolean, settings: Settings, log: Log
 }): Presence {
   const views = new Map<RoomKey, View>()
-  /** Reads of rooms without a view; who asks meanwhile shares them. */
+  /** Reads of rooms without a view. Concurrent requests share them. */
   const reading = new Map<RoomKey, Promise<PresenceSnapshot>>()
   let beats = 0
 
@@ -77,10 +78,10 @@ export function createPresence ({ broker, isAlive, settings, log }: {
   function setState (room: RoomKey, socketId: string, state: unknown): void {
     const view = views.get(room)
     const entry = view?.own().get(socketId)
-    if (view === undefined || entry === undefined) throw new RoomcastError('request/invalid', 'This session is not in the room: SUBSCRIBE before you set a state.')
+    if (view === undefined || entry === undefined) throw new RoomcastError('request/invalid', 'This session is not visible in the room: SUBSCRIBE with the presence capability before you set a state.')
     const bytes = Buffer.byteLength(JSON.stringify(state))
     if (bytes > settings.PRESENCE_STATE_BYTES) {
-      throw new RoomcastError('presence/state-too-large', `The state has ${bytes} bytes, ${settings.PRESENCE_STATE_BYTES} are allowed (PRESENCE_STATE_BYTES): send less.`)
+      throw new RoomcastError('presence/state-too-large', `The state has ${bytes} bytes, but only ${settings.PRESENCE_STATE_BYTES} are allowed (PRESENCE_STATE_BYTES): send less data.`)
     }
     const { socketId: id, person } = entry
     view.setOwn(socketId, state === null ? { socketId: id, person } : { socketId: id, person, state })
@@ -99,7 +100,7 @@ export function createPresence ({ broker, isAlive, settings, log }: {
     return view
   }
 
-  /** What happens to a room is stored and told in batches. */
+  /** Changes of a room are stored and announced in batches. */
   function schedule (view: View, delayMs = settings.PRESENCE_BATCH_MS): void {
     view.timer ??= setTimeout(() => {
       view.timer = undefined
@@ -108,7 +109,7 @@ export function createPresence ({ broker, isAlive, settings, log }: {
     }, delayMs).unref()
   }
 
-  /** Tells the broker what it does not have yet. */
+  /** Writes to the broker what it does not have yet. */
   async function store (view: View): Promise<void> {
     const { joined, left } = view.takeUnstored()
     try {
@@ -116,7 +117,7 @@ export function createPresence ({ broker, isAlive, settings, log }: {
       closeIfUnused(view)
     } catch (error) {
       view.doubt([...joined.map(({ socketId }) => socketId), ...left])
-      log.debug({ room: view.room, err: (error as Error).message }, 'presence was not stored; again with the next heartbeat')
+      log.debug({ room: view.room, err: (error as Error).message }, 'could not store presence; will retry with the next heartbeat')
     }
   }
 
@@ -124,7 +125,7 @@ export function createPresence ({ broker, isAlive, settings, log }: {
     if (view.isUnused() && view.timer === undefined && views.get(view.room) === view) views.delete(view.room)
   }
 
-  /** The number of people in a large room is told at a slower pace: it goes to very many. */
+  /** The count of a large room is announced at a slower pace, because it goes to very many sockets. */
   function announce (view: View): void {
     if (!view.isKnown() || !view.people.hasChanged) return
     const now = performance.now()
@@ -141,7 +142,7 @@ export function createPresence ({ broker, isAlive, settings, log }: {
       if (!await view.read(() => broker.presence(view.room))) return
       dropSilent(view)
     } catch (error) {
-      log.debug({ room: view.room, err: (error as Error).message }, 'presence was not read; again later')
+      log.debug({ room: view.room, err: (error as Error).message }, 'could not read presence; will retry later')
     }
     schedule(view)
   }
@@ -153,28 +154,28 @@ export function createPresence ({ broker, isAlive, settings, log }: {
     if (view.people.hasChanged) schedule(view)
   }
 
-  /** An instance that fell silent is gone, and its people with it: each instance sees that for itself. */
+  /** Removes the people of silent instances. Each instance detects those on its own. */
   function dropSilent (view: View): void {
     const { room } = view
     for (const [instance] of view.people.instances()) {
       if (isAlive(instance)) continue
       const socketIds = view.dropInstance(instance)
       schedule(view)
-      log.info({ room, instance, sessions: socketIds.length }, 'an instance is silent; its collaborators are taken out')
+      log.info({ room, instance, sessions: socketIds.length }, 'removed the collaborators of a silent instance')
       broker.forgetPresence(room, instance, socketIds).catch((error: Error) => {
-        log.debug({ room, err: error.message }, 'presence of a silent instance was not deleted; it expires')
+        log.debug({ room, err: error.message }, 'could not delete the presence of a silent instance; it will expire')
       })
     }
   }
 
-  /** A few at a time: all rooms of an instance at once would fill the link to Redis. */
+  /** Reads a few at a time. All rooms at once would fill the link to Redis. */
   async function readAll (some: View[]): Promise<void> {
     for (let from = 0; from < some.length; from += READS_AT_ONCE) {
       await Promise.all(some.slice(from, from + READS_AT_ONCE).map(read))
     }
   }
 
-  /** For a room without a view here, or whose view is not known yet. */
+  /** Reads a room that has no view here, or whose view has not been read yet. */
   function readSnapshot (room: RoomKey): Promise<PresenceSnapshot> {
     let promise = reading.get(room)
     if (promise === undefined) {
@@ -191,7 +192,7 @@ export function createPresence ({ broker, isAlive, settings, log }: {
     for (const { instance, entry } of await readSnapshot(room)) {
       if (instance !== broker.instance && isAlive(instance)) people.set(instance, entry)
     }
-    // Of our own people nobody knows better, nor earlier: who asks is among them.
+    // Our own view of our own people is the newest, and includes the caller.
     for (const entry of views.get(room)?.own().values() ?? []) people.set(broker.instance, entry)
     return new RawJson(people.listText(settings.PRESENCE_MAX))
   }
@@ -220,7 +221,7 @@ export function createPresence ({ broker, isAlive, settings, log }: {
       for (const view of views.values()) {
         dropSilent(view)
         if (view.hasUnstored()) schedule(view)
-        // Spread: each beat reads its share.
+        // Spread over the beats: each beat reads its share.
         if (view.isDue || i++ % BEATS_BETWEEN_READS === 0) due.push(view)
       }
       void readAll(due)

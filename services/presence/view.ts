@@ -1,5 +1,5 @@
-// What an instance knows of who is in one room: its own people, of whom nobody knows better, and those of the others, from
-// one snapshot of the broker and from all changes since.
+// One instance's view of the people in a room: its own people, which it knows best, and those of other instances, from
+// one snapshot of the broker plus all changes since.
 import { performance } from 'node:perf_hooks'
 import type { PresenceDelta, PresenceEntry, PresenceSnapshot } from '../broker/broker.ts'
 import type { RoomKey } from '../wire/rooms.ts'
@@ -11,23 +11,24 @@ export interface View {
   readonly room: RoomKey
   readonly people: People
   readonly announcer: Announcer
-  /** It was read at least once, and is not being read just now. */
+  /** Whether it was read at least once and no read is under way. */
   isKnown (): boolean
-  /** To be read again with the next heartbeat. */
+  /** Whether it must be read again with the next heartbeat. */
   readonly isDue: boolean
-  /** Neither here nor in the broker is anybody of this instance. */
+  /** Whether this instance has nobody in the room, here or in the broker. */
   isUnused (): boolean
   own (): PresenceSessions
-  /** Sets or, with undefined, drops one of our own. */
+  /** Sets one of our own sessions; undefined removes it. */
   setOwn (socketId: string, entry: PresenceEntry | undefined): void
-  /** The broker is still to be told of some of our own people. */
+  /** Whether some of our own changes are not stored in the broker yet. */
   hasUnstored (): boolean
-  /** What it is still to be told; it counts as told from now on. */
+  /** The changes that are not stored yet. They count as stored from now on. */
   takeUnstored (): { joined: PresenceEntry[], left: string[] }
-  /** What the broker was told may not have reached it. */
+  /** Marks sessions as not stored, after a write that may have failed. */
   doubt (socketIds: string[]): void
+  /** Applies a change by another instance. */
   apply (delta: PresenceDelta): void
-  /** Reads the room; changes that come meanwhile are applied on top. False while another read is under way. */
+  /** Reads the room, then applies changes that arrived meanwhile. @returns false if another read is under way */
   read (snapshot: () => Promise<PresenceSnapshot>): Promise<boolean>
   /** @returns the sockets that were dropped with it */
   dropInstance (instance: string): string[]
@@ -36,17 +37,17 @@ export interface View {
 }
 
 /**
- * A broker that lost who is there is told again by every instance that reads it; until then, for at most `doubtMs`,
- * nobody seems to leave.
+  * If the broker loses its presence, every instance that reads it stores its own people again. Until then, for at most
+  * `doubtMs`, nobody seems to leave.
  */
 export function createView ({ room, instance: ownInstance, max, doubtMs }: {
   room: RoomKey, instance: string, max: number, doubtMs: number
 }): View {
   const people = createPeople()
   const unstored = new Set<string>()
-  /** By socket id, since when the broker has no word of it, though its instance lives and did not say that it left. */
+  /** Sessions that the broker does not have although their instance is alive and reported no leave; with the time since when. */
   let doubted = new Map<string, number>()
-  /** What came while the view is being read. */
+  /** Changes that arrived while the view is being read. */
   let meanwhile: PresenceDelta[] | undefined
   let wasRead = false
   let isDue = false
@@ -83,7 +84,7 @@ export function createView ({ room, instance: ownInstance, max, doubtMs }: {
     isDue = doubted.size > 0
   }
 
-  /** What the broker has of us and should not, or lacks. */
+  /** Finds our own sessions that the broker lacks or should not have. */
   function compareOwn (stored: PresenceSessions): void {
     const own = people.sessionsOf(ownInstance)
     for (const [socketId, entry] of own) if (!isSame(stored.get(socketId), entry)) unstored.add(socketId)

@@ -1,11 +1,11 @@
-// The SUBSCRIBEs of one connection that have come in and are not answered yet: what ends a subscription ends them too.
+// The unanswered SUBSCRIBEs of one connection. Whatever ends a subscription ends them too.
 import { RoomcastError, type ErrorCode } from '../wire/errors.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 
 export interface Attempt {
-  /** @throws RoomcastError with the code by which it was ended meanwhile */
+  /** @throws RoomcastError with the code that ended the subscription meanwhile */
   assertStanding (): void
-  /** It has been answered. */
+  /** Call it when the request was answered. */
   done (): void
 }
 
@@ -15,7 +15,7 @@ export interface Attempts {
   end (room: RoomKey, code: ErrorCode): void
 }
 
-/** Of a request that nothing but the end of its connection ends. */
+/** For requests that only the end of the connection can end. */
 export const NO_ATTEMPT: Attempt = { assertStanding () {}, done () {} }
 
 export function createAttempts (): Attempts {
@@ -26,7 +26,7 @@ interface Open {
   endedBy: ErrorCode | undefined
 }
 
-/** A class, which keeps nothing between attempts: there is one to a connection. */
+/** A class that keeps nothing between attempts, because each connection has one. */
 class OpenAttempts implements Attempts {
   private byRoom: Map<RoomKey, Set<Open>> | undefined
 

@@ -1,4 +1,4 @@
-// All connections of this instance, from their first byte on: what each holds, and the one way in which the server ends them.
+// All connections of this instance from their first byte on: what each buffers, and the one way in which the server ends it.
 import { performance } from 'node:perf_hooks'
 import type { ServerResponse } from 'node:http'
 import type { Server } from 'socket.io'
@@ -11,27 +11,28 @@ import type { Settings } from '../settings.ts'
 import type { ErrorCode } from '../wire/errors.ts'
 
 const CHECK_MS = 250
-/** A connection that was told to close is terminated within 1 s, the pace of the check included. */
+/** A closing connection is terminated within 1 s, including the pace of the check. */
 const CLOSE_GRACE_MS = 700
 
 export interface Connections {
+  /** @throws Error if the connection has ended */
   bufferOf (connection: Connection): SendBuffer
-  /** It is somebody's: it may stay, and hold MAX_BUFFERED_BYTES. */
+  /** The connection has authenticated: it may stay, and buffer MAX_BUFFERED_BYTES. */
   onAuthenticated (connection: Connection): void
-  /** Its session has ended: nothing else can come over it, and it would stay open for nobody. */
+  /** Its session has ended, so it is closed: a connection has only one session. */
   onSessionEnd (connection: Connection): void
-  /** A WebSocket was answered below Engine.IO, and holds something. */
+  /** Bytes are waiting in a WebSocket, after an answer below Engine.IO. */
   onHeld (webSocket: WebSocket): void
-  /** A long-polling client asks for what there is. */
+  /** A long-polling request has arrived. */
   onPoll (sessionId: string, response: ServerResponse): void
-  /** Closes the transport after what was collected for it; terminates it where that takes too long. */
+  /** Sends what was collected, then closes the transport. Terminates it if that takes too long. */
   end (connection: Connection, code: ErrorCode): void
-  /** Ends all; resolves when they have ended. */
+  /** Ends all connections. Resolves when they have ended. */
   close (): Promise<void>
 }
 
 type Engine = Server['engine']
-/** What engine.io's types leave out. */
+/** Missing in engine.io's types. */
 interface EngineEvents {
   clients: Record<string, Connection>
   on (event: 'connection' | 'flush' | 'drain', listener: (connection: Connection) => void): void
@@ -40,7 +41,7 @@ interface EnginePacket { data?: string }
 
 export function createConnections ({ engine, flush, settings, metrics, log }: {
   engine: Engine
-  /** What was collected for the members of rooms leaves: something else is about to. */
+  /** Sends the updates collected in this turn, because something else is about to be sent. */
   flush: () => void
   settings: Settings
   metrics: Metrics
@@ -48,13 +49,14 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
 }): Connections {
   const events = engine as unknown as EngineEvents
   const buffers = new Map<Connection, WatchedBuffer>()
-  /** By the WebSocket that carries the connection. */
+  /** Buffers by the WebSocket that carries the connection. */
   const carried = new WeakMap<WebSocket, WatchedBuffer>()
-  /** Those that hold something, are not authenticated, or were told to close. */
+  /** Buffers that hold something, are not authenticated, or are closing. */
   const watched = new Set<WatchedBuffer>()
   let onEmpty: (() => void) | undefined
-  let checkedAt = performance.now()
-  const timer = setInterval(check, CHECK_MS).unref()
+  let checkedAt = 0
+  /** Runs while there is something to watch. */
+  let timer: NodeJS.Timeout | undefined
 
   events.on('connection', onConnection)
   events.on('flush', connection => buffers.get(connection)?.onFlush())
@@ -70,13 +72,13 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
     buffers.set(connection, buffer)
     if (buffer.webSocket !== undefined) carried.set(buffer.webSocket, buffer)
     endWithin(buffer, settings.AUTH_TIMEOUT_MS)
-    // Of long polling; engine.io's own 30 s would keep the process of a host from ending.
+    // For long polling: engine.io's own timeout of 30 s would keep a host process from ending.
     Object.assign(connection.transport, { closeTimeout: CLOSE_GRACE_MS })
     connection.on('packetCreate', onPacket)
     connection.on('upgrade', onUpgrade)
   }
 
-  // Listeners of all connections, which engine.io calls as `this`.
+  // Listeners shared by all connections. engine.io passes the connection as `this`.
 
   function onPacket (this: Connection, { data = '' }: EnginePacket): void {
     flush()
@@ -99,17 +101,24 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
     if (buffers.size === 0) onEmpty?.()
   }
 
-  // ── What each holds ───────────────────────────────────────────────────────
+  // ── What each buffers ───────────────────────────────────────────────────────
 
   function onHeld (buffer: WatchedBuffer): void {
     if (buffer.isTerminated || !buffers.has(buffer.connection)) return
-    watched.add(buffer)
+    watch(buffer)
     if (buffer.isOverfull()) cutOff(buffer, 'limit/slow-client', 0)
+  }
+
+  function watch (buffer: WatchedBuffer): void {
+    watched.add(buffer)
+    if (timer !== undefined) return
+    checkedAt = performance.now()
+    timer = setInterval(check, CHECK_MS).unref()
   }
 
   function check (): void {
     const now = performance.now()
-    // While our own event loop stood still, nobody could drain.
+    // While our own event loop was blocked, no client could drain.
     const elapsedMs = Math.min(now - checkedAt, 2 * CHECK_MS)
     checkedAt = now
     let sum = 0
@@ -124,6 +133,9 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
       else buffer.onDrain()
     }
     metrics.bufferedBytes.set(sum)
+    if (watched.size > 0 || sum > 0) return
+    clearInterval(timer)
+    timer = undefined
   }
 
   function stallTimeout ({ connection }: WatchedBuffer): number {
@@ -134,7 +146,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
 
   function endWithin (buffer: WatchedBuffer, ms: number): void {
     buffer.endsAt = performance.now() + ms
-    watched.add(buffer)
+    watch(buffer)
   }
 
   function terminateLate (buffer: WatchedBuffer): void {
@@ -169,7 +181,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
       const buffer = buffers.get(connection)
       if (buffer === undefined) return
       if (connection.readyState === 'closed') forget(connection)
-      // A long-polling client that does not poll again takes no leave.
+      // A long-polling client that polls no more does not close the connection.
       else endWithin(buffer, CLOSE_GRACE_MS)
     },
 

@@ -1,5 +1,5 @@
-// Control frames: a WebSocket server for Engine.IO that answers the pings of clients at a rate. Each answer is held for a
-// client that does not read, and no packet of Engine.IO stands for it.
+// A WebSocket server for Engine.IO that limits the rate of control frames. Each answer to a ping is buffered for a client
+// that does not read, but Engine.IO does not see it.
 import { WebSocket, WebSocketServer, type ServerOptions } from 'ws'
 import { createRate, type Rate } from '../access/rate.ts'
 import { countLimit } from '../observe/limits.ts'
@@ -7,19 +7,19 @@ import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
 
-/** A WebSocket that is asked to close must not stay for ws's 30 s: promised is 1 s. */
+/** The time to close a WebSocket. ws would wait 30 s, but connections must end within 1 s. */
 const CLOSE_GRACE_MS = 900
 const CODE = 'limit/control-frame-rate'
 
 /** @returns the `wsEngine` of Engine.IO */
 export function limitControlFrames ({ onHeld, settings, metrics, log }: {
-  /** What it was answered waits. */
+  /** Called when an answer is waiting in the socket. */
   onHeld: (socket: WebSocket) => void
   settings: Settings
   metrics: Metrics
   log: Log
 }): typeof WebSocketServer {
-  /** Most clients never send one. */
+  /** Created on the first control frame: most clients never send one. */
   const rates = new WeakMap<WebSocket, Rate>()
 
   function isWithinRate (socket: WebSocket): boolean {
@@ -40,7 +40,7 @@ export function limitControlFrames ({ onHeld, settings, metrics, log }: {
   }
 
   class LimitedWebSocket extends WebSocket {
-    // Not by listeners: each would cost every connection some hundred bytes, and hardly any client sends such frames.
+    // Overrides `emit` instead of adding listeners, which would cost each connection some hundred bytes.
     override emit (event: string, ...args: unknown[]): boolean {
       if (event === 'ping' || event === 'pong') onControlFrame(this, event, args[0])
       if (event === 'error' && (args[0] as { code?: string }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') countLimit(metrics, 'packet-bytes')

@@ -1,4 +1,4 @@
-// Who a connection belongs to, and what it may do where: by its own token, and by tokens for single rooms. All of them end.
+// Who a connection belongs to and what it may do: by its own token, and by tokens for single rooms. All of them expire.
 import { add, can, type Action, type Capabilities } from '../access/capabilities.ts'
 import type { Identity } from '../access/identity.ts'
 import type { TokenExpiring } from '../wire/protocol.ts'
@@ -7,27 +7,30 @@ import type { Settings } from '../settings.ts'
 
 export interface Credentials {
   readonly identity: Identity
-  /** When a token ends, or is to be announced as ending; in milliseconds since 1970. */
+  /** When the next token expires or must be announced as expiring, in milliseconds since 1970. */
   readonly dueAt: number
-  /** A fresh token of the same user takes the place of the connection's own. */
+  /** Replaces the connection's token by a fresh one of the same user. */
   renew (identity: Identity): void
-  /** Adds a room token's actions until it ends, or is dropped. */
+  /** Adds the actions of a room token until it expires or is dropped. */
   addRoomToken (room: RoomKey, identity: Identity): void
   dropRoomToken (room: RoomKey): void
   roomToken (room: RoomKey): Identity | undefined
   roomsWithToken (): RoomKey[]
-  /** What the connection's token and the room's token allow together. */
+  /** The capabilities of the connection's token and the room token combined. */
   capabilities (room: RoomName): Capabilities
   allows (action: Action, room: RoomName): boolean
-  /** What has become due at a moment of the wall clock: what to tell the client, and the tokens that have ended; those of rooms are dropped. */
+  /**
+   * What is due: tokens to announce as expiring, and expired tokens. Expired room tokens are dropped.
+   * @param now milliseconds since 1970
+   */
   takeDue (now: number): Due
 }
 
 export interface Due {
   expiring: TokenExpiring[]
-  /** The connection's own token has ended. */
+  /** The connection's own token has expired. */
   isOver: boolean
-  /** Rooms whose token has ended. */
+  /** Rooms whose token has expired. */
   rooms: RoomName[]
 }
 
@@ -40,7 +43,7 @@ export function createCredentials (identity: Identity, settings: Settings): Cred
   return new HeldCredentials(identity, settings)
 }
 
-/** A class: closures would cost each of the many connections a kilobyte. */
+/** A class, because closures would cost each connection a kilobyte. */
 class HeldCredentials implements Credentials {
   dueAt = Infinity
   private readonly settings: Settings

@@ -1,4 +1,4 @@
-// Leaving without a trace: the load balancer sees it first, then clients are moved away in jittered batches.
+// Draining: readiness fails first, so that the load balancer notices; then clients are moved away in jittered batches.
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Log } from '../observe/log.ts'
 import type { Draining } from '../wire/protocol.ts'
@@ -6,25 +6,24 @@ import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import type { Settings } from '../settings.ts'
 
-/** How often to look for clients whose handshake was under way when draining began. */
+/** How often to look for clients that connected after draining began. */
 const LOOK_AGAIN_MS = 250
 
 /**
- * Resolves when every client has been told its slot and has been moved away. Publishes are served all the while;
- * only then may the app close.
+  * Moves every client away. Publishes are served meanwhile; the app must not close before this resolves.
  */
 export async function drain ({ startDraining, sessions, countConnections, settings, log }: {
-  /** From now on this instance is not ready. */
+  /** Makes this instance not ready. */
   startDraining: () => void
   sessions: Sessions
-  /** Connections of the engine, those included that have not authenticated yet. */
+  /** The number of connections, including unauthenticated ones. */
   countConnections: () => number
   settings: Settings
   log: Log
 }): Promise<void> {
   startDraining()
   log.info({ sockets: sessions.size }, 'draining')
-  // There no load balancer has to notice, and no neighbour is to be spared.
+  // In development, there is no load balancer that must notice and no other instance to protect.
   const isHurried = settings.NODE_ENV === 'development'
   await wait(isHurried ? 0 : settings.DRAIN_DELAY_SECONDS * 1000)
   const endsAt = performance.now() + (isHurried ? 0 : settings.DRAIN_SECONDS * 1000)
@@ -32,7 +31,7 @@ export async function drain ({ startDraining, sessions, countConnections, settin
   for (;;) {
     const arrivals = [...sessions.all()].filter(session => !leaving.has(session))
     const slotMs = Math.max(0, endsAt - performance.now()) / arrivals.length
-    // One slot each, jittered within it: those who come back make a flat curve, also when they are few.
+    // One jittered slot per client, so that reconnects are spread evenly.
     for (const [i, session] of arrivals.entries()) leaving.set(session, evict(session, Math.floor((i + Math.random()) * slotMs)))
     if (countConnections() === 0 || performance.now() >= endsAt) break
     await wait(Math.min(LOOK_AGAIN_MS, Math.max(0, endsAt - performance.now())))

@@ -1,4 +1,4 @@
-// The rooms that a connection is in: how it joins and leaves them, and how the server ends a subscription.
+// The rooms of a connection: how it joins and leaves them, and how the server ends a subscription.
 import type { Socket } from 'socket.io'
 import { authorize } from '../access/capabilities.ts'
 import type { Attempt } from './attempts.ts'
@@ -21,25 +21,25 @@ import type { Watcher } from '../presence/announcer.ts'
 export interface Memberships {
   has (room: RoomKey): boolean
   rooms (): RoomKey[]
-  /** Up to where this socket was given the room's updates; undefined where it is no member. */
+  /** The position up to which this socket has received the room's updates; undefined if it is not a member. */
   position (room: RoomKey): StreamPosition | undefined
   /** @throws RoomcastError `limit/rooms-per-socket` */
   assertRoomLimit (room: RoomKey): void
-  /** @throws RoomcastError where the subscription may not be, or was ended meanwhile */
+  /** @throws RoomcastError if the subscription is not allowed, or was ended meanwhile */
   join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void>
-  /** The client leaves: its token for the room goes too. */
+  /** The client leaves a room. Its room token is dropped too. */
   leave (room: RoomName): void
-  /** The server ends a subscription; the client is told. */
+  /** The server ends a subscription and tells the client. */
   end (room: RoomName, code: UnsubscribedCode): void
-  /** After capabilities changed: a room that is not allowed any more is left, and presence follows. */
+  /** Applies changed capabilities: leaves a room that is no longer allowed, and adapts presence. */
   review (room: RoomName, code: UnsubscribedCode): void
-  /** The connection has ended. @param isForGood it does not come back by itself */
+  /** Leaves all rooms after the connection has ended. @param isForGood the client will not reconnect on its own */
   clear (isForGood: boolean): void
 }
 
 export interface MembershipContext {
   presence: Presence
-  /** What was collected for the members of rooms leaves: something else is about to. */
+  /** Sends the updates collected in this turn, because something else is about to be sent. */
   flush: () => void
   settings: Settings
   metrics: Metrics
@@ -49,7 +49,7 @@ export function createMemberships (socket: Socket, sendBuffer: SendBuffer, crede
   return new SocketMemberships(socket, sendBuffer, credentials, context)
 }
 
-/** Classes, both: closures would cost each of the many connections a kilobyte. */
+/** Both are classes, because closures would cost each connection a kilobyte. */
 class SocketMemberships implements Memberships, Watcher {
   readonly sendBuffer: SendBuffer
   readonly context: MembershipContext
@@ -81,7 +81,7 @@ class SocketMemberships implements Memberships, Watcher {
   assertRoomLimit (room: RoomKey): void {
     const { MAX_ROOMS_PER_SOCKET: most } = this.context.settings
     if (this.members.has(room) || this.members.size < most) return
-    throw limitError(this.context.metrics, 'rooms-per-socket', `This socket is in ${most} rooms, the most it may be in: leave one first.`)
+    throw limitError(this.context.metrics, 'rooms-per-socket', `This socket is in ${most} rooms, its limit (MAX_ROOMS_PER_SOCKET): leave a room first.`)
   }
 
   async join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void> {
@@ -91,8 +91,8 @@ class SocketMemberships implements Memberships, Watcher {
     before?.feed.leave(before)
     try {
       await feed.join(member, since, joined => {
-        if (!this.socket.connected) throw new RoomcastError('request/invalid', 'The connection ended meanwhile.')
-        // So may a token or the subscription itself, while the history was read.
+        if (!this.socket.connected) throw new RoomcastError('request/invalid', 'The connection ended during the SUBSCRIBE.')
+        // A token or the subscription may also have ended while the history was read.
         attempt.assertStanding()
         authorize(this.credentials.capabilities(room), 'subscribe', room)
         this.assertRoomLimit(feed.room)
@@ -113,7 +113,7 @@ class SocketMemberships implements Memberships, Watcher {
   }
 
   end (room: RoomName, code: UnsubscribedCode): void {
-    // Who is told to subscribe anew keeps the room's token, and does not seem to leave meanwhile.
+    // A client that must subscribe again keeps its room token, and does not seem to leave meanwhile.
     const mayReturn = code === 'history/insufficient'
     if (!mayReturn) this.credentials.dropRoomToken(roomKey(room))
     if (!this.members.has(roomKey(room))) return
@@ -134,13 +134,13 @@ class SocketMemberships implements Memberships, Watcher {
 
   get caller (): string { return this.credentials.identity.sub }
 
-  /** Most connections never need one. */
+  /** Created on first use: most connections never need it. */
   get replayLock (): Lock {
     this.lock ??= createLock()
     return this.lock
   }
 
-  // As presence sees it.
+  // The connection as presence sees it.
   get id (): string { return this.socket.id }
   send (packet: Packet): void {
     this.context.flush()

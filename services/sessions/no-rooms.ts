@@ -1,9 +1,9 @@
-// Socket.IO's own rooms are not used: members of a room are found by its feed.
+// Disables Socket.IO's own rooms: feeds know the members of a room.
 import { Adapter } from 'socket.io-adapter'
 
-/** Otherwise each socket is kept in a room of its own. */
+/** Socket.IO would put each socket into a room of its own. */
 export class NoRooms extends Adapter {
   override addAll (): void {
-    // Nothing is ever sent to a room of Socket.IO.
+    // Nothing is ever sent to a Socket.IO room.
   }
 }

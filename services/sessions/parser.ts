@@ -1,18 +1,18 @@
-// Socket.IO's parser with what is ours: a strict reading of what clients send, and JSON that is written as it is.
+// Socket.IO's parser with two changes: it decodes client packets strictly, and writes RawJson as it is.
 import * as standard from 'socket.io-parser'
 import { RawJson } from '../wire/raw-json.ts'
 
 const CONNECT = String(standard.PacketType.CONNECT)
 
-/** One to a connection. What it throws at ends the connection. */
+/** Decodes the packets of one connection. An error ends the connection. */
 class StrictDecoder extends standard.Decoder {
   private isConnecting = false
 
   override add (packet: unknown): void {
-    // Binary attachments are held in memory until they are complete; nothing here needs them, or asks for an acknowledgement.
+    // Attachments would stay in memory until they are complete. No request needs them or an acknowledgement.
     if (typeof packet !== 'string' || /^[356]/.test(packet)) throw new Error('binary packets and acknowledgements are not accepted')
     if (packet.startsWith(CONNECT)) {
-      // A second one would begin a second session behind the same transport, or guess another token.
+      // A second CONNECT would open a second session on the same transport, or guess another token.
       if (this.isConnecting) throw new Error('a connection has one session')
       this.isConnecting = true
     }
@@ -20,7 +20,7 @@ class StrictDecoder extends standard.Decoder {
   }
 }
 
-/** Writes what is JSON already as it is. */
+/** Writes RawJson without encoding it again. */
 class RawEncoder extends standard.Encoder {
   override encode (packet: standard.Packet): unknown[] {
     const data: unknown = packet.data

@@ -1,5 +1,5 @@
-// Long polling: what a client was answered and has not shown to have read. Node knows when an answer went to the kernel,
-// and a kernel takes megabytes for a client that reads nothing: only what comes after an answer shows that it arrived.
+// Tracks which long-polling answers a client has read. Node only knows that an answer went to the kernel, which takes
+// megabytes even if the client reads nothing. Only a later request shows that the answer arrived.
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
@@ -8,24 +8,24 @@ interface Poll {
   tcp: Socket
   bytes: number
   isFinished: boolean
-  /** What the TCP connection had read when the answer was finished: more than that is a later request. */
+  /** Bytes read from the TCP connection when the answer was finished. If it reads more, a later request came. */
   bytesRead: number
 }
 
 export interface Polls {
-  /** A poll has come: the one before it was followed. */
+  /** A new poll has arrived, so the previous answer was read. */
   onPoll (response: ServerResponse): void
-  /** Bytes that the poll under way is answered with. */
+  /** Adds bytes to the answer of the current poll. */
   answer (bytes: number): void
-  /** The client goes on over a WebSocket: no poll follows. */
+  /** The client has switched to a WebSocket: no more polls come. */
   onUpgrade (): void
-  /** Bytes in answers that are not finished, or that no poll has followed yet. */
+  /** Bytes in answers that are unfinished, or not followed by a poll yet. */
   unfollowed (): number
   /** Bytes in all answers that may be unread. */
   unread (): number
-  /** Changes whenever the client has come on. */
+  /** A number that changes whenever the client makes progress. */
   progress (): number
-  /** Ends the connections of unfinished answers, and so frees them. */
+  /** Ends the connections of unfinished answers, which frees their memory. */
   destroy (): void
 }
 
@@ -34,7 +34,7 @@ export function createPolls (): Polls {
   let current: Poll | undefined
   let progress = 0
 
-  /** Its TCP connection was closed, or carried a later request, which a client sends when it has read the answer. */
+  /** Its TCP connection was closed, or carried a later request, which shows that the answer was read. */
   function isRead ({ tcp, isFinished, bytesRead }: Poll): boolean {
     return tcp.destroyed || (isFinished && tcp.bytesRead > bytesRead)
   }

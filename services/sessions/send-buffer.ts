@@ -1,5 +1,5 @@
-// The send buffer of one connection: all that the process holds for it and the peer has not taken, over both transports,
-// and the one way out for what a room is sent.
+// The send buffer of one connection: all bytes that the process holds for it, over both transports. All room traffic is
+// sent through it.
 import type { ServerResponse } from 'node:http'
 import type { Socket as TcpSocket } from 'node:net'
 import type { Socket } from 'socket.io'
@@ -9,64 +9,64 @@ import { createPolls, type Polls } from './polls.ts'
 
 export type Connection = Socket['conn']
 
-/** What Engine.IO keeps to itself: its queue, and the WebSocket below it. */
+/** Private parts of Engine.IO: its queue, and the WebSocket below it. */
 interface EngineConnection {
   writeBuffer: unknown[]
   transport: { name: string, writable: boolean, socket?: WebSocket & { _socket: TcpSocket } }
 }
 
-/** A long-polling client is answered at most this share of its limit at a time: it shows that it reads by coming back. */
+/** One long-polling answer has at most this fraction of the limit: the next poll shows that it was read. */
 const POLL_SHARE = 16
 const UNCOMPRESSED = { compress: false }
 
 export interface SendBuffer {
-  /** Most bytes that may wait; more than half of it, and the client is served at its own pace. */
+  /** The most bytes that may wait. Above half of it, the client is served at its own pace. */
   limitBytes: number
-  /** Hands over packets, in order with everything else that the connection is sent. */
+  /** Sends a packet, in order with everything else on the connection. */
   send (packet: Packet): void
-  /** Bytes that the process holds for the peer. */
+  /** Bytes that the process holds for the client. */
   waiting (): number
-  /** Of those, what the peer is behind with; a long-polling client is not, when it has come back. */
+  /** The part of them that the client is behind with. A long-polling answer counts until the next poll. */
   lagging (): number
   isFull (): boolean
-  /** Calls back once when it is not full, or when the connection has ended; in a turn of its own. */
+  /** Calls back once, in a later turn, when it is no longer full or the connection has ended. */
   whenDrained (callback: () => void): void
 }
 
-/** What the registry of connections does with a send buffer. */
+/** The send buffer as connections.ts uses it. */
 export interface WatchedBuffer extends SendBuffer {
   readonly connection: Connection
-  /** What carries it; none of long polling. */
+  /** The WebSocket of the connection; undefined for long polling. */
   readonly webSocket: WebSocket | undefined
-  /** When it is terminated, on the monotonic clock: not authenticated by then, or not closed. */
+  /** When the connection is terminated if it has not authenticated, or not closed, by performance.now(). */
   endsAt: number
-  /** More waits than may; a packet that found nothing waiting may be larger. */
+  /** Whether more waits than is allowed. A single packet may be larger than the limit if nothing else waits. */
   isOverfull (): boolean
-  /** Engine.IO queues a packet of so many bytes. */
+  /** Engine.IO has queued a packet of this size. */
   onQueue (bytes: number): void
-  /** Engine.IO hands its queue to the transport. */
+  /** Engine.IO has passed its queue to the transport. */
   onFlush (): void
   onPoll (response: ServerResponse): void
   onUpgrade (): void
   onClose (): void
-  /** Tells who waits for it that the buffer has drained. */
+  /** Calls the `whenDrained` callbacks if the buffer is no longer full. */
   onDrain (): void
   /**
-   * Milliseconds for which something waits and nothing has left.
-   * @param elapsedMs since this was last asked
+    * Milliseconds for which something has been waiting and nothing has left.
+    * @param elapsedMs time since the last call
    */
   stalledMs (elapsedMs: number): number
-  /** Ends the connection at once and frees what waits. */
+  /** Ends the connection at once and frees its bytes. */
   terminate (): void
   readonly isTerminated: boolean
 }
 
-/** @param onHeld something waits after a write */
+/** @param onHeld called when bytes wait after a write */
 export function createSendBuffer (connection: Connection, limitBytes: number, onHeld: (buffer: WatchedBuffer) => void): WatchedBuffer {
   return new Buffered(connection, limitBytes, onHeld)
 }
 
-/** A class: closures would cost each of the many connections a kilobyte. */
+/** A class, because closures would cost each connection a kilobyte. */
 class Buffered implements WatchedBuffer {
   readonly connection: Connection
   limitBytes: number
@@ -77,7 +77,7 @@ class Buffered implements WatchedBuffer {
   private tcp: TcpSocket | undefined
   private polls: Polls | undefined
   private queued = 0
-  /** Of the last packet that was handed over when nothing waited. */
+  /** The size of the last packet that was sent while nothing waited. */
   private loneBytes = 0
   private callbacks: Array<() => void> | undefined
   private isAwaitingSocket = false
@@ -106,7 +106,7 @@ class Buffered implements WatchedBuffer {
     if (tcp === undefined || webSocket === undefined || this.engine.writeBuffer.length > 0) {
       for (const text of packet.texts) this.connection.write(text, UNCOMPRESSED)
     } else if (webSocket.readyState === WebSocket.OPEN) {
-      // Everything before it is in the TCP socket already. After a Close frame nothing may come.
+      // All earlier bytes are in the TCP socket already. Nothing may follow a Close frame.
       if (tcp.writableLength === 0) this.loneBytes = packet.bytes
       tcp.write(packet.frames)
       if (tcp.writableLength > 0) this.onHeld(this)
@@ -175,11 +175,11 @@ class Buffered implements WatchedBuffer {
     if (this.isFull()) return this.awaitSocket()
     const due = this.callbacks
     this.callbacks = undefined
-    // In a turn of their own: a drain is announced in the middle of Engine.IO's own work.
+    // In a later turn, because Engine.IO announces a drain in the middle of its own work.
     for (const callback of due) setImmediate(callback)
   }
 
-  /** A socket says once that its queue is empty; with less in it than that is worth, the next check finds out. */
+  /** Waits for 'drain' of the TCP socket. A queue too small for that event is found by the next check. */
   private awaitSocket (): void {
     const { tcp } = this
     if (tcp === undefined || this.isAwaitingSocket || !tcp.writableNeedDrain) return
@@ -198,7 +198,7 @@ class Buffered implements WatchedBuffer {
     return this.stalled
   }
 
-  /** Changes whenever something has left; of one large write, the handle knows how much. */
+  /** A number that changes whenever bytes leave. The handle knows how much of one large write is left. */
   private progress (): number {
     const { tcp } = this
     if (tcp === undefined) return this.polls?.progress() ?? 0
@@ -209,7 +209,7 @@ class Buffered implements WatchedBuffer {
   terminate (): void {
     this.isTerminated = true
     this.polls?.destroy()
-    // In a turn of its own, as that of a WebSocket: whoever has just handed over a packet still finds its session.
+    // In a later turn, as for a WebSocket: the caller may still need the session in this one.
     if (this.webSocket === undefined) setImmediate(() => this.connection.close(true))
     else this.webSocket.terminate()
   }

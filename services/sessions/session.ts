@@ -1,4 +1,4 @@
-// One authenticated connection: its credentials, the rooms it is in, and how it ends.
+// One authenticated connection: its credentials, its rooms, and how it ends.
 import type { Socket } from 'socket.io'
 import type { Action, Capabilities } from '../access/capabilities.ts'
 import { createAttempts, type Attempt } from './attempts.ts'
@@ -18,44 +18,44 @@ export interface Session {
   readonly sendBuffer: SendBuffer
   /** When the handshake began, by performance.now(). */
   readonly startedAt: number
-  /** When a token of it ends or is to be announced, in milliseconds since 1970. */
+  /** When one of its tokens expires or must be announced, in milliseconds since 1970. */
   readonly dueAt: number
   identity (): Identity
   roomToken (room: RoomKey): Identity | undefined
-  /** Rooms with a room token, also those that are only being joined. */
+  /** Rooms with a room token, including those that are being joined. */
   roomsWithToken (): RoomKey[]
   isOpen (): boolean
   isMember (room: RoomKey): boolean
-  /** A SUBSCRIBE has come in: from now on the end of a subscription counts for it as well. */
+  /** Registers a SUBSCRIBE: whatever ends the subscription from now on ends it too. */
   attempt (room: RoomKey): Attempt
-  /** A member, or about to become one. */
+  /** Whether it is a member or about to become one. */
   isConcerned (room: RoomKey): boolean
-  /** Up to where this socket was given the room's updates; undefined where it is no member. */
+  /** The position up to which this socket has received the room's updates; undefined if it is not a member. */
   position (room: RoomKey): StreamPosition | undefined
   rooms (): RoomKey[]
-  /** What the connection's token and the room's token allow together. */
+  /** The capabilities of the connection's token and the room token combined. */
   capabilities (room: RoomName): Capabilities
   allows (action: Action, room: RoomName): boolean
-  /** A fresh token of the same user: rooms it does not allow any more are left. */
+  /** Takes a fresh token of the same user, and leaves rooms that it does not allow. */
   renew (identity: Identity): void
-  /** Adds a room token's actions until its end, or until the room is left. */
+  /** Adds the actions of a room token until it expires or the room is left. */
   addRoomToken (room: RoomName, identity: Identity): void
   /** @throws RoomcastError `limit/rooms-per-socket` */
   assertRoomLimit (room: RoomKey): void
-  /** @throws RoomcastError where the subscription may not be, or was ended meanwhile */
+  /** @throws RoomcastError if the subscription is not allowed, or was ended meanwhile */
   join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void>
   leave (room: RoomName): void
-  /** The server ends a subscription, also one that is only under way; the client is told. */
+  /** Ends a subscription, even one that is being made, and tells the client. */
   endMembership (room: RoomName, code: UnsubscribedCode): void
-  /** Tells the client of tokens that are about to end, and acts on those that have ended. */
+  /** Announces expiring tokens to the client, and applies the end of expired ones. @param now milliseconds since 1970 */
   onDue (now: number): void
-  /** The server ends the connection for good; the client is told, and does not come back by itself. */
+  /** Ends the connection for good and tells the client, which does not reconnect on its own. */
   close (code: ClosingCode): void
-  /** Ends the transport only: a stock client reconnects. */
+  /** Ends only the transport, so that a stock client reconnects. */
   evict (): void
 }
 
-/** What all sessions share. */
+/** The parts that all sessions share. */
 export interface SessionContext extends MembershipContext {
   connections: Connections
   onEnd: (session: Session, reason: string) => void
@@ -65,7 +65,7 @@ export function createSession (socket: Socket, handshake: { identity: Identity, 
   return new SocketSession(socket, handshake, context)
 }
 
-/** A class: closures would cost each of the many connections a kilobyte. */
+/** A class, because closures would cost each connection a kilobyte. */
 class SocketSession implements Session {
   readonly socket: Socket
   readonly sendBuffer: SendBuffer
@@ -149,13 +149,13 @@ class SocketSession implements Session {
   }
 }
 
-/** The code with which a browser closes the WebSockets of a page that goes away (RFC 6455, 7.4.1). */
+/** The code with which a browser closes the WebSockets of a page that is left (RFC 6455, section 7.4.1). */
 const GOING_AWAY = 1001
 
-/** Whether a client left on purpose, or was put out, and does not come back by itself. */
+/** Whether the client or the server ended the connection on purpose, so that the client does not reconnect. */
 function isFinal (reason: string, { conn }: Socket): boolean {
   if (reason === 'server namespace disconnect' || reason === 'client namespace disconnect') return true
-  // ws tells the code only to listeners, of which engine.io's comes first.
+  // ws passes the code only to listeners, and engine.io's listener runs first.
   const { socket } = conn.transport as unknown as { socket?: { _closeCode?: number } }
   return reason === 'transport close' && socket?._closeCode === GOING_AWAY
 }

@@ -1,8 +1,8 @@
-// All sessions of this instance, by socket and by user; lets each act when a token of it ends.
+// All sessions of this instance, by socket and by user. Triggers each session when one of its tokens is due.
 import type { Metrics } from '../observe/metrics.ts'
 import type { Session } from './session.ts'
 
-/** What a token allowed ends within a second of it, by the wall clock as it is at that moment. */
+/** The rights of a token must end within a second of its expiry, by the wall clock at that moment. */
 const CHECK_MS = 250
 
 export interface Sessions {
@@ -17,7 +17,7 @@ export interface Sessions {
 export function createSessions ({ metrics }: { metrics: Metrics }): Sessions {
   const sessions = new Set<Session>()
   const byUser = new Map<string, Session[]>()
-  // One pass over all: a timer for each token costs more, in memory and in time.
+  // One pass over all sessions costs less memory and time than a timer per token.
   const timer = setInterval(() => {
     const now = Date.now()
     for (const session of sessions) if (now >= session.dueAt) session.onDue(now)

@@ -1,21 +1,21 @@
-// A server that listens for upgrades at all gets every request that offers one, and Node has then let go of its parser.
-// Clients of HTTP offer h2c of their own accord (Java's, curl --http2): such an offer may be ignored, and is (RFC 9110, 7.8).
+// Once a server listens for upgrades, Node detaches its parser from every request that offers one. Clients offer h2c on
+// their own (Java, curl --http2). Such an offer may be ignored (RFC 9110, section 7.8), so it is.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { guard } from './refusal.ts'
 
-/** The one of Engine.IO, and two of ours. */
+/** The upgrade listeners of Engine.IO (one) and of this file (two). */
 const OWN_LISTENERS = 3
-/** A WebSocket that the host has not answered by then is nobody's; as Engine.IO has it. */
+/** A WebSocket that nobody has answered by then is destroyed; Engine.IO uses the same time. */
 const HOST_ANSWERS_MS = 1000
-/** Headers that mean the connection, not the request. */
+/** Headers of the connection, not of the request. */
 const OF_THE_OFFER = new Set(['upgrade', 'connection', 'http2-settings'])
 
-/** Listeners for the close of a socket before Engine.IO saw it. */
+/** The 'close' listeners of a socket before Engine.IO added its own. */
 const CLOSE_LISTENERS = Symbol('close listeners')
 type Offered = Socket & { [CLOSE_LISTENERS]?: unknown[] | undefined, _httpMessage?: ServerResponse | null }
 
-/** Guards the socket of every offer, before any other listener sees it: Node has taken its own error handler off. */
+/** Adds an error handler before any other listener runs, because Node has removed its own. */
 export function guardUpgrades (server: Server): void {
   server.prependListener('upgrade', (_request: IncomingMessage, socket: Offered) => {
     guard(socket)
@@ -23,7 +23,7 @@ export function guardUpgrades (server: Server): void {
   })
 }
 
-/** Answers over HTTP/1.1 what offers an upgrade and is not for sockets: the request is read once more without its offer. */
+/** Answers other upgrade requests over HTTP/1.1: the request is parsed again without its offer. */
 export function ignoreOtherUpgrades (server: Server, socketPath: string): void {
   server.on('upgrade', (request: IncomingMessage, socket: Offered, rest: Buffer) => {
     if (request.url?.startsWith(socketPath) === true) return releaseResponse(socket)
@@ -34,14 +34,14 @@ export function ignoreOtherUpgrades (server: Server, socketPath: string): void {
       socket.unshift(Buffer.concat([Buffer.from(headOf(request), 'latin1'), rest]))
       server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
     }
-    // The answer to a request before it, whose sequence Node would lose.
+    // Wait for the answer to an earlier request, because Node would lose their order.
     const before = socket._httpMessage
     if (before) before.once('finish', readAgain)
     else readAgain()
   })
 }
 
-/** Engine.IO's mock of a response waits for the close of the socket, and would keep the request for as long. */
+/** Engine.IO's response mock listens for 'close', and would keep the request in memory until then. */
 function releaseResponse (socket: Offered): void {
   const before = socket[CLOSE_LISTENERS] ?? []
   for (const listener of socket.listeners('close')) if (!before.includes(listener)) socket.off('close', listener as () => void)

@@ -1,17 +1,17 @@
-// What no schema of one setting can say: URLs by their parts, and settings that contradict one another.
+// Checks that the schema of one setting cannot express: parts of URLs, and settings that contradict each other.
 import { isIP } from 'node:net'
 import { isFetchUrl, readRedisUrl } from './urls.ts'
 import type { SettingName, Settings } from '../settings.ts'
 
-/** What surrounds a payload in a packet or a command: ids, names, punctuation. */
+/** The most bytes around a payload in a packet or a command: ids, names, punctuation. */
 const AROUND_A_PAYLOAD = 1024
 
 const KEY_SOURCES = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const
 
 interface Rule {
-  /** The settings it looks at; where one of them has a fault of its own, that is told instead. */
+  /** The settings that the rule reads. If one of them has its own fault, the rule is skipped. */
   of: SettingName[]
-  /** What is wrong and what to do; false where nothing is. */
+  /** What is wrong and what to do; false if nothing is. */
   fault: (settings: Settings) => string | false
 }
 
@@ -20,12 +20,12 @@ const rules: Rule[] = [
   {
     of: ['REDIS_URL'],
     fault: ({ REDIS_URL }) => REDIS_URL !== '' && readRedisUrl(REDIS_URL) === undefined &&
-      'REDIS_URL should be redis://user:password@host:port/database, or rediss:// for TLS, and nothing after it; in the user and the password write # as %23, / as %2F, ? as %3F and % as %25'
+      'REDIS_URL should be redis://user:password@host:port/database, or rediss:// for TLS, and nothing after it; in the user and the password, write # as %23, / as %2F, ? as %3F and % as %25'
   },
   ...(['JWT_JWKS_URL', 'WEBHOOK_URL', 'OTEL_EXPORTER_OTLP_ENDPOINT'] as const).map((name): Rule => ({
     of: [name],
     fault: settings => settings[name] !== '' && !isFetchUrl(settings[name]) &&
-      `${name} should be http://host:port/path, or https://, without user, password and fragment; an @ in the path is written %40`
+      `${name} should be http://host:port/path, or https://, without user, password and fragment; write an @ in the path as %40`
   })),
   {
     of: ['CORS_ORIGINS'],
@@ -47,7 +47,7 @@ const rules: Rule[] = [
   {
     of: [...KEY_SOURCES, 'NODE_ENV'],
     fault: settings => settings.NODE_ENV === 'production' && keySources(settings).length === 0 &&
-      'JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL should be set: in production there is no random key'
+      'JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL should be set: in production, the service generates no random key'
   },
   {
     of: ['JWT_SECRET_PREVIOUS', 'JWT_SECRET'],
@@ -57,7 +57,7 @@ const rules: Rule[] = [
   {
     of: ['WEBHOOK_URL', 'WEBHOOK_SECRET'],
     fault: ({ WEBHOOK_URL, WEBHOOK_SECRET }) => WEBHOOK_URL !== '' && WEBHOOK_SECRET === '' &&
-      'WEBHOOK_SECRET should be set together with WEBHOOK_URL: the receiver must know who calls'
+      'WEBHOOK_SECRET should be set together with WEBHOOK_URL: the receiver must be able to verify the sender'
   },
   {
     of: ['REDIS_SENTINELS', 'REDIS_SENTINEL_USERNAME', 'REDIS_SENTINEL_PASSWORD'],
@@ -80,64 +80,64 @@ const rules: Rule[] = [
       'REDIS_URL should name no database together with REDIS_CLUSTER: a cluster has database 0 alone'
   },
 
-  // Sizes: whatever MAX_PAYLOAD_BYTES allows has to pass everywhere
+  // Sizes: an update of MAX_PAYLOAD_BYTES must fit everywhere
   ...([
-    ['MAX_PACKET_BYTES', "else a socket's publish only ends its connection"],
-    ['MAX_BUFFERED_BYTES', 'else the largest update cuts off everyone it is sent to'],
-    ['REDIS_MAX_PENDING_BYTES', 'else the largest update is never sent to Redis'],
-    ['EMBEDDED_MAX_BYTES', 'else the largest update is never kept']
+    ['MAX_PACKET_BYTES', 'otherwise a large publish ends the connection of its socket'],
+    ['MAX_BUFFERED_BYTES', 'otherwise the largest update terminates every connection it is sent to'],
+    ['REDIS_MAX_PENDING_BYTES', 'otherwise the largest update cannot be sent to Redis'],
+    ['EMBEDDED_MAX_BYTES', 'otherwise the largest update is never stored']
   ] as const).map(([name, reason]): Rule => ({
     of: [name, 'MAX_PAYLOAD_BYTES'],
     fault: settings => settings[name] < settings.MAX_PAYLOAD_BYTES + AROUND_A_PAYLOAD &&
-      `${name} should be at least MAX_PAYLOAD_BYTES and ${AROUND_A_PAYLOAD} more: ${reason}`
+      `${name} should be at least MAX_PAYLOAD_BYTES plus ${AROUND_A_PAYLOAD}: ${reason}`
   })),
   {
     of: ['HISTORY_READ_BYTES', 'MAX_PAYLOAD_BYTES'],
     fault: ({ HISTORY_READ_BYTES, MAX_PAYLOAD_BYTES }) => HISTORY_READ_BYTES < 2 * MAX_PAYLOAD_BYTES &&
-      'HISTORY_READ_BYTES should hold two of the largest updates: raise it with MAX_PAYLOAD_BYTES'
+      'HISTORY_READ_BYTES should be at least twice MAX_PAYLOAD_BYTES'
   },
 
   // Times that must be in order
   {
     of: ['PROBE_TIMEOUT_MS', 'PROBE_INTERVAL_MS'],
     fault: ({ PROBE_TIMEOUT_MS, PROBE_INTERVAL_MS }) => PROBE_TIMEOUT_MS <= PROBE_INTERVAL_MS &&
-      'PROBE_TIMEOUT_MS should be more than PROBE_INTERVAL_MS: else a probe counts as missing before the next is sent'
+      'PROBE_TIMEOUT_MS should be more than PROBE_INTERVAL_MS: otherwise a probe counts as missing before the next is sent'
   },
   {
     of: ['LEASE_MS', 'HEARTBEAT_MS'],
     fault: ({ LEASE_MS, HEARTBEAT_MS }) => LEASE_MS < 2 * HEARTBEAT_MS &&
-      'LEASE_MS should be at least twice HEARTBEAT_MS: else an instance that lives counts as gone'
+      'LEASE_MS should be at least twice HEARTBEAT_MS: otherwise a live instance counts as dead'
   },
   {
     of: ['PING_TIMEOUT_MS', 'EVENT_LOOP_MAX_DELAY_MS'],
     fault: ({ PING_TIMEOUT_MS, EVENT_LOOP_MAX_DELAY_MS }) => PING_TIMEOUT_MS <= EVENT_LOOP_MAX_DELAY_MS &&
-      'PING_TIMEOUT_MS should be more than EVENT_LOOP_MAX_DELAY_MS: else a delay that counts as healthy ends every connection'
+      'PING_TIMEOUT_MS should be more than EVENT_LOOP_MAX_DELAY_MS: otherwise a delay that counts as healthy ends every connection'
   },
   {
     of: ['CLOSE_TIMEOUT_MS', 'PUBLISH_TIMEOUT_MS'],
     fault: ({ CLOSE_TIMEOUT_MS, PUBLISH_TIMEOUT_MS }) => CLOSE_TIMEOUT_MS < PUBLISH_TIMEOUT_MS &&
-      'CLOSE_TIMEOUT_MS should be at least PUBLISH_TIMEOUT_MS: else publishes are cut off when the process ends'
+      'CLOSE_TIMEOUT_MS should be at least PUBLISH_TIMEOUT_MS: otherwise publishes are cut off when the process exits'
   },
   {
     of: ['PRESENCE_TTL_SECONDS', 'POSITION_CHECK_MS'],
     fault: ({ PRESENCE_TTL_SECONDS, POSITION_CHECK_MS }) => PRESENCE_TTL_SECONDS * 1000 < 2 * POSITION_CHECK_MS &&
-      'PRESENCE_TTL_SECONDS should be at least twice POSITION_CHECK_MS, which keeps presence alive'
+      'PRESENCE_TTL_SECONDS should be at least twice POSITION_CHECK_MS, at which presence is renewed'
   },
   ...(['HISTORY_TTL_SECONDS', 'IDEMPOTENCY_TTL_SECONDS'] as const).map((name): Rule => ({
     of: ['ROOM_TTL_SECONDS', name],
     fault: settings => settings.ROOM_TTL_SECONDS < settings[name] &&
-      `ROOM_TTL_SECONDS should be at least ${name}: what outlives its room is lost`
+      `ROOM_TTL_SECONDS should be at least ${name}: data that outlives its room is lost`
   })),
   {
     of: ['TOKEN_EXPIRING_SECONDS', 'TOKEN_MAX_SECONDS'],
     fault: ({ TOKEN_EXPIRING_SECONDS, TOKEN_MAX_SECONDS }) => TOKEN_EXPIRING_SECONDS >= TOKEN_MAX_SECONDS &&
-      'TOKEN_EXPIRING_SECONDS should be less than TOKEN_MAX_SECONDS: else every token is running out as soon as it is made'
+      'TOKEN_EXPIRING_SECONDS should be less than TOKEN_MAX_SECONDS: otherwise every token counts as expiring at once'
   }
 ]
 
 /**
- * What cannot be seen in one setting by its schema.
- * @param faulty settings whose own fault is told already
+ * Faults that the schema of a single setting cannot find.
+ * @param faulty settings whose own fault is already reported
  */
 export function faultsTogether (settings: Settings, faulty: ReadonlySet<SettingName>): string[] {
   return rules

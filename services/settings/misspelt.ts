@@ -1,12 +1,12 @@
-// Names of the environment that are no setting and look like one. Others' variables live beside ours, so only what is
-// a letter or two away from a long name counts, and only where that setting is not there itself.
+// Finds misspelt settings in the environment. Variables of others live there too, so only names that differ from a long
+// name by a letter or two count, and only if that setting itself is not set.
 
-/** HOST and PORT are near to too much. */
+/** Shorter names, such as HOST and PORT, resemble too many others. */
 const SHORTEST = 8
-/** In a short name two letters are much. */
+/** From this length on, two letters may differ. */
 const LONG = 12
 
-/** Pairs of a name that is no setting and the setting it is nearest to. */
+/** Pairs of an unknown name and the setting that it resembles most. */
 export function misspelt (given: readonly string[], settings: readonly string[]): Array<[given: string, meant: string]> {
   const known = new Set(settings)
   const there = new Set(given)
@@ -20,7 +20,7 @@ export function misspelt (given: readonly string[], settings: readonly string[])
   })
 }
 
-/** Letters put in, left out, changed or swapped with their neighbour; above 2 any number. */
+/** The number of letters inserted, omitted, changed or swapped; any number above 2 if it is more than 2. */
 function distance (one: string, other: string): number {
   if (Math.abs(one.length - other.length) > 2) return Infinity
   let before: number[] = []

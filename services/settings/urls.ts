@@ -1,12 +1,12 @@
-// Settings that are URLs: read in one place, so that what is checked at boot is what is used. No message here quotes
-// one: it may hold a password.
+// Reads settings that are URLs. Check and use share this code, so that what was checked is what is used. No message
+// quotes a URL, because it may contain a password.
 
-/** The part of REDIS_URL that is no secret, and the part that is. */
+/** The parts of REDIS_URL. User and password are secret. */
 export interface RedisAddress {
   host: string
   port: number
   tls: boolean
-  /** Decoded; empty where there is none. */
+  /** Decoded; empty if there is none. */
   username: string
   password: string
   database: number
@@ -15,8 +15,8 @@ export interface RedisAddress {
 const REDIS_PORT = 6379
 
 /**
- * Undefined for what is no such URL. A raw `#`, `/`, `?` or `%` in a password makes one that says something else, so
- * the rest of the URL is held to its form.
+ * Reads REDIS_URL; undefined if it has another form. The form is strict, because a raw `#`, `/`, `?` or `%` in a password
+ * would change the meaning of the rest.
  */
 export function readRedisUrl (text: string): RedisAddress | undefined {
   if (!URL.canParse(text)) return undefined
@@ -48,7 +48,7 @@ export function readAddresses (text: string): HostAndPort[] {
   })
 }
 
-/** A URL that `fetch` takes: it refuses one with a user or a password, and its error would show them. */
+/** Whether `fetch` accepts the URL. It refuses a user or a password, and its error would reveal them. */
 export function isFetchUrl (text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && !/[@#]/.test(text)
 }
@@ -57,7 +57,7 @@ function decode (text: string): string | undefined {
   try {
     return decodeURIComponent(text)
   } catch {
-    // The caller names the setting; the error would quote the password.
+    // The caller reports the setting. This error would reveal the password.
     return undefined
   }
 }

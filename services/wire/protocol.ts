@@ -7,11 +7,13 @@ const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null
 export const Id = Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$', description: 'a workspace or app id' })
 export const EventName = Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,64}$', description: 'what happened, in the words of the app' })
 export const UpdateId = Type.String({ pattern: '^[\\x21-\\x7e]{1,128}$', description: "the caller's own id of an update, to repeat it safely" })
-export const UserId = Type.String({ minLength: 1, maxLength: 256 })
+export const UserId = Type.String({ minLength: 1, maxLength: 256, description: 'who: the `sub` of a token' })
 export const Epoch = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: "id of the room's offset sequence" })
 export const Offset = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'position in the room: 1, 2, 3 … without holes' })
 export const Time = Type.Integer({ description: 'milliseconds since 1970' })
-const TokenText = Type.String({ minLength: 1 })
+const TokenText = (description: string) => Type.String({ minLength: 1, description })
+const IsEphemeral = Type.Boolean({ description: 'not kept, no offset, not repeated: for cursors and typing' })
+const Count = Type.Integer({ minimum: 0, description: 'people in the room, over all instances' })
 const Payload = Type.Unknown({ description: 'any JSON up to MAX_PAYLOAD_BYTES' })
 
 export const RoomRef = Type.Object({ workspaceId: Id, appId: Id })
@@ -36,31 +38,31 @@ export type Update = Static<typeof Update>
 
 export const PresenceSession = Type.Object({
   id: Type.String({ description: 'socket id' }),
-  state: Type.Unknown({ description: 'what this session says that it does: any JSON up to PRESENCE_STATE_BYTES; null where it says nothing' })
+  state: Type.Unknown({ description: 'the state that this session has set: any JSON up to PRESENCE_STATE_BYTES; null when none is set' })
 })
 
 export const Collaborator = Type.Object({
   userId: UserId,
-  displayName: Type.String(),
-  email: Type.Optional(Type.String()),
-  photoURL: nullable(Type.String()),
+  displayName: Type.String({ description: '`name` of the token, else its `sub`' }),
+  email: Type.Optional(Type.String({ description: 'where PRESENCE_SHARE_EMAIL is set' })),
+  photoURL: Type.Union([Type.String(), Type.Null()], { description: '`picture` of the token' }),
   color: Type.String({ pattern: '^#[0-9a-f]{6}$', description: 'from a hash of the user id' }),
-  sessions: Type.Array(PresenceSession)
+  sessions: Type.Array(PresenceSession, { description: 'one for each connection, such as a tab' })
 }, { $id: 'Collaborator' })
 export type Collaborator = Static<typeof Collaborator>
 
 export const PresenceList = Type.Object({
-  collaborators: Type.Array(Collaborator, { description: 'empty above PRESENCE_MAX, where only the count is told' }),
-  count: Type.Integer({ minimum: 0 })
+  collaborators: Type.Array(Collaborator, { description: 'empty above PRESENCE_MAX: only the count is sent' }),
+  count: Count
 })
 export type PresenceList = Static<typeof PresenceList>
 
 export const PresenceChange = Type.Object({
   ...RoomRef.properties,
-  joined: Type.Array(Collaborator),
-  left: Type.Array(Collaborator),
-  changed: Type.Array(Collaborator, { description: 'whose sessions, or what they say, changed' }),
-  count: Type.Integer({ minimum: 0 })
+  joined: Type.Array(Collaborator, { description: 'collaborators who joined' }),
+  left: Type.Array(Collaborator, { description: 'collaborators who left' }),
+  changed: Type.Array(Collaborator, { description: 'collaborators whose sessions or states changed' }),
+  count: Count
 })
 export type PresenceChange = Static<typeof PresenceChange>
 
@@ -68,8 +70,8 @@ export type PresenceChange = Static<typeof PresenceChange>
 
 export const SubscribePayload = Type.Object({
   ...RoomRef.properties,
-  token: Type.Optional(TokenText),
-  since: Type.Optional(StreamPosition)
+  token: Type.Optional(TokenText('a room token, which adds its actions in this room')),
+  since: Type.Optional(Type.Object(StreamPosition.properties, { description: 'where the client stopped: what came after it is delivered' }))
 })
 export type SubscribePayload = Static<typeof SubscribePayload>
 
@@ -84,7 +86,7 @@ export const SocketPublish = Type.Object({
   event: EventName,
   payload: Payload,
   id: Type.Optional(UpdateId),
-  ephemeral: Type.Optional(Type.Boolean())
+  ephemeral: Type.Optional(IsEphemeral)
 })
 export type SocketPublish = Static<typeof SocketPublish>
 
@@ -94,7 +96,7 @@ export const HttpPublish = Type.Object({
 })
 export type HttpPublish = Static<typeof HttpPublish>
 
-/** Of the app around the service, which is trusted: it says who publishes. */
+/** A publish of the host app. The host is trusted, so it names the user. */
 export const HostPublish = Type.Object({
   ...SocketPublish.properties,
   userId: UserId
@@ -106,7 +108,7 @@ export const PresenceRequest = Type.Object({
   state: Type.Optional(Type.Unknown({ description: "sets this session's state first; null clears it" }))
 })
 export type PresenceRequest = Static<typeof PresenceRequest>
-export const AuthenticateRequest = Type.Object({ token: TokenText })
+export const AuthenticateRequest = Type.Object({ token: TokenText('a fresh token of the same user') })
 
 export const AppChange = Type.Object({
   ...RoomRef.properties,
@@ -127,8 +129,8 @@ export type RevokeCommand = Static<typeof RevokeCommand>
 export const ErrorBody = Type.Object({
   code: Type.Unsafe<ErrorCode>(Type.String({ enum: Object.keys(errorCodes) })),
   name: Type.String(),
-  message: Type.String(),
-  retryable: Type.Boolean()
+  message: Type.String({ description: 'what is wrong and what to do' }),
+  retryable: Type.Boolean({ description: 'the same may succeed later' })
 }, { $id: 'Error' })
 
 export const Receipt = Type.Object({
@@ -136,7 +138,7 @@ export const Receipt = Type.Object({
   epoch: Epoch,
   offset: nullable(Offset),
   duplicate: Type.Boolean(),
-  instances: Type.Integer({ minimum: 0, description: 'instances the broker handed it to; 0: nobody listens' })
+  instances: Type.Integer({ minimum: 0, description: 'how many instances received it; 0 when none is subscribed' })
 })
 export type Receipt = Static<typeof Receipt>
 
@@ -162,7 +164,7 @@ export const CommandResult = Type.Object({
 })
 export type CommandResult = Static<typeof CommandResult>
 
-/** The answer envelope: `{ status, data, error }`, the same at both doors. */
+/** The answer envelope: `{ status, data, error }`, the same over HTTP and sockets. */
 export function Answer<T extends TSchema> (data: T) {
   return Type.Object({ status: Type.Literal('SUCCESS'), data, error: Type.Null() })
 }
@@ -196,12 +198,12 @@ const oneOf = <T extends ErrorCode>(codes: readonly T[]) => Type.Unsafe<T>(Type.
 /** Why the server ends a subscription while the connection stays. */
 export const UNSUBSCRIBED_CODES = [
   'history/insufficient', 'auth/token-expired', 'auth/token-revoked', 'auth/forbidden', 'auth/unsubscribed',
-  // A SUBSCRIBE with `since` is leave and join in one step, and the second half failed.
+  // A SUBSCRIBE with `since` leaves and joins in one step; these codes mean that the join failed.
   'broker/unavailable', 'server/internal'
 ] as const satisfies ErrorCode[]
 export type UnsubscribedCode = typeof UNSUBSCRIBED_CODES[number]
 
-export const Unsubscribed = Type.Object({ ...RoomRef.properties, code: oneOf(UNSUBSCRIBED_CODES), message: Type.String() })
+export const Unsubscribed = Type.Object({ ...RoomRef.properties, code: oneOf(UNSUBSCRIBED_CODES), message: Type.String({ description: 'what is wrong and what to do' }) })
 export type Unsubscribed = Static<typeof Unsubscribed>
 
 export const TokenExpiring = Type.Object({ expiresAt: Time, ...Type.Partial(RoomRef).properties })
@@ -213,8 +215,8 @@ export const CLOSING_CODES = [
 ] as const satisfies ErrorCode[]
 export type ClosingCode = typeof CLOSING_CODES[number]
 
-export const Closing = Type.Object({ code: oneOf(CLOSING_CODES), message: Type.String(), reconnect: Type.Boolean() })
+export const Closing = Type.Object({ code: oneOf(CLOSING_CODES), message: Type.String(), reconnect: Type.Boolean({ description: 'false: not by itself; a fresh token may do' }) })
 export type Closing = Static<typeof Closing>
 
-export const Draining = Type.Object({ reconnectInMs: Type.Integer({ minimum: 0 }) })
+export const Draining = Type.Object({ reconnectInMs: Type.Integer({ minimum: 0, description: 'until this instance closes the connection' }) })
 export type Draining = Static<typeof Draining>

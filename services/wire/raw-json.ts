@@ -1,4 +1,4 @@
-// JSON that is text already: encoded once, for however many answers hold it.
+// JSON that is already text. It is encoded once, however many answers contain it.
 
 export class RawJson {
   readonly text: string
@@ -7,7 +7,7 @@ export class RawJson {
     this.text = text
   }
 
-  /** For whoever stringifies it in a larger value. */
+  /** Called when a larger value that contains it is stringified. */
   toJSON (): unknown {
     return JSON.parse(this.text)
   }

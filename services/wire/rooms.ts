@@ -1,6 +1,6 @@
 // Rooms and their keys: the pair (workspaceId, appId) as one string that no other pair shares.
 
-/** `workspaceId/appId`; internal rooms start with `$`, which no id can spell. */
+/** `workspaceId/appId`; internal rooms start with `$`, which no id can contain. */
 export type RoomKey = string
 
 export interface RoomName {
@@ -18,8 +18,8 @@ export function roomName (room: RoomKey): RoomName {
 }
 
 /**
- * The Socket.IO event that carries a room's updates. Two rooms can spell one event name
- * (`a_app_b`/`c` and `a`/`b_app_c`): members are therefore found by room key, never by this name.
+  * The Socket.IO event that carries a room's updates. Two rooms can share one event name (`a_app_b`/`c` and
+  * `a`/`b_app_c`), so members are found by room key, never by this name.
  */
 export function roomEvent (room: RoomKey): string {
   const { workspaceId, appId } = roomName(room)
@@ -29,7 +29,7 @@ export function roomEvent (room: RoomKey): string {
 /** The commands of operators to all instances: disconnect, unsubscribe, revoke. */
 export const COMMANDS_ROOM: RoomKey = '$/commands'
 
-/** The room in which one instance hears its own probe and the answers to its commands. */
+/** The internal room of one instance: it receives its own probes and the answers to its commands there. */
 export function instanceRoom (instance: string): RoomKey {
   return `$/instance-${instance}`
 }

@@ -1,4 +1,4 @@
-// Checks a value against its schema, and says what is wrong in one sentence; both doors use it.
+// Checks a value against its schema and describes the first fault. Used for HTTP, sockets and messages.
 import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
@@ -6,7 +6,7 @@ import { RoomcastError } from './errors.ts'
 
 const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>()
 
-/** The compiled check of a schema, made once. */
+/** The compiled check of a schema. */
 export function checker<T extends TSchema> (schema: T): TypeCheck<T> {
   let check = compiled.get(schema)
   if (check === undefined) {
@@ -16,7 +16,7 @@ export function checker<T extends TSchema> (schema: T): TypeCheck<T> {
   return check as unknown as TypeCheck<T>
 }
 
-/** The first fault of a value, named by its place; never the value itself, which may be a secret. */
+/** Describes the first fault by its place. Never quotes the value, which may be a secret. */
 export function describeFault (schema: TSchema, value: unknown): string {
   const fault = checker(schema).Errors(value).First()
   if (fault === undefined) return 'The request does not have the right form.'
@@ -26,7 +26,7 @@ export function describeFault (schema: TSchema, value: unknown): string {
 }
 
 /**
- * The value as the type of its schema.
+ * Checks a value and returns it with the type of its schema.
  * @throws RoomcastError `request/invalid` that says what is wrong
  */
 export function parse<T extends TSchema> (schema: T, value: unknown): Static<T> {
@@ -35,19 +35,19 @@ export function parse<T extends TSchema> (schema: T, value: unknown): Static<T> 
 }
 
 /**
- * What a text of the environment or of a query string stands for by its schema; the text itself if that is nothing.
- * TypeBox alone would cut 1.5 to 1.
+ * Converts a text of the environment or a query string by its schema; returns the text itself if that is impossible.
+ * Integers are checked first, because TypeBox alone would cut 1.5 to 1.
  */
 export function fromText (schema: TSchema, text: unknown): unknown {
   return schema.type === 'integer' && typeof text === 'string' && !/^-?\d+$/.test(text) ? text : Value.Convert(schema, text)
 }
 
-/** Without recursion of its own beyond `depth`: what is deeper could exhaust the stack. */
+/** Whether a value is nested deeper than `depth`. Recurses no deeper, so that the stack cannot overflow. */
 export function isDeeperThan (value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (depth === 0) return true
   if (Array.isArray(value)) return value.some(part => isDeeperThan(part, depth - 1))
-  // JSON has no inherited fields; a list of the values would be made for each object.
+  // `for in` is safe because JSON has no inherited fields, and it allocates no list.
   for (const name in value) {
     if (isDeeperThan((value as Record<string, unknown>)[name], depth - 1)) return true
   }

@@ -292,7 +292,7 @@ test('what Redis never answers is held until the connection is given up, and cou
   redis.pause()
   await t.rejects(broker.publish(publication({ payload })), { code: 'broker/timeout' })
   await t.rejects(broker.publish(publication({ payload })), { code: 'broker/unavailable' })
-  broker.shards()[0]?.reconnect('no receipt or echo of a probe')
+  broker.shards()[0]?.reconnect('a probe got no receipt or no echo')
   redis.resume()
   await connected(broker)
   t.match(await broker.publish(publication({ payload, callerId: 'next' })), { duplicate: false })

@@ -14,7 +14,7 @@ test('help lists every command, and each has its own; the version is that of the
     t.strictSame([...stdout.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name), commands)
   }
   for (const name of ['token', 'tail', 'demo']) t.match(await roomcast([name, '--help']), { code: 0, stderr: '', stdout: new RegExp(`^roomcast ${name}`) })
-  t.match((await roomcast(['publish', '--help'])).stdout, /^roomcast publish ROOM EVENT JSON\n[^]* --id ID +repeated[^]* --url URL/)
+  t.match((await roomcast(['publish', '--help'])).stdout, /^roomcast publish ROOM EVENT JSON\n[^]* --id ID +an update repeated[^]* --url URL/)
   t.match(await roomcast(['--version']), { code: 0, stdout: `${packageInfo.version}\n` })
   t.match(await roomcast(['pubish']), { code: 1, stdout: '', stderr: /^roomcast pubish: there is no such command: it should be one of start, .*\n$/ })
 })
@@ -34,7 +34,7 @@ test('start: settings from .env, and the environment before it; it ends as the s
 
 test('check: names what is set, or every fault; never a value', async t => {
   const good = await roomcast(['check'], { JWT_SECRET: TEST_SECRET, PORT: '8080' })
-  t.match(good, { code: 0, stdout: 'The settings are right. Set: PORT, JWT_SECRET; all others have their defaults.\n' })
+  t.match(good, { code: 0, stdout: 'The settings are valid. Set: PORT, JWT_SECRET; all others have their defaults.\n' })
   const bad = await roomcast(['check'], { PORT: 'x', HISTORY_SIZE: '0', NODE_ENV: 'production' })
   t.match(bad, { code: 1, stdout: '' })
   for (const name of ['PORT', 'HISTORY_SIZE', 'JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL']) t.match(bad.stderr, new RegExp(`^ {2}- ${name} should be `, 'm'))

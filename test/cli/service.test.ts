@@ -53,15 +53,15 @@ test('each error is one line that says what to do, and the exit code is 1', asyn
   const cases: Array<[args: string[], said: RegExp, env?: Record<string, string>]> = [
     [['publish', 'acme/b', 'E'], /JSON is missing: it should be ROOM EVENT JSON/],
     [['publish', 'acme/b', 'E', 'done', 'now'], /"now" is one argument too many/],
-    [['publish', 'acme', 'E', '1'], /"acme" is no room: it should be WORKSPACE\/APP/],
-    [['publish', 'acme/b/c', 'E', '1'], /is no room/],
+    [['publish', 'acme', 'E', '1'], /"acme" is not a room: it should be WORKSPACE\/APP/],
+    [['publish', 'acme/b/c', 'E', '1'], /is not a room/],
     [['publish', 'acme/b', 'E', '{ card: 7 }'], /is not JSON: it should be like/],
     [['publish', 'acme/b', 'no event', '1'], /request\/invalid: body\.?event|request\/invalid: event/],
     [['tail', 'acme/b', '--since', '7'], /--since 7 should be EPOCH:OFFSET/],
     [['revoke'], /either a token to revoke, or --user USER/],
-    [['revoke', '--user', 'ann', '--before', 'noon'], /--before noon should be a time as/],
-    [good, /there is no token: give one with --token or ROOMCAST_TOKEN/, { ROOMCAST_TOKEN: '' }],
-    [good, /"127.0.0.1:3000" is no address/, { ROOMCAST_URL: '127.0.0.1:3000' }],
+    [['revoke', '--user', 'ann', '--before', 'noon'], /--before noon should be a time, for example/],
+    [good, /there is no token: pass one with --token or ROOMCAST_TOKEN/, { ROOMCAST_TOKEN: '' }],
+    [good, /"127.0.0.1:3000" is not an address/, { ROOMCAST_URL: '127.0.0.1:3000' }],
     [good, /auth\/forbidden: The token does not allow publish on acme\/b/, { ROOMCAST_TOKEN: token({ capabilities: {} }) }],
     [['tail', 'acme/b'], /auth\/forbidden: The token does not allow subscribe on acme\/b/, { ROOMCAST_TOKEN: token({ capabilities: {} }) }],
     [['tail', 'acme/b'], /auth\/invalid-token/, { ROOMCAST_TOKEN: 'a.b.c' }],
@@ -69,9 +69,9 @@ test('each error is one line that says what to do, and the exit code is 1', asyn
   ]
   for (const args of [good, ['tail', 'acme/b']]) {
     cases.push(
-      [args, new RegExp(`nothing answers at ${nobody} \\(ECONNREFUSED\\): start the service there, or say with --url`), { ROOMCAST_URL: nobody }],
-      [args, new RegExp(`${html}/api/v1/\\S+ answered 404 with HTML, which is not Roomcast`), { ROOMCAST_URL: html }],
-      [args, /sends on to https:\/\/elsewhere\.example\.com\/: give that address/, { ROOMCAST_URL: moved }]
+      [args, new RegExp(`nothing answers at ${nobody} \\(ECONNREFUSED\\): start the service there, or set its address with --url`), { ROOMCAST_URL: nobody }],
+      [args, new RegExp(`${html}/api/v1/\\S+ answered 404 with HTML, so it is not Roomcast`), { ROOMCAST_URL: html }],
+      [args, /redirects to https:\/\/elsewhere\.example\.com\/: set that address/, { ROOMCAST_URL: moved }]
     )
   }
   for (const [args, said, own] of cases) {
@@ -80,7 +80,7 @@ test('each error is one line that says what to do, and the exit code is 1', asyn
     t.strictSame([code, stdout, errors.length], [1, '', 1], `${args.join(' ')}: ${stderr}`)
     t.match(errors[0], said)
   }
-  t.match((await roomcast(good, { ...env, ROOMCAST_URL: nobody })).stderr, /repeated with --id \S{36} it is published once/)
+  t.match((await roomcast(good, { ...env, ROOMCAST_URL: nobody })).stderr, /repeat it with --id \S{36}, so that it is published only once/)
 })
 
 test('tail: what comes from now on, of that room alone; Ctrl-C says where to go on, and from there nothing is missing', async t => {

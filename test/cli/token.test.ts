@@ -31,8 +31,8 @@ test('without a secret, or with a short one, it says what to do and makes none',
 test('what is wrong in the options is named, in one line', async t => {
   const cases: Array<[string[], RegExp]> = [
     [[], /--sub should/], [['--sub', ''], /--sub should/], [['--sub', 'ann', '--ttl', '1.5'], /--ttl should/], [['--sub', 'ann', '--ttl', '2592001'], /--ttl should .* 2592000/],
-    [['--sub', 'ann', '--can', 'acme'], /--can acme: before/], [['--sub', 'ann', '--can', 'ac*/b=publish'], /--can ac\*\/b=publish: before/],
-    [['--sub', 'ann', '--can', 'acme/*=write'], /--can acme\/\*=write: after/], [['--sub', 'ann', '--can', 'acme/*'], /after the =/],
+    [['--sub', 'ann', '--can', 'acme'], /--can acme: the part before/], [['--sub', 'ann', '--can', 'ac*/b=publish'], /--can ac\*\/b=publish: the part before/],
+    [['--sub', 'ann', '--can', 'acme/*=write'], /--can acme\/\*=write: the part after/], [['--sub', 'ann', '--can', 'acme/*'], /the part after =/],
     [['--sub', 'ann', '--unknown'], /'--unknown'; --help/], [['a.b.c'], /--decode or --check/]
   ]
   for (const [args, stderr] of cases) {
@@ -52,7 +52,7 @@ test('--decode says who, until when and what where, of a token of any key and ag
   t.match(stdout, 'id      token-1\n')
   t.match(stdout, /^may {5}acme\/\*: subscribe, publish\n {8}acme\/board-1: manage$/m)
 
-  t.match(await make(['--decode', '-'], {}), { code: 1, stderr: /that is no token of Roomcast/ })
+  t.match(await make(['--decode', '-'], {}), { code: 1, stderr: /this is not a token for Roomcast/ })
   t.match(await make(['--decode'], { ROOMCAST_TOKEN: token({ sub: 'leo' }) }), { code: 0, stdout: /^who {5}leo$/m })
   t.match(await roomcast(['token', '--decode', '-'], {}, { input: `${token({ sub: 'mia' })}\n` }), { code: 0, stdout: /^who {5}mia$/m })
 })

@@ -11,7 +11,7 @@ test('when the time is over the caller learns why, and that it may have arrived:
   const error = await failure(publisher.publish(A, 'N', 1))
   t.match(error, { name: 'ClientError', code: 'client/no-answer', retryable: true, id: stub.requests[0]?.body.id, message: /same id.*broker\/timeout/ })
   const nobody = publisherOf('http://127.0.0.1:9', { publishTimeoutMs: 300 })
-  t.match(await failure(nobody.publish(A, 'N', 1)), { code: 'client/no-answer', message: /http:\/\/127\.0\.0\.1:9\/api\/v1\/publish cannot be reached/ })
+  t.match(await failure(nobody.publish(A, 'N', 1)), { code: 'client/no-answer', message: /http:\/\/127\.0\.0\.1:9\/api\/v1\/publish is unreachable/ })
 })
 
 test('what is refused for good fails at once and alone', async t => {
@@ -74,7 +74,7 @@ test('an answer with too few results, and a token that never comes, are told; no
   let gives = false
   const good = await startStub(t, accept)
   const waiting = publisherOf(good.url, { publishTimeoutMs: 2000, answerTimeoutMs: 100, token: async () => await (gives ? 'token' : new Promise<string>(() => undefined)) })
-  t.match(await failure(waiting.publish(A, 'N', 1)), { code: 'client/no-answer', message: /The token function gave none within 100 ms/ })
+  t.match(await failure(waiting.publish(A, 'N', 1)), { code: 'client/no-answer', message: /The token function returned none within 100 ms/ })
   gives = true
   t.match(await waiting.publish(A, 'N', 2), { offset: 1 })
 })

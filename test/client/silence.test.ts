@@ -41,7 +41,7 @@ test('without a listener the console says once what is wrong and what to do', as
   await told(refused, 'status', status => status === 'closed')
   t.strictSame(lines().map(line => line.split(':')[0]), ['[roomcast] client/unreachable', '[roomcast] auth/forbidden', '[roomcast] auth/invalid-token'])
   t.match(lines()[0], /http:\/\/127\.0\.0\.1:9.*CORS_ORIGINS/)
-  t.match(lines()[1], /auth\/forbidden: .+ ask for one/)
+  t.match(lines()[1], /auth\/forbidden: .+ get a token/)
 })
 
 test('a listener at the room hears its errors; without one the listener at the client does, with the name of the room', async t => {

@@ -22,12 +22,12 @@ test('Redis away for many attempts, with rooms, presence and publishers: two war
     await subscribe(socket, 'acme', `board-${await reconnects()}`)
     return await reconnects() > before + 30
   }, 10_000)
-  t.match(lines(), [{ level: 40, msg: 'redis cannot be used', redis: `127.0.0.1:${redis.port}`, err: /^[A-Za-z ]+$/ }])
+  t.match(lines(), [{ level: 40, msg: 'redis is unavailable', redis: `127.0.0.1:${redis.port}`, err: /^[A-Za-z ]+$/ }])
   t.equal(lines().length, 1)
 
   await redis.restart()
   await instance.ready()
   await eventually(() => lines().length > 1)
-  t.match(lines().slice(1), [{ level: 40, msg: 'redis can be used again', redis: `127.0.0.1:${redis.port}`, awayMs: Number, failures: Number }])
+  t.match(lines().slice(1), [{ level: 40, msg: 'redis is available again', redis: `127.0.0.1:${redis.port}`, awayMs: Number, failures: Number }])
   t.notMatch(instance.output(), /hunter2/)
 })

@@ -1,7 +1,8 @@
 // Many large publishes while Redis hangs: what is held for it is bounded, the rest is refused at once, and all goes on after.
 import { readFile } from 'node:fs/promises'
 import { test } from 'tap'
-import { eventually, publish, startInstance, startRedis, upTo } from '../helpers/index.ts'
+import { call, eventually, publish, startInstance, startRedis, token, upTo } from '../helpers/index.ts'
+import type { Receipt, Result } from '../../services/wire/protocol.ts'
 
 const MAX_BYTES = 2_000_000
 const PAYLOAD = 'x'.repeat(60_000)
@@ -31,4 +32,21 @@ test('many large publishes while Redis hangs: at most REDIS_MAX_PENDING_BYTES ar
   const all = await Promise.all(upTo(400).map(n => send(`after-${n}`)))
   t.ok(all.some(({ status }) => status === 200))
   t.ok(all.every(({ status, body }) => status === 200 || body.error?.code === 'broker/unavailable'))
+})
+
+test('an update that is refused is not overtaken by a smaller one that was given with it', async t => {
+  const redis = await startRedis(t)
+  const instance = await startInstance(t, { REDIS_URL: redis.url, REDIS_MAX_PENDING_BYTES: '4000', MAX_PAYLOAD_BYTES: '2900' })
+  await instance.ready()
+  const update = (name: string, bytes: number) => ({ workspaceId: 'acme', appId: 'board', event: 'N', payload: { name, rest: 'x'.repeat(bytes) } })
+  const sendBatch = async (...updates: object[]) => {
+    const { body } = await call<{ results: Array<Result<Receipt>> }>(instance.url, 'POST', '/api/v1/publish/batch', { token: token(), body: { updates } })
+    return body.data?.results ?? []
+  }
+
+  const results = await sendBatch(update('first', 1500), update('large', 2800), update('small', 10), update('last', 0))
+  t.strictSame(results.map(({ error }) => error?.code ?? 'published'), ['published', ...upTo(3).map(() => 'broker/unavailable')])
+
+  const [again] = await sendBatch(update('small', 10))
+  t.equal(again?.data?.offset, 2, 'with the next turn it is taken')
 })

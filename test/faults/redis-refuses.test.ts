@@ -23,7 +23,7 @@ test('Redis refuses', async t => {
     await admin.config('SET', 'maxmemory', '1')
     await eventually(async () => await statusOf(instance.url, '/readyz') === 503)
     t.match(await send('full', 2), { status: 503, body: { error: { code: 'broker/unavailable' } } })
-    await eventually(() => /OOM command not allowed.*redis refuses what is published/.test(instance.output()))
+    await eventually(() => /OOM command not allowed.*redis refuses publishes/.test(instance.output()))
     t.equal(await replaced(), before)
     await admin.config('SET', 'maxmemory', '0')
     await noEvent(bob, roomEvent('acme', 'full'), async () => {

@@ -56,7 +56,7 @@ test('a certificate of an unknown authority is not trusted, and the log says so'
     startInstance(t, { REDIS_URL: redis.url.replace('rediss://', 'rediss://:hunter2@') })
   ])
   await trusting.ready()
-  await eventually(() => /redis cannot be used/.test(other.output()))
+  await eventually(() => /redis is unavailable/.test(other.output()))
   t.match(other.output(), /UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN/)
   t.equal((await publish(other.url, { workspaceId: 'acme', appId: 'board-1', event: 'N', payload: 1 })).status, 503)
   t.notMatch(other.output(), /hunter2/)

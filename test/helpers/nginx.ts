@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { nginxArgs, renderNginx } from '../../scripts/render-nginx.ts'
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from './certificate.ts'
 import { startChild, untilReady } from './child.ts'
 import { pathOf } from './paths.ts'
 import { freePort, HOST } from './ports.ts'
@@ -21,8 +22,11 @@ export interface Nginx {
   errorLog (): Promise<string>
 }
 
-/** @param ports of the instances with the INSTANCE_NAMEs a, b and c */
-export async function startNginx (t: Scope, [a, b, c]: [number, number, number]): Promise<Nginx> {
+/**
+ * @param ports of the instances with the INSTANCE_NAMEs a, b and c
+ * @param options.tls with deploy/nginx-tls.conf and a certificate of the tests
+ */
+export async function startNginx (t: Scope, [a, b, c]: [number, number, number], { tls = false } = {}): Promise<Nginx> {
   const dir = await mkdtemp(join(tmpdir(), 'roomcast-nginx-'))
   t.teardown(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }))
   // The workers are of another user.
@@ -32,7 +36,8 @@ export async function startNginx (t: Scope, [a, b, c]: [number, number, number])
     instances: [`${HOST}:${a}`, `${HOST}:${b}`, `${HOST}:${c}`],
     listen: `${HOST}:${port}`,
     listenInternal: `${HOST}:${internalPort}`,
-    dir
+    dir,
+    ...tls ? { tls: await writeTls(dir, `${HOST}:${port}`) } : {}
   }))
   // A plain user's PATH often leaves out sbin, where Debian puts nginx.
   const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin` }
@@ -43,13 +48,20 @@ export async function startNginx (t: Scope, [a, b, c]: [number, number, number])
     if (!t.passing()) process.stderr.write(`── nginx\n${child.output()}${await log('error.log')}`)
     await child.kill('SIGTERM')
   })
-  await untilReady(child, 'nginx', async () => (await fetch(`http://${HOST}:${port}/metrics`)).status === 404)
+  await untilReady(child, 'nginx', async () => (await fetch(`http://${HOST}:${internalPort}/livez`)).ok)
 
   return {
-    url: `http://${HOST}:${port}`,
+    url: `${tls ? 'https' : 'http'}://${HOST}:${port}`,
     internalUrl: `http://${HOST}:${internalPort}`,
     async reload () { await promisify(execFile)('nginx', [...nginxArgs(dir), '-s', 'reload'], { env }) },
     accessLog: () => log('access.log'),
     errorLog: () => log('error.log')
   }
+}
+
+async function writeTls (dir: string, listen: string): Promise<string> {
+  await writeFile(join(dir, 'fullchain.pem'), TEST_CERTIFICATE)
+  await writeFile(join(dir, 'privkey.pem'), TEST_CERTIFICATE_KEY)
+  const text = await readFile(pathOf('deploy/nginx-tls.conf'), 'utf8')
+  return text.replaceAll('/etc/nginx/tls', dir).replace('listen 443 ssl;', `listen ${listen} ssl;`)
 }

@@ -9,8 +9,8 @@ import { pathOf } from '../helpers/paths.ts'
 const run = promisify(execFile)
 
 test('a build that is up to date is left alone; one source changed, added or gone makes it old, and a failed build leaves none', async t => {
-  const dir = t.testdir({ scripts: {}, cli: { 'roomcast.ts': 'export {}\n' }, plugins: {}, 'package.json': '{ "type": "module" }', 'server.ts': 'export const version = 1\n' })
-  const parts = ['tsconfig.json', 'tsconfig.build.json', 'plugins/fastify-socket-io.ts', ...['build', 'bundles', 'sources', 'assets'].map(name => `scripts/${name}.js`)]
+  const dir = t.testdir({ scripts: {}, cli: { 'roomcast.ts': 'export {}\n' }, client: { src: { 'index.ts': 'export {}\n' } }, plugins: {}, 'package.json': '{ "type": "module" }', 'server.ts': 'export const version = 1\n' })
+  const parts = ['tsconfig.json', 'tsconfig.build.json', 'client/tsconfig.json', 'plugins/fastify-socket-io.ts', ...['build', 'bundles', 'sources', 'assets'].map(name => `scripts/${name}.js`)]
   for (const path of parts) await cp(pathOf(path), join(dir, path))
   const { assets } = await import(pathOf('scripts/assets.js')) as { assets: string[] }
   for (const asset of assets) await mkdir(join(dir, asset), { recursive: true })

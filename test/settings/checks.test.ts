@@ -18,7 +18,7 @@ const contradictions: Array<[Record<string, string>, RegExp, Record<string, stri
   [{ MAX_BUFFERED_BYTES: '65536' }, /^MAX_BUFFERED_BYTES should be at least MAX_PAYLOAD_BYTES/, { MAX_PAYLOAD_BYTES: '1000' }],
   [{ REDIS_MAX_PENDING_BYTES: '65536' }, /^REDIS_MAX_PENDING_BYTES should be at least MAX_PAYLOAD_BYTES/, { MAX_PAYLOAD_BYTES: '1000' }],
   [{ EMBEDDED_MAX_BYTES: '65536' }, /^EMBEDDED_MAX_BYTES should be at least MAX_PAYLOAD_BYTES/, { MAX_PAYLOAD_BYTES: '1000' }],
-  [{ HISTORY_READ_BYTES: '100000' }, /^HISTORY_READ_BYTES should hold two/, { MAX_PAYLOAD_BYTES: '50000' }],
+  [{ HISTORY_READ_BYTES: '100000' }, /^HISTORY_READ_BYTES should be at least twice/, { MAX_PAYLOAD_BYTES: '50000' }],
   [{ PROBE_INTERVAL_MS: '2500' }, /^PROBE_TIMEOUT_MS should be more than PROBE_INTERVAL_MS/, { PROBE_TIMEOUT_MS: '2501' }],
   [{ HEARTBEAT_MS: '6000' }, /^LEASE_MS should be at least twice HEARTBEAT_MS/, { LEASE_MS: '12000' }],
   [{ PING_TIMEOUT_MS: '1000' }, /^PING_TIMEOUT_MS should be more than EVENT_LOOP_MAX_DELAY_MS/, { EVENT_LOOP_MAX_DELAY_MS: '999' }],

@@ -1,4 +1,4 @@
-// What waits, a lane for each room: updates of one room leave in their order, and rooms do not wait for each other.
+// The waiting updates, in a lane per room: a room's updates are sent in order, and rooms do not wait for each other.
 import type { Item, Part } from './item.ts'
 
 const FIRST_RETRY_MS = 250
@@ -14,16 +14,16 @@ interface Lane {
 export interface Lanes {
   add (item: Item): void
   /**
-   * What goes into the next request: updates of any rooms, or one item for many. Each is the first that waits in its
-   * lane, or follows another one of the request there.
+    * Chooses the next request: updates of any rooms, or one item for many. Each update is the first of its lane, or follows
+    * another one of the same request there.
    */
   next (limits: { parts: number, bytes: number }): Part[]
-  /** The first in these lanes was refused for now, or went through. */
+  /** Records whether the first updates of these lanes failed for now, or succeeded. */
   hold (parts: Part[]): void
   release (parts: Part[]): void
-  /** Takes out what has a result. */
+  /** Removes updates that have a result. */
   sweep (parts: Part[]): void
-  /** Milliseconds until a lane that is held goes on; undefined when none is. */
+  /** Milliseconds until the next paused lane continues; undefined if none is paused. */
   wait (): number | undefined
 }
 
@@ -61,7 +61,7 @@ export function createLanes (): Lanes {
           }
         }
       }
-      // Next time it is the turn of other rooms. Within the request it is the order of giving.
+      // Other rooms come first next time. Within a request, items keep their order.
       for (const { room } of taken) {
         const lane = lanes.get(room)
         lanes.delete(room)
@@ -98,7 +98,7 @@ export function createLanes (): Lanes {
   }
 }
 
-/** Longer each time, and not the same for everyone. */
+/** A jittered pause that grows with each failure. */
 export function backOff (failures: number): number {
   return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures) * (0.5 + Math.random() / 2)
 }

@@ -1,4 +1,4 @@
-// Publishes from a service: takes what is given, up to a bound, and says what became of it.
+// Publishes from a service: queues updates up to a limit, and reports their results.
 import { ClientError, clientError, noAnswer } from '../errors.ts'
 import { createItem, keyOf, type Item } from './item.ts'
 import { createRequest } from './request.ts'
@@ -9,24 +9,24 @@ const closed = clientError('client/closed', 'The publisher was closed.')
 
 /**
  * Publishes to a Roomcast service over HTTP.
- * @param url its address, e.g. `https://live.example.com`
- * @throws TypeError where that is none
+ * @param url its address, for example `https://live.example.com`
+ * @throws TypeError if the address is invalid
  */
 export function createPublisher<Events extends object = Record<string, unknown>> (url: string, options: PublisherOptions): Publisher<Events> {
   const { publishTimeoutMs = 60_000, maxWaiting = 10_000, maxWaitingBytes = 16_777_216, maxBatch = 100 } = options
-  /** What is not settled: when it is, and how to tell that. */
+  /** The unsettled items, with their promises. */
   const waiting = new Map<Item, { done: Promise<void>, onDone: () => void }>()
   const sender = createSender(createRequest(url, options), maxBatch, item => waiting.get(item)?.onDone())
   let count = 0
   let bytes = 0
   let isClosed = false
 
-  /** Resolves when every part has its result. */
+  /** Resolves when every part has a result. */
   async function take (rooms: RoomName[], isMany: boolean, event: string, payload: unknown, own: PublishOptions): Promise<Item> {
     if (isClosed) throw new ClientError(closed)
     const item = createItem(rooms, isMany, event, payload, own)
     if (count + item.parts.length > maxWaiting || bytes + item.bytes > maxWaitingBytes) {
-      throw new ClientError({ ...clientError('client/queue-full', `${count} updates of ${bytes} bytes wait already: publish less, or see why the service does not take them.`), id: item.id })
+      throw new ClientError({ ...clientError('client/queue-full', `${count} updates of ${bytes} bytes are waiting already: publish less, or check why the service does not accept them.`), id: item.id })
     }
     if (item.parts.length === 0) return item
     count += item.parts.length

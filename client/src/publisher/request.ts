@@ -1,9 +1,9 @@
-// One request to the service, and what its answer means: also where something else answers.
+// One request to the service, and the meaning of its answer, even if another server answers.
 import { clientError, noAnswer, type ErrorInfo } from '../errors.ts'
 import { takeToken } from '../token.ts'
 import type { PublisherOptions } from './types.ts'
 
-/** Whoever answers so says nothing about the update: the same request may pass later. */
+/** These statuses say nothing about the update, and the same request may succeed later. */
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
 const TOKEN = /^[\x21-\x7e]+$/
 
@@ -12,9 +12,9 @@ export type Outcome =
   | {
     data: null
     error: ErrorInfo
-    /** The service wants to be left alone for so long. */
+    /** How long to wait before a retry, as requested by the service. */
     retryAfterMs: number
-    /** Less at a time may pass. */
+    /** Whether a smaller request may succeed. */
     isTooMuch: boolean
   }
 
@@ -23,10 +23,10 @@ interface Answer { status: number, headers: Headers, text: string }
 /** @param aborting ends it early */
 export type Request = (path: string, body: string, aborting: AbortController) => Promise<Outcome>
 
-/** @throws TypeError where `url` is no HTTP address */
+/** @throws TypeError if `url` is not an HTTP address */
 export function createRequest (url: string, { token: given, answerTimeoutMs = 5000, fetch: send = fetch }: PublisherOptions): Request {
   const base = new URL(url.endsWith('/') ? url : `${url}/`)
-  if (!base.protocol.startsWith('http')) throw new TypeError(`${url} is no address of a service: it should begin with http:// or https://`)
+  if (!base.protocol.startsWith('http')) throw new TypeError(`${url} is not the address of a service: it should start with http:// or https://`)
   const source = typeof given === 'string' ? () => given : given
   let token: string | undefined
 
@@ -36,14 +36,14 @@ export function createRequest (url: string, { token: given, answerTimeoutMs = 50
       if (token === undefined) {
         const taken = await soon(takeToken(source), answerTimeoutMs)
         if (typeof taken === 'object') return failure(taken)
-        if (!TOKEN.test(taken)) return failure(clientError('client/no-token', 'The token is empty, or has characters that no header can carry.', false))
+        if (!TOKEN.test(taken)) return failure(clientError('client/no-token', 'The token is empty, or has characters that are not allowed in a header.', false))
         token = taken
       }
       const address = new URL(path, base)
       const answer = await ask(address, token, body, aborting)
       if ('error' in answer) return answer
       if (answer.status === 401) token = undefined
-      // A token that was good once has run out, or its key was changed: a new one may do.
+      // A token that was valid before has expired, or its key was changed. A new one may work.
       if (answer.status !== 401 || isFresh || typeof given === 'string') return read(answer, address)
     }
   }
@@ -59,15 +59,15 @@ export function createRequest (url: string, { token: given, answerTimeoutMs = 50
         method: 'POST',
         headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
         body,
-        // Followed as a GET, a page would answer it.
+        // A redirect would be followed as a GET, and a page would answer.
         redirect: 'manual',
         signal: aborting.signal
       })
-      // One that stops in the middle is no answer.
+      // An answer that breaks off counts as none.
       return { status: response.status, headers: response.headers, text: await response.text() }
     } catch (error) {
       if (isLate) return failure({ ...noAnswer, message: `${address.href} did not answer within ${answerTimeoutMs} ms.` })
-      return failure(clientError('client/unreachable', `${address.href} cannot be reached: ${reason(error)}.`))
+      return failure(clientError('client/unreachable', `${address.href} is unreachable: ${reason(error)}.`))
     } finally {
       clearTimeout(timer)
     }
@@ -87,11 +87,11 @@ function read (answered: Answer, address: URL): Outcome {
   }
 }
 
-/** A function that never gives its token must not stop everything. */
+/** Limits the wait for a token function that never resolves. */
 async function soon (token: Promise<string | ErrorInfo>, timeoutMs: number): Promise<string | ErrorInfo> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<ErrorInfo>(resolve => {
-    timer = setTimeout(resolve, timeoutMs, clientError('client/no-token', `The token function gave none within ${timeoutMs} ms.`))
+    timer = setTimeout(resolve, timeoutMs, clientError('client/no-token', `The token function returned none within ${timeoutMs} ms.`))
   })
   return await Promise.race([token, late]).finally(() => clearTimeout(timer))
 }
@@ -100,11 +100,11 @@ export function failure (error: ErrorInfo): Outcome {
   return { data: null, error, retryAfterMs: 0, isTooMuch: false }
 }
 
-/** An HTML page of a proxy, a redirect, another service: whoever reads this should know where it came from. */
+/** Describes a foreign answer (a proxy's page, a redirect, another service), so that its origin is clear. */
 function stranger ({ status, headers }: Answer, { href }: URL): string {
   const location = headers.get('location')
   const answer = `${href} answered ${status} (${headers.get('content-type') ?? 'without a type'}), which is not an answer of Roomcast`
-  return location === null ? `${answer}: check the address, and what stands before the service.` : `${answer}: it points to ${location}.`
+  return location === null ? `${answer}: check the address, and the proxy in front of the service.` : `${answer}: it points to ${location}.`
 }
 
 function envelope (text: string): { data: unknown, error: null } | { data: null, error: ErrorInfo } | undefined {
@@ -124,7 +124,7 @@ function waitOf (header: string | null): number {
   return Number.isNaN(wait) ? 0 : Math.max(0, wait)
 }
 
-/** Of a failed `fetch`, Node tells the cause beside it. */
+/** Node puts the reason of a failed `fetch` into its cause. */
 function reason (error: unknown): string {
   const { message, cause } = error as Error & { cause?: { message?: string, code?: string } }
   return cause?.message || cause?.code || message

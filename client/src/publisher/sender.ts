@@ -1,5 +1,5 @@
-// Sends what waits, one request at a time: what is published meanwhile is in the next one. A refusal that may pass is
-// tried again with the same id: of one room after a pause of its own, of a whole request after a pause of all.
+// Sends waiting updates, one request at a time; the next request takes what was published meanwhile. Refusals that may
+// pass are retried with the same id: after a pause of one room, or of all rooms if the whole request failed.
 import { clientError, type ErrorInfo } from '../errors.ts'
 import type { Receipt } from '../wire.ts'
 import type { Item, Part } from './item.ts'
@@ -7,22 +7,22 @@ import { backOff, createLanes } from './lanes.ts'
 import { failure, type Outcome, type Request } from './request.ts'
 import type { PublishResult } from './types.ts'
 
-/** A longer one would ring at once. */
+/** The longest timer. A longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** A batch may have 1 MiB. */
 const MAX_BATCH_BYTES = 1_000_000
 
-/** An ephemeral update that did not get through is of no use later: the receipt says so. */
+/** The receipt of an ephemeral update that was not delivered. It is useless later, so it is not retried. */
 const nowhere: Receipt = { id: '-', epoch: '-', offset: null, duplicate: false, instances: 0 }
 
-/** Later, with all that the same turn of the event loop brings. */
+/** Sends later, so that updates of the same turn of the event loop go together. */
 const nextTurn: (act: () => void) => unknown = (globalThis as { setImmediate?: (act: () => void) => unknown }).setImmediate ?? setTimeout
 
 export interface Sender {
   add (item: Item): void
-  /** Gives up what has no result yet. */
+  /** Fails all updates that have no result yet. */
   fail (item: Item, error: ErrorInfo): void
-  /** Ends the request that is under way. */
+  /** Aborts the current request. */
   abort (): void
 }
 
@@ -33,7 +33,7 @@ export function createSender (request: Request, mostParts: number, onSettled: (i
   let underWay: AbortController | undefined
   let isScheduled = false
   let timer: ReturnType<typeof setTimeout> | undefined
-  /** Of whole requests, since one was answered. */
+  /** Failed requests since the last answered one. */
   let failures = 0
   let heldUntil = 0
 
@@ -60,7 +60,7 @@ export function createSender (request: Request, mostParts: number, onSettled: (i
     const [{ item: { isMany, text } }] = parts as [Part]
     if (isMany) return severalOf(await request('api/v1/publish/many', `{"rooms":[${parts.map(({ name }) => `{${name}}`).join(',')}],${text}}`, aborting), parts.length)
     const updates = parts.map(({ name, item }) => `{${name},${item.text}}`)
-    // One by itself may be as large as the service allows an update to be.
+    // A single update may be as large as the service allows.
     if (updates.length === 1) return await request('api/v1/publish', updates.join(), aborting)
     return severalOf(await request('api/v1/publish/batch', `{"updates":[${updates.join(',')}]}`, aborting), parts.length)
   }
@@ -76,7 +76,7 @@ export function createSender (request: Request, mostParts: number, onSettled: (i
     } else if (outcome.isTooMuch && parts.length > 1) {
       maxParts = Math.ceil(parts.length / 2)
     } else {
-      // What is too much alone is so by itself, whatever went along with it, and in each of its rooms.
+      // An item that is too large on its own fails in each of its rooms.
       if (outcome.isTooMuch) maxParts = mostParts
       if (error.retryable) heldUntil = Date.now() + Math.max(outcome.retryAfterMs, backOff(failures++))
       const refused = error.retryable ? parts : parts.flatMap(({ item }) => item.parts)
@@ -85,7 +85,7 @@ export function createSender (request: Request, mostParts: number, onSettled: (i
     }
   }
 
-  /** Answers whether that is the end of it. */
+  /** @returns whether the failure is final */
   function onResult (part: Part, result: PublishResult): boolean {
     const { item } = part
     if (result.error?.retryable !== true) part.result ??= result.error === null ? result : refusal(item, result.error)

@@ -1,11 +1,11 @@
-// The hooks. What they give is stable, and nothing is rendered for an event that nobody reads.
+// The hooks. They return stable values, and events that nobody reads cause no render.
 import { useCallback, useEffect, useMemo, useSyncExternalStore } from 'react'
 import type { Heard, PresenceList, RoomEvents, RoomOptions, Status } from '../index.ts'
 import { useLatest } from './latest.ts'
 import { createMountedRoom, type MountedRoom } from './mounted-room.ts'
 import { useClient } from './provider.ts'
 
-/** Where the connection stands; renders when that changes. */
+/** The state of the connection. Renders when it changes. */
 export function useStatus (): Status {
   const client = useClient()
   const watch = useCallback((onChange: () => void) => {
@@ -16,8 +16,8 @@ export function useStatus (): Status {
 }
 
 /**
- * Joins a room while the component is mounted. The same room for the same ids; never renders by itself.
- * @param options `since`: the position of the state that the component shows; counts when it is first mounted
+ * Joins a room while the component is mounted. Returns the same room for the same ids, and never causes a render.
+ * @param options `since`: the position of the state that the component shows; used when it is first mounted
  */
 export function useRoom<Events extends object = Record<string, unknown>> (workspaceId: string, appId: string, options: RoomOptions = {}): MountedRoom<Events> {
   const client = useClient()
@@ -27,7 +27,7 @@ export function useRoom<Events extends object = Record<string, unknown>> (worksp
   return room as unknown as MountedRoom<Events>
 }
 
-/** Calls the listener of the last render for each update of that event, or each word of the room; renders nothing. */
+/** Calls the listener of the last render for each update with this event, or each event of the room. Causes no render. */
 export function useEvent<Events extends object, E extends keyof RoomEvents | (keyof Events & string)> (
   room: MountedRoom<Events>, event: E, listener: (data: Heard<Events, E>) => void
 ): void {
@@ -39,12 +39,12 @@ export function useEvent<Events extends object, E extends keyof RoomEvents | (ke
   }, [room, event])
 }
 
-/** The room's `publish`: the same function in every render, good as a dependency. */
+/** The room's `publish`: the same function in every render, so it can be a dependency. */
 export function usePublish<Events extends object> (room: MountedRoom<Events>): MountedRoom<Events>['publish'] {
   return room.publish
 }
 
-/** Who is in the room; renders when someone comes, goes, or says something new. */
+/** Who is in the room. Renders when someone joins, leaves or changes state. */
 export function usePresence<Events extends object> (room: MountedRoom<Events>): PresenceList {
   const watch = useCallback((onChange: () => void) => {
     room.on('presence', onChange)
@@ -53,7 +53,7 @@ export function usePresence<Events extends object> (room: MountedRoom<Events>): 
   return useSyncExternalStore(watch, () => room.presence, () => room.presence)
 }
 
-/** Calls the listener of the last render when the state has to be loaded anew: updates after `position` follow. */
+/** Calls the listener of the last render when the state must be loaded again. Updates after `position` follow. */
 export function useReset<Events extends object> (room: MountedRoom<Events>, listener: (reset: RoomEvents['reset']) => void): void {
   useEvent<Events, 'reset'>(room, 'reset', listener)
 }

@@ -1,4 +1,4 @@
-// What was last rendered, for what happens later: callbacks may be new in every render, and nothing is done anew for that.
+// Keeps the value of the last render for later events, so that a new callback in every render costs nothing.
 import { useInsertionEffect, useRef, type RefObject } from 'react'
 
 export function useLatest<T> (value: T): RefObject<T> {

@@ -1,8 +1,8 @@
-// A room that can be made while rendering, where nothing may happen yet: it is joined when mounted and left when unmounted.
+// A room that can be created while rendering, without side effects. It is joined on mount and left on unmount.
 import { ClientError, type Client, type PresenceList, type Room, type RoomBase, type RoomOptions } from '../index.ts'
 import { clientError } from '../errors.ts'
 
-/** A room of a component: it is left when the component is unmounted. */
+/** A room of a component. It is left when the component is unmounted. */
 export interface MountedRoom<Events extends object = Record<string, unknown>> extends RoomBase<Events> {}
 
 type Listener = (data: never) => void
@@ -10,8 +10,8 @@ type Listener = (data: never) => void
 const nobody: PresenceList = { collaborators: [], count: 0 }
 
 /**
- * @param options asked when it is mounted; mounted again, it goes on from where it was
- * @returns the room, and what mounts it; that returns what unmounts it
+  * @param options read on mount; after a remount, the room continues at its last position
+  * @returns the room, and a function that mounts it and returns a function that unmounts it
  */
 export function createMountedRoom (client: Client, workspaceId: string, appId: string, options: () => RoomOptions): { room: MountedRoom, mount: () => () => void } {
   const listeners = new Map<string, Set<Listener>>()
@@ -38,9 +38,9 @@ export function createMountedRoom (client: Client, workspaceId: string, appId: s
       return room
     },
     async publish (...update) {
-      // Effects of children come before those of the parent that holds the room.
+      // Effects of children run before those of the parent that has the room.
       await firstMount
-      if (joined === undefined) throw new ClientError(clientError('client/left', 'The component is not mounted any more.'))
+      if (joined === undefined) throw new ClientError(clientError('client/left', 'The component is no longer mounted.'))
       return await joined.publish(...update)
     }
   }

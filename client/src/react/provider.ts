@@ -1,4 +1,4 @@
-// The client of a tree of components: one that the app made, or one that lives as long as the provider is mounted.
+// Provides a client to a tree of components: the app's own, or one that lives while the provider is mounted.
 import { createContext, createElement, useContext, useEffect, useMemo, type ReactElement, type ReactNode } from 'react'
 import { createClient, type Client, type ClientOptions } from '../index.ts'
 import { useLatest } from './latest.ts'
@@ -6,9 +6,9 @@ import { useLatest } from './latest.ts'
 const ClientContext = createContext<Client | undefined>(undefined)
 
 export type RoomcastProviderProps = { children?: ReactNode } & (
-  /** A client of your own: connecting and closing it is yours. */
+  /** Your own client, which you connect and close. */
   | { client: Client }
-  /** Connects when mounted, closes when unmounted; another `url` is another client. */
+  /** Connects on mount, closes on unmount. Another `url` creates another client. */
   | ({ url: string } & ClientOptions)
 )
 
@@ -17,7 +17,7 @@ export function RoomcastProvider ({ children, ...props }: RoomcastProviderProps)
   return createElement(OwnClient, props, children)
 }
 
-/** @throws Error outside of a RoomcastProvider */
+/** The client of the nearest provider. @throws Error outside of a RoomcastProvider */
 export function useClient (): Client {
   const client = useContext(ClientContext)
   if (client === undefined) throw new Error('No client here: put a <RoomcastProvider> around this component.')
@@ -31,7 +31,7 @@ function OwnClient ({ url, children, ...options }: { url: string, children?: Rea
   return createElement(ClientContext.Provider, { value: client }, children)
 }
 
-/** Made while rendering, where nothing may happen yet; React may throw it away, or mount it twice. */
+/** Created while rendering, without side effects: React may discard it, or mount it twice. */
 function createMountedClient (url: string, options: ClientOptions): { client: Client, mount: () => () => void } {
   const client = createClient(url, { ...options, socket: { ...options.socket, autoConnect: false } })
   let closing: ReturnType<typeof setTimeout> | undefined
@@ -40,7 +40,7 @@ function createMountedClient (url: string, options: ClientOptions): { client: Cl
     mount () {
       clearTimeout(closing)
       client.connect()
-      // StrictMode mounts again at once: that is no new connection.
+      // StrictMode remounts at once, which must not open a new connection.
       return () => { closing = setTimeout(client.close) }
     }
   }

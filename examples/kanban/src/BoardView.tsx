@@ -6,7 +6,7 @@ import { Cursors } from './Cursors.tsx'
 const columns = ['To do', 'Doing', 'Done']
 const CURSOR_MS = 50
 
-/** The board from a state on; when that cannot be kept up, `onReset` brings another one. */
+/** The board, starting from a given state. If updates were lost, `onReset` loads a new one. */
 export function BoardView ({ start, onReset }: { start: Pick<Board, 'cards' | 'position'>, onReset: () => void }) {
   const room = useRoom<BoardEvents>('acme', 'board', { since: start.position })
   const publish = usePublish(room)

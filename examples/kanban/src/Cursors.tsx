@@ -1,4 +1,4 @@
-// The others' cursors: ephemeral updates, which render nothing but this.
+// The cursors of the others: ephemeral updates, which render only this component.
 import { useState } from 'react'
 import { useEvent, usePresence, type MountedRoom } from '@roomcast/client/react'
 import { user } from './user.ts'

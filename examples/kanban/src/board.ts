@@ -1,4 +1,4 @@
-// The state of the board: as all have it, and one's own moves on top until the board holds them.
+// The state of the board: the shared state, plus your own moves until the shared state contains them.
 import type { StreamPosition, TypedUpdate } from '@roomcast/client'
 
 export interface Card { id: string, title: string, column: string }
@@ -8,7 +8,7 @@ export type BoardEvents = { CARD_MOVED: Move, cursor: { x: number, y: number } }
 export interface Board {
   cards: Card[]
   position: StreamPosition
-  /** `offset`: where the service put it; the board holds it when it has come so far. */
+  /** `offset`: the offset of the move. The shared state contains it once it has reached this offset. */
   moves: Array<{ id: string, move: Move, offset?: number }>
 }
 
@@ -26,7 +26,7 @@ export function reduce ({ cards, position, moves }: Board, action: Action): Boar
   return settled({ cards: apply(cards, payload), position: { epoch, offset }, moves })
 }
 
-/** What is shown. */
+/** The cards to show. */
 export function cardsOf ({ cards, moves }: Board): Card[] {
   return moves.reduce((shown, { move }) => apply(shown, move), cards)
 }

@@ -1,5 +1,5 @@
--- KEYS 1 meta, 2 log. ARGV 5 since, 6 most updates, 7 most bytes (at least one update comes).
--- Answers epoch, offset, oldest offset or -1, and the envelopes after since.
+-- Reads history. KEYS 1 meta, 2 log. ARGV 5 since, 6 most updates, 7 most bytes (at least one update is returned).
+-- Returns epoch, offset, oldest offset or -1, and the envelopes after `since`.
 local epoch, offset = position(KEYS[1], KEYS[2], ARGV[3])
 local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
 local oldest = first and tonumber(string.match(first[1], '^(%d+)')) or -1

@@ -1,10 +1,10 @@
--- What the scripts on a room share; redis-scripts.ts puts it in front of them.
--- ARGV 1 run id of this Redis, 2 whose rooms are whole here though another process wrote them last ('*' everyone's, else
--- how their run ids begin), 3 an epoch to use when a new one is due, 4 seconds a room lives that is made, or begins anew.
+-- Functions that the scripts on a room share; redis-scripts.ts puts them in front of each.
+-- ARGV 1 run id of this Redis, 2 the other processes whose rooms are complete here: '*' for all, else how their run ids
+-- begin, 3 an epoch to use when a new one is needed, 4 seconds that a room lives when it is created or gets a new epoch.
 
 local function text(number) return string.format('%d', number) end
 
--- A new epoch. A script that dies in here leaves a room without a past, which the next one begins.
+-- Starts a new epoch. If it fails half-way, the room has no past, and the next script starts one.
 local function begin(meta, log, epoch)
   redis.call('DEL', log)
   redis.call('HSET', meta, 'epoch', epoch, 'offset', '0', 'run', ARGV[1])
@@ -20,8 +20,8 @@ local function isWhole(run)
   return false
 end
 
--- Epoch and offset. `run` is the Redis process that wrote the meta last: after another one the room's past may be missing,
--- since a process can be restarted from a snapshot, and a replica that is promoted can have been behind.
+-- Returns epoch and offset. `run` is the Redis process that last wrote the meta. After another process, the room's past
+-- may be missing: a process can start from a snapshot, and a promoted replica can have lagged.
 local function position(meta, log, epoch)
   local known = redis.call('HMGET', meta, 'epoch', 'offset', 'run')
   local offset = tonumber(known[2])

@@ -1,5 +1,5 @@
--- KEYS 1 rooms of the instance, 2 how many instances a room has, 3 instances. ARGV 1 instance, 2 room, or none for all
--- of them. Answers the rooms that nobody is in now.
+-- KEYS 1 rooms of the instance, 2 number of instances of each room, 3 instances. ARGV 1 instance, 2 room; without it, all
+-- rooms of the instance. Returns the rooms that are now empty.
 local rooms, empty = {}, {}
 if ARGV[2] then rooms[1] = ARGV[2] else rooms = redis.call('SMEMBERS', KEYS[1]) end
 for _, room in ipairs(rooms) do

@@ -1,4 +1,4 @@
-// What the handlers of a socket's requests need.
+// What the handlers of socket requests need.
 import type { Attempt } from '../attempts.ts'
 import type { Feeds } from '../../feeds/feeds.ts'
 import type { Identity } from '../../access/identity.ts'
@@ -22,7 +22,8 @@ export interface RequestContext {
 }
 
 /**
- * Does what the request asks and gives its answer's data once, at the moment at which the answer is to leave.
- * @param attempt whether a SUBSCRIBE may still go on
+  * Handles a request.
+  * @param answer sends the answer's data; called once, at the moment when the answer must leave
+  * @param attempt tells whether a SUBSCRIBE may continue
  */
 export type Handler<T> = (session: Session, request: T, answer: (data: unknown) => void, context: RequestContext, attempt: Attempt) => Promise<void>

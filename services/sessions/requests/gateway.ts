@@ -1,4 +1,4 @@
-// The socket door: rate, schema, order a room, answer. Whatever a client sends ends here as an answer.
+// The socket gateway: rate, schema, order per room, answer. Every client event ends here with an answer.
 import type { TSchema } from '@sinclair/typebox'
 import type { Socket } from 'socket.io'
 import { toRoomcastError, RoomcastError } from '../../wire/errors.ts'
@@ -31,28 +31,28 @@ const handlers = {
   AUTHENTICATE: { schema: AuthenticateRequest, handler: onAuthenticate }
 } satisfies Record<string, Request>
 
-/** Socket.IO event → request; an `application` event names its request itself. */
+/** Socket.IO event → request; an `application` event contains its request's name. */
 const events = { publish: 'PUBLISH', presence: 'PRESENCE', authenticate: 'AUTHENTICATE' } as const
-/** All that a client may send. */
+/** All events that a client may send. */
 export const CLIENT_EVENTS: readonly string[] = ['application', ...Object.keys(events)]
 
-/** The requests of one session that are under way, and its rate. */
+/** The pending requests of one session, and its rate. */
 interface Requests {
   session: Session
   rate: Rate
-  /** The last request of each room: a socket's requests for one room run in the order of arrival. */
+  /** The last request of each room. Requests of a socket for one room run in the order of arrival. */
   queues: Map<string, Promise<void>> | undefined
   refused: number
 }
 
-/** One gateway for all sessions: what each keeps is small, since there are many. */
+/** One gateway for all sessions, so that each session needs little memory. */
 export function createGateway (context: RequestContext): { listen: (session: Session) => void } {
   const { settings, metrics, log } = context
   const requests = new WeakMap<Socket, Requests>()
 
-  // Listeners of all sockets, which Socket.IO calls as `this`.
+  // Listeners shared by all sockets. Socket.IO passes the socket as `this`.
 
-  /** Every event, also those that do not exist: no flood is free. */
+  /** Handles every event, even unknown ones, so that the rate applies to all. */
   function onAny (this: Socket, event: string, ...args: unknown[]): void {
     const state = requests.get(this)
     if (state === undefined) return
@@ -60,7 +60,7 @@ export function createGateway (context: RequestContext): { listen: (session: Ses
     else onEvent(state, Object.hasOwn(events, event) ? events[event as keyof typeof events] : 'UNKNOWN', args)
   }
 
-  /** Socket.IO reports what it cannot parse here, and closes the connection itself; a client may send an event of that name too. */
+  /** Socket.IO reports parse errors here and closes the connection. A client may also send an event named `error`. */
   function onError (this: Socket, error: unknown): void {
     if (error instanceof Error) log.debug({ socket: this.id, err: error.message }, 'socket error')
   }
@@ -87,15 +87,15 @@ export function createGateway (context: RequestContext): { listen: (session: Ses
     }
 
     if (!state.rate.take()) return onFlood(state, fail)
-    // Not forgiven at once: a flood lets one pass now and then, whenever the rate allows.
+    // Decreases slowly, because the rate lets some events of a flood pass.
     state.refused = Math.max(0, state.refused - 1)
     const attempt = isApplication && applicationEvent(data) === 'SUBSCRIBE' ? attemptAt(session, room) : NO_ATTEMPT
     void inOrder(state, name, `${room.workspaceId ?? ''}/${room.appId ?? ''}`, async () => {
       try {
         if (!session.isOpen()) return
-        // Its timer may still be to come: the event loop was busy, or the clock was set.
+        // The session's own check may be late, after a busy event loop or a change of the clock.
         if (session.identity().expiresAt <= Date.now()) return session.close('auth/token-expired')
-        if (name === 'UNKNOWN') throw new RoomcastError('request/invalid', 'There is no such event: see the protocol.')
+        if (name === 'UNKNOWN') throw new RoomcastError('request/invalid', 'There is no such event: see docs/protocol.md.')
         const request = handlers[isApplication ? parse(ApplicationEvent, data).event : name]
         const handler = request.handler as Handler<unknown>
         await handler(session, parse(request.schema, body), data => answer(success(data)), context, attempt)
@@ -107,7 +107,7 @@ export function createGateway (context: RequestContext): { listen: (session: Ses
     })
   }
 
-  /** From the moment at which a SUBSCRIBE comes in, also while it waits for those before it. */
+  /** Registers a SUBSCRIBE when it arrives, even if it must wait for earlier requests. */
   function attemptAt (session: Session, { workspaceId, appId }: ApplicationResponse['payload']): Attempt {
     return workspaceId === undefined || appId === undefined ? NO_ATTEMPT : session.attempt(roomKey({ workspaceId, appId }))
   }
@@ -115,7 +115,7 @@ export function createGateway (context: RequestContext): { listen: (session: Ses
   function inOrder (state: Requests, name: string, room: string, work: () => Promise<void>): Promise<void> {
     const queues = state.queues ?? new Map<string, Promise<void>>()
     const done = (queues.get(room) ?? Promise.resolve()).then(work)
-    // The broker keeps the order of publishes that began in order: they need not wait for each other's receipts.
+    // The broker keeps the order of publishes, so they need not wait for each other's receipts.
     if (name === 'PUBLISH') return done
     state.queues = queues.set(room, done)
     return done.finally(() => {
@@ -124,7 +124,7 @@ export function createGateway (context: RequestContext): { listen: (session: Ses
     })
   }
 
-  /** A little too much is answered; who does not stop is disconnected. */
+  /** Answers with an error at first; disconnects a client that does not stop. */
   function onFlood (state: Requests, fail: (error: unknown) => void): void {
     const error = limitError(metrics, 'event-rate')
     state.refused++

@@ -1,4 +1,4 @@
-// Who is in a room, and what this session says that it does there.
+// PRESENCE: who is in a room, and the state of this session there.
 import { authorize } from '../../access/capabilities.ts'
 import { RoomcastError } from '../../wire/errors.ts'
 import type { PresenceRequest } from '../../wire/protocol.ts'
@@ -15,10 +15,10 @@ export const onPresence: Handler<PresenceRequest> = async (session, request, ans
     }
     presence.setState(roomKey(room), session.id, request.state)
   }
-  // Lists are large. One who does not read gets the next when it has read, and only the newest.
+  // Lists are large. A client that is behind gets its list after it has drained, and then the newest one.
   for (;;) {
     const list = await presence.listText(roomKey(room))
-    // A capability can end while we wait, for the broker or for the socket.
+    // A capability can end during the wait for the broker or for the socket.
     authorize(session.capabilities(room), 'presence', room)
     if (!session.sendBuffer.isFull()) return answer(list)
     await new Promise<void>(resolve => { session.sendBuffer.whenDrained(resolve) })

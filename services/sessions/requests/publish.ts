@@ -1,4 +1,4 @@
-// A collaborator's own update: the same way as over HTTP, with the identity of the connection.
+// PUBLISH: a collaborator's own update, handled as over HTTP, with the identity of the connection.
 import type { SocketPublish } from '../../wire/protocol.ts'
 import type { Handler } from './context.ts'
 

@@ -1,4 +1,4 @@
-// SUBSCRIBE and UNSUBSCRIBE: into a room and out of it.
+// SUBSCRIBE and UNSUBSCRIBE: join and leave a room.
 import { authorize } from '../../access/capabilities.ts'
 import { RoomcastError } from '../../wire/errors.ts'
 import type { SubscribeResult, SubscribePayload } from '../../wire/protocol.ts'
@@ -17,7 +17,7 @@ export const onSubscribe: Handler<SubscribePayload> = async (session, { workspac
     authorize(session.capabilities(room), 'subscribe', room)
     session.assertRoomLimit(key)
     const feed = await context.feeds.open(key)
-    // A token or the subscription can end while we wait for the broker.
+    // A token or the subscription can end during the wait for the broker.
     attempt.assertStanding()
     authorize(session.capabilities(room), 'subscribe', room)
     const position = session.position(key)
@@ -27,7 +27,7 @@ export const onSubscribe: Handler<SubscribePayload> = async (session, { workspac
     }
     await session.join(feed, since, attempt, answer)
   } catch (error) {
-    // What a refused SUBSCRIBE brought along adds nothing.
+    // A refused SUBSCRIBE leaves no room token behind.
     if (!wasMember) session.leave(room)
     throw error
   }
@@ -42,9 +42,9 @@ async function addRoomToken (
   session: Session, room: RoomName, token: string, { verifyToken, isRevoked }: RequestContext, attempt: Attempt
 ): Promise<void> {
   const identity = await verifyToken(token)
-  // After an end that came meanwhile, nothing is added.
+  // If the subscription was ended meanwhile, add no token.
   attempt.assertStanding()
-  if (identity.sub !== session.identity().sub) throw new RoomcastError('auth/forbidden', "The room token is another user's: send one with the sub of the connection.")
+  if (identity.sub !== session.identity().sub) throw new RoomcastError('auth/forbidden', 'The room token belongs to another user: send one with the sub of the connection.')
   if (isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
   session.addRoomToken(room, identity)
 }

@@ -1,0 +1,58 @@
+// The edges of deploy/nginx.conf: TLS, what is too large, what the log says of an instance that fails.
+import { test } from 'tap'
+import { errorCodes } from '../services/wire/errors.ts'
+import {
+  call, connect, eventually, follow, noEvent, publish, roomEvent, startInstance, startNginx, startProxy, subscribe, token
+} from './helpers/index.ts'
+
+test('with deploy/nginx-tls.conf browsers connect over TLS, and services over the other port as before', async t => {
+  const instance = await startInstance(t, { INSTANCE_NAME: 'a' })
+  await instance.ready()
+  const nginx = await startNginx(t, [instance.port, instance.port, instance.port], { tls: true })
+  for (const transports of [['websocket'], ['polling', 'websocket']]) {
+    const socket = await connect(t, nginx.url, { token: token(), transports, rejectUnauthorized: false })
+    const outsider = await connect(t, nginx.url, { token: token({ sub: 'leo' }), transports, rejectUnauthorized: false })
+    await subscribe(outsider, 'acme', 'elsewhere')
+    const follower = await follow(socket, 'acme', 'board-1')
+    await noEvent(outsider, roomEvent('acme', 'board-1'), async () => {
+      t.equal((await publish(nginx.internalUrl, { workspaceId: 'acme', appId: 'board-1', event: 'N', payload: 1 })).status, 200)
+      await follower.until(({ event }) => event === 'N')
+      await subscribe(outsider, 'acme', 'barrier')
+    })
+  }
+  await t.rejects(fetch(nginx.url.replace('https', 'http')).then(async answer => { if (!answer.ok) throw new Error(String(answer.status)) }), 'plain HTTP gets nothing')
+})
+
+test('what is too large is refused with a code, by an instance or by nginx', async t => {
+  const instance = await startInstance(t, { INSTANCE_NAME: 'a' })
+  await instance.ready()
+  const nginx = await startNginx(t, [instance.port, instance.port, instance.port])
+  for (const bytes of [70_000, 1_500_000, 3_000_000]) {
+    const { status, body } = await publish(nginx.internalUrl, { workspaceId: 'acme', appId: 'board-1', event: 'N', payload: 'x'.repeat(bytes) })
+    t.equal(status, 413, `${bytes} bytes`)
+    t.match(body.error, { code: 'publish/payload-too-large', retryable: false })
+  }
+  t.equal((await publish(nginx.internalUrl, { workspaceId: 'acme', appId: 'board-1', event: 'N', payload: 'x'.repeat(60_000) })).status, 200)
+  const { body } = await call(nginx.url, 'PUT', '/api/v1/apps/', { token: token(), body: { displayName: 'x'.repeat(3_000_000) } })
+  t.equal(body.error?.message, errorCodes['publish/payload-too-large'].message)
+})
+
+test('the log says why an instance did not answer', async t => {
+  const instance = await startInstance(t, { INSTANCE_NAME: 'a' })
+  await instance.ready()
+  const proxy = await startProxy(t, instance.port)
+  const nginx = await startNginx(t, [proxy.port, proxy.port, proxy.port])
+  const reason = async (of: string) => await eventually(async () => {
+    const lines = (await nginx.accessLog()).trim().split('\n').map(line => JSON.parse(line) as { path: string, upstream_error: string })
+    return lines.find(({ path }) => path === `/api/v1/health/${of}`)
+  }, 10_000).then(({ upstream_error: error }) => error)
+
+  await call(nginx.internalUrl, 'GET', '/api/v1/health/fine')
+  t.equal(await reason('fine'), '', 'nothing of one that answers')
+  proxy.blackhole('toClient')
+  await call(nginx.internalUrl, 'GET', '/api/v1/health/hangs')
+  t.equal(await reason('hangs'), 'no answer in time')
+  await proxy.cut()
+  await call(nginx.internalUrl, 'GET', '/api/v1/health/gone')
+  t.equal(await reason('gone'), 'connection refused')
+})
