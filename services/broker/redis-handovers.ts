@@ -28,8 +28,9 @@ export interface RedisHandovers<H extends Holder> {
    * Slots were seen at other masters than at the look before.
    * @param masters of the look before
    * @param sinceMs when that look began, by performance.now()
+   * @returns whether it is known that nothing was lost on the way
    */
-  moved (moves: Array<Move<H>>, masters: H[], sinceMs: number): Promise<void>
+  moved (moves: Array<Move<H>>, masters: H[], sinceMs: number): Promise<boolean>
   /** A process of some master ended, or began: from here on nothing is known of what was moved before. */
   forget (): void
   /** What a script on a room of the slot is told of the Redis it runs on. */
@@ -58,11 +59,15 @@ export function createRedisHandovers<H extends Holder> (): RedisHandovers<H> {
   return {
     async moved (moves, masters, sinceMs) {
       const processes = await Promise.all(masters.map(({ link }) => link.process(TELL_TIMEOUT_MS)))
-      if (processes.some(process => process === undefined || process.since >= sinceMs)) return received.clear()
-      if (moves.some(({ to }) => to === undefined)) return received.clear()
+      const isSame = processes.every(process => process !== undefined && process.since < sinceMs)
+      if (!isSame || moves.some(({ to }) => to === undefined)) {
+        received.clear()
+        return false
+      }
       const runIds = new Map(masters.map((master, i) => [master, identityOf({ runId: processes[i]?.runId ?? '', durable: false }, master.id).runId]))
       for (const move of moves) handOver(move, runIds)
       for (const { slot, from } of moves) received.get(from)?.bySlot.delete(slot)
+      return true
     },
 
     forget: () => received.clear(),

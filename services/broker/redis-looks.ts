@@ -40,13 +40,16 @@ export function createRedisLooks ({ settings, log, shards, isWhole, onMasters }:
   let next: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
   let dueAt = Infinity
+  /** Something changed while a look was under way. */
+  let isStale = false
   let isClosed = false
 
   function now (teller?: RedisShard): Promise<void> {
     if (running === undefined) {
       running = look(teller).finally(() => {
         running = undefined
-        schedule(isWhole() ? INTERVAL_MS : HURRY_MS)
+        schedule(isWhole() && !isStale ? INTERVAL_MS : HURRY_MS)
+        isStale = false
       })
       return running
     }
@@ -90,7 +93,8 @@ export function createRedisLooks ({ settings, log, shards, isWhole, onMasters }:
   return {
     now,
     soon () {
-      if (running === undefined && dueAt > performance.now() + HURRY_MS) schedule(HURRY_MS)
+      if (running !== undefined) isStale = true
+      else if (dueAt > performance.now() + HURRY_MS) schedule(HURRY_MS)
     },
     fault: () => beganAt === -Infinity ? 'not connected to Redis' : undefined,
     start: () => { void now() },

@@ -117,7 +117,7 @@ export function createRedisShards ({ open, newEpoch, settings, log, metrics, eve
     const next = masters.map(master => shards.find(shard => isAt(shard, master)))
     const moves = masters.flatMap(({ slots }, i) => slots.flatMap(range => movesTo(next[i], range)))
     // Before anything runs at its new place.
-    if (moves.length > 0) await handovers.moved(moves, shards, sinceMs)
+    if (moves.length > 0) log.info({ slots: moves.length, whole: await handovers.moved(moves, shards, sinceMs) }, 'slots have moved to other masters of the cluster')
     use(masters)
   }
 

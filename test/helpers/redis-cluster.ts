@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { readMasters, type Master } from '../../services/broker/redis-topology.ts'
 import type { Scope } from './scope.ts'
 import { eventually } from './eventually.ts'
-import { HOST } from './ports.ts'
+import { freePort, HOST } from './ports.ts'
 import { startRedis, type RedisServer } from './redis.ts'
 
 const SLOTS = 16_384
@@ -35,9 +35,11 @@ export interface RedisCluster {
 }
 
 export async function startRedisCluster (t: Scope, { replicas = 1, args = [] }: ClusterOptions = {}): Promise<RedisCluster> {
-  const servers = await Promise.all(Array.from({ length: MASTERS * (1 + replicas) }, () => startRedis(t, {
+  const busPorts = await Promise.all(Array.from({ length: MASTERS * (1 + replicas) }, () => freePort()))
+  const servers = await Promise.all(busPorts.map(busPort => startRedis(t, {
     args: [
       '--cluster-enabled', 'yes',
+      '--cluster-port', String(busPort),
       '--cluster-node-timeout', '1000',
       // The other shards go on without the one that is gone.
       '--cluster-require-full-coverage', 'no',
@@ -78,8 +80,8 @@ export async function startRedisCluster (t: Scope, { replicas = 1, args = [] }: 
 
   async function replicaOf (master: RedisServer): Promise<RedisServer> {
     return await eventually(async () => {
-      const told = String(await clientOf(master).call('CLUSTER', 'REPLICAS', idOf(master)))
-      return servers.find(server => told.includes(idOf(server)) && !stopped(server))
+      const told = await clientOf(master).call('CLUSTER', 'REPLICAS', idOf(master)) as string[]
+      return servers.find(server => told.some(line => line.startsWith(idOf(server))) && !stopped(server))
     })
   }
 
@@ -98,7 +100,7 @@ export async function startRedisCluster (t: Scope, { replicas = 1, args = [] }: 
     await Promise.all(servers.map((server, i) => clientOf(server).call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)))
     const size = Math.ceil(SLOTS / MASTERS)
     for (let i = 0; i < MASTERS; i++) await clientOf(servers[i] as RedisServer).call('CLUSTER', 'ADDSLOTSRANGE', i * size, Math.min(SLOTS, (i + 1) * size) - 1)
-    for (const server of servers) if (server !== first) await clientOf(server).call('CLUSTER', 'MEET', HOST, first.port)
+    for (const server of servers) if (server !== first) await clientOf(server).call('CLUSTER', 'MEET', HOST, first.port, busPorts[0] as number)
     for (const [i, server] of servers.entries()) {
       if (i < MASTERS) continue
       await eventually(() => clientOf(server).call('CLUSTER', 'REPLICATE', idOf(servers[i % MASTERS] as RedisServer)), WHOLE_WITHIN_MS)
