@@ -4,7 +4,7 @@ import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import { describeRedisError, readRedirect, type Redirect } from './redis-errors.ts'
-import type { RedisShard } from './redis-shards.ts'
+import type { RedisShard } from './redis-shard.ts'
 
 /** A channel that a slot which was moved away and back again took along is found that soon. */
 const CONFIRM_AFTER_MS = 1000

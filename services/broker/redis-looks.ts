@@ -5,7 +5,7 @@ import type { Log } from '../observe/log.ts'
 import type { Settings } from '../settings.ts'
 import { describeRedisError } from './redis-errors.ts'
 import { createRedisOutage } from './redis-outage.ts'
-import type { RedisShard } from './redis-shards.ts'
+import type { RedisShard } from './redis-shard.ts'
 import { createRedisTopology, type Master } from './redis-topology.ts'
 
 /** While nothing says that something changed. */

@@ -10,18 +10,16 @@ import type { Settings } from '../settings.ts'
 import type { HostAndPort } from '../settings/urls.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { RoomKey } from '../wire/rooms.ts'
-import type { BrokerEvents, BrokerShard } from './broker.ts'
+import type { BrokerEvents } from './broker.ts'
 import { createRedisChannels } from './redis-channels.ts'
-import type { RedisClock } from './redis-clock.ts'
-import type { ScriptedRedis } from './redis-commands.ts'
 import { readRedirect, type Redirect } from './redis-errors.ts'
 import { createRedisHandovers, type Move } from './redis-handovers.ts'
-import type { RedisIdentity } from './redis-identity.ts'
 import { createRedisLines } from './redis-lines.ts'
-import { createRedisLink, type RedisConnections, type RedisLink } from './redis-link.ts'
+import { createRedisLink, type RedisConnections } from './redis-link.ts'
 import { createRedisLooks } from './redis-looks.ts'
 import { createRedisPending } from './redis-pending.ts'
-import { createRedisPublishes, type PublishInTurn } from './redis-publishes.ts'
+import { createRedisPublishes } from './redis-publishes.ts'
+import type { RedisPlace, RedisShard, ShardRooms } from './redis-shard.ts'
 import type { Master } from './redis-topology.ts'
 import { faultOfAll } from './shard-faults.ts'
 
@@ -30,30 +28,6 @@ const SLOTS = 16_384
 const RETRY_MS = 20
 /** A look at the masters that takes longer holds up no write: it is sent where the slot was, and finds out there. */
 const LOOK_PATIENCE_MS = 50
-
-export interface RedisShard extends BrokerShard {
-  /** The id of the node; empty for a standalone Redis. */
-  readonly id: string
-  readonly link: RedisLink
-  readonly publish: PublishInTurn
-}
-
-/** What a command on a room runs with. */
-export interface RedisPlace extends Pick<RedisShard, 'publish'> {
-  redis: ScriptedRedis
-  identity: RedisIdentity
-  clock: RedisClock
-  /** The room's; a call names keys of one slot. */
-  slot: number
-  /** Until the command has to be answered. */
-  leftMs: number
-}
-
-/** Rooms of one shard. */
-export interface ShardRooms extends Pick<RedisShard, 'link'> {
-  rooms: RoomKey[]
-  identityOf: (room: RoomKey, identity: RedisIdentity) => RedisIdentity
-}
 
 export interface RedisShards {
   /**

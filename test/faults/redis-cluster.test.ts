@@ -153,7 +153,6 @@ test('Redis Cluster', async t => {
     t.match(answer.data, { recovered: false })
     t.not(answer.data.epoch, epoch)
   })
-
 })
 
 test('one link of one instance is half-open: found and repaired within 5 s, the other shards do not notice', async t => {
