@@ -15,7 +15,7 @@ import publishRoutes from './routes/publish.ts'
 import roomRoutes from './routes/rooms.ts'
 import sessionRoutes from './routes/sessions.ts'
 import { createMetrics } from './services/observe/metrics.ts'
-import { readSettings } from './services/settings.ts'
+import { readSettings } from './services/settings/read.ts'
 
 export type { HostSession, Roomcast } from './plugins/host.ts'
 export { RoomcastError, type ErrorCode } from './services/wire/errors.ts'

@@ -4,7 +4,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Server, Socket } from 'socket.io'
 import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/wire/errors.ts'
-import type { Identity } from '../services/access/identity.ts'
 import { isAllowedOrigin, listOrigins } from '../services/access/origin.ts'
 import { createConnections } from '../services/sessions/connections.ts'
 import { limitControlFrames } from '../services/sessions/control-frames.ts'
@@ -15,6 +14,7 @@ import { failure } from '../services/wire/protocol.ts'
 import { createRate } from '../services/access/rate.ts'
 import { createGateway } from '../services/sessions/requests/gateway.ts'
 import { createSession, type Session, type SessionContext } from '../services/sessions/session.ts'
+import { createStockRecovery } from '../services/sessions/stock-recovery.ts'
 import { discardBody, endWith } from '../services/sessions/refusal.ts'
 import { guardUpgrades, ignoreOtherUpgrades } from '../services/sessions/upgrades.ts'
 import type { Publisher } from '../services/broker/publisher.ts'
@@ -41,7 +41,9 @@ export async function openSockets (fastify: FastifyInstance, {
 }: SocketParts): Promise<Server> {
   const origins = listOrigins(settings.CORS_ORIGINS)
   const connectionRate = createRate(settings.CONNECTIONS_PER_SECOND, settings.CONNECTION_BURST)
-  const handshakes = new WeakMap<Socket, { identity: Identity, startedAt: number }>()
+  /** Sessions whose CONNECT is not answered yet. */
+  const arriving = new WeakMap<Socket, Session>()
+  const stockRecovery = createStockRecovery({ feeds, settings, metrics, log })
   await fastify.register(fastifySocketIO, {
     path: settings.SOCKET_PATH,
     serveClient: settings.NODE_ENV !== 'production',
@@ -133,25 +135,34 @@ export async function openSockets (fastify: FastifyInstance, {
       const identity = await authenticator.verify(token)
       if (commands.isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
       if (sessions.ofUser(identity.sub).length >= settings.MAX_SOCKETS_PER_USER) throw limitError(metrics, 'sockets-per-user')
-      handshakes.set(socket, { identity, startedAt })
+      // It has gone meanwhile; Socket.IO forgets it then.
+      if (socket.conn.readyState !== 'open') return next()
+      const { auth } = socket.handshake
+      const keepsPositions = stockRecovery.isWanted(auth)
+      const session = createSession(socket, { identity, startedAt, keepsPositions }, sessionContext)
+      arriving.set(socket, session)
+      // What CONNECT is answered with.
+      if (keepsPositions) Object.assign(socket, { pid: await stockRecovery.comeBack(session, auth) })
+      if (identity.expiresAt <= Date.now()) throw new RoomcastError('auth/token-expired')
       next()
     } catch (error) {
+      arriving.get(socket)?.giveUp()
       const known = toRoomcastError(error)
       if (known.code === 'server/internal') log.error({ err: error }, 'handshake failed')
       metrics.connections.inc({ outcome: known.code })
-      // Not final: a stock client retries only after its transport was closed.
-      if (FOR_NOW.has(known.code)) socket.conn.close()
-      else next(Object.assign(new Error(known.code), { data: known.toBody() }))
+      // Not final: a stock client retries only after its transport was closed. Socket.IO then forgets this socket.
+      if (!FOR_NOW.has(known.code)) return next(Object.assign(new Error(known.code), { data: known.toBody() }))
+      socket.conn.close()
+      next()
     }
   }
 
   function onConnection (socket: Socket): void {
-    const handshake = handshakes.get(socket)
-    if (handshake === undefined) return socket.conn.close()
-    handshakes.delete(socket)
+    const session = arriving.get(socket)
+    if (session === undefined) return socket.conn.close()
+    arriving.delete(socket)
     connections.onAuthenticated(socket.conn)
     forgetHandshake(socket)
-    const session = createSession(socket, handshake, sessionContext)
     sessions.add(session)
     metrics.connections.inc({ outcome: 'connected' })
     gateway.listen(session)
@@ -162,6 +173,7 @@ export async function openSockets (fastify: FastifyInstance, {
     }
     // Commands find the session from now on. Check those that came during the handshake.
     commands.checkNew(session)
+    session.release()
   }
 
   function onEnd (session: Session, reason: string): void {

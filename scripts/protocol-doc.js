@@ -4,7 +4,7 @@ import { createAsyncApi } from '../dist/services/documents/asyncapi.js'
 import { messageAt } from '../dist/services/documents/asyncapi-page.js'
 import { fieldsOf } from '../dist/services/documents/fields.js'
 import { errorCodes } from '../dist/services/wire/errors.js'
-import { readSettings } from '../dist/services/settings.js'
+import { readSettings } from '../dist/services/settings/read.js'
 
 const document = createAsyncApi(readSettings({ NODE_ENV: 'test' }))
 const tables = { 'client-events': clientEvents, 'server-events': serverEvents, 'error-codes': errors }
@@ -37,7 +37,11 @@ function clientEvents () {
 function serverEvents () {
   return Object.values(document.operations).filter(({ action, channel }) => action === 'send' && addressOf(channel) !== 'application_response').map(({ summary, channel, messages }) => {
     const [message] = messages.map(({ $ref }) => messageAt(document, $ref))
-    return [`### \`${addressOf(channel)}\``, '', summary, '', fields(message.payload), '', json(message.examples[0].payload)].join('\n')
+    const second = message['x-second-argument']
+    return [
+      `### \`${addressOf(channel)}\``, '', summary, '', fields(message.payload), '', json(message.examples[0].payload),
+      ...second === undefined ? [] : ['', `Second argument, unless the client wants none: ${second.description}, for example \`"${second.examples[0]}"\`.`]
+    ].join('\n')
   }).join('\n\n')
 }
 

@@ -1,9 +1,5 @@
-// Every setting: name, unit, default and reason in one schema. Read from the environment, checked together, frozen.
-import { Type, type Static, type TSchema } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
-import { faultsTogether } from './settings/checks.ts'
-import { misspelt } from './settings/misspelt.ts'
-import { fromText } from './wire/validation.ts'
+// Every setting: name, unit, default and reason in one schema. settings/read.ts reads and checks them.
+import { Type, type Static } from '@sinclair/typebox'
 
 const whole = (value: number, description: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER) =>
   Type.Integer({ default: value, description, minimum, maximum })
@@ -19,7 +15,9 @@ const ADDRESS = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:@/[\\]]+):\\d{1,5}'
 /** `host:port`, comma-separated. */
 const ADDRESSES = `^$|^${ADDRESS}(,${ADDRESS})*$`
 
-const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
+const WEBHOOK_EVENT = '(room\\.occupied|room\\.vacated|member\\.joined|member\\.left)'
+
+export const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
 
 export const Settings = Type.Object({
   // Process
@@ -79,6 +77,8 @@ export const Settings = Type.Object({
   FEED_TAIL_BYTES: whole(1_048_576, 'Bytes of a room\'s newest updates that an instance keeps, to serve returning clients without reading Redis. Takes about three times this memory.', 0),
   FEEDS_MAX_BYTES: whole(67_108_864, 'The most bytes of recent updates that an instance keeps over all rooms, including history read for returning clients. Rooms quiet for longest lose theirs first.', 0),
   HISTORY_READ_BYTES: whole(1_048_576, 'The most bytes of one history read. A longer replay needs several.', 1),
+  STOCK_RECOVERY: flag(true, 'Whether an unmodified socket.io-client recovers on its own: updates carry the positions of its rooms, and the client sends them back when it reconnects. A client with `positions: false` in its handshake gets none.'),
+  STOCK_RECOVERY_TIMEOUT_MS: whole(5000, 'How long such a client waits for its rooms while the broker is unavailable, at most half of AUTH_TIMEOUT_MS. After that, it starts without rooms.', 1, LONGEST_TIMER_MS),
   ROOM_LINGER_MS: whole(10_000, 'How long an instance stays subscribed to a room after its last member left, so that a reconnect finds it warm.', 0, LONGEST_TIMER_MS),
   EMBEDDED_MAX_ROOMS: whole(100_000, 'The most rooms of the embedded broker, and again as many that were only read. The least recently used are deleted first.', 1),
   EMBEDDED_MAX_RECEIPTS: whole(100_000, 'The most ids of callers that the embedded broker remembers. The oldest are deleted first.', 1),
@@ -123,7 +123,8 @@ export const Settings = Type.Object({
   OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Needs packages; the service names those that are missing. Other OTEL_ variables apply as usual.', { pattern: '^$|^https?://' }),
 
   // Webhook
-  WEBHOOK_URL: text('', 'Receives an event when a room gets its first member over all instances, or loses its last. Empty: no webhook.', { pattern: '^$|^https?://' }),
+  WEBHOOK_URL: text('', 'Receives an event when a room gets its first member over all instances, or loses its last, and when users join and leave (WEBHOOK_EVENTS). Empty: no webhook.', { pattern: '^$|^https?://' }),
+  WEBHOOK_EVENTS: text('room.occupied,room.vacated', 'The events that are sent, comma-separated: room.occupied, room.vacated, member.joined, member.left. Members only on request, because they are many more events, and personal data.', { pattern: `^${WEBHOOK_EVENT}(,${WEBHOOK_EVENT})*$` }),
   WEBHOOK_SECRET: text('', 'Key that signs each request, as in Standard Webhooks (whsec_… or any text).'),
   WEBHOOK_TIMEOUT_MS: whole(5000, 'How long to wait for the answer.', 1, LONGEST_TIMER_MS),
   WEBHOOK_BATCH_MS: whole(500, 'How long events are collected before they are sent together.', 1, LONGEST_TIMER_MS),
@@ -154,34 +155,4 @@ export type SettingName = keyof Settings
 
 export class SettingsError extends Error {
   override readonly name = 'SettingsError'
-}
-
-/**
- * Reads and checks all settings.
- * @param env names to texts, as `process.env`; an empty text counts as not set
- * @throws SettingsError that names every fault: the setting, and what it should be
- */
-export function readSettings (env: Record<string, string | undefined>): Settings {
-  const faults: string[] = []
-  const faulty = new Set<SettingName>()
-  const settings: Record<string, unknown> = {}
-  for (const [name, schema] of Object.entries<TSchema>(Settings.properties)) {
-    const given = env[name]
-    const value = given === undefined || given === '' ? schema.default as unknown : fromText(schema, given)
-    settings[name] = value
-    if (Value.Check(schema, value)) continue
-    faulty.add(name as SettingName)
-    faults.push(`${name} ${expectation(schema)}`)
-  }
-  faults.push(...faultsTogether(settings as Settings, faulty))
-  for (const [given, meant] of misspelt(Object.keys(env), Object.keys(Settings.properties))) faults.push(`${given} is no setting; the nearest is ${meant}`)
-  if (faults.length > 0) throw new SettingsError(`Settings that are not right:\n${faults.map(fault => `  - ${fault}`).join('\n')}`)
-  return Object.freeze(settings as Settings)
-}
-
-function expectation (schema: TSchema): string {
-  if (schema.type === 'integer') return `should be a whole number from ${String(schema['minimum'])} to ${String(schema['maximum'])}: ${String(schema.description)}`
-  if (schema['pattern'] === SECRET_PATTERN) return 'should be at least 32 bytes'
-  if (schema.type === 'boolean') return `should be true or false: ${String(schema.description)}`
-  return `should match ${String(schema['pattern'])}: ${String(schema.description)}`
 }

@@ -52,8 +52,9 @@ function witness (t: Test, document: AsyncApi) {
   const faultsOf: Faults = faultsAgainst(document as never)
   const seen = new Set<string>()
 
-  function hold (where: string, candidates: AsyncApiMessage[], data: unknown): void {
+  function hold (where: string, candidates: AsyncApiMessage[], data: unknown, second?: unknown): void {
     const fitting = candidates.filter(({ payload }) => faultsOf(payload, data).length === 0)
+    if (second !== undefined) t.ok(fitting.every(message => faultsOf(message['x-second-argument'] ?? { not: {} }, second).length === 0), `${where}: positions`)
     for (const { name } of fitting) seen.add(name)
     t.ok(fitting.length > 0, `${where} is as documented: ${fitting.map(({ name }) => name).join() || JSON.stringify(data)}`)
   }
@@ -66,7 +67,9 @@ function witness (t: Test, document: AsyncApi) {
   return {
     seen,
     watch (socket: Socket): Socket {
-      return socket.onAny((event: string, data: unknown) => hold(event, channelOf(event).filter(({ name }) => !(name in document.operations) || document.operations[name]?.action === 'send'), data))
+      return socket.onAny((event: string, data: unknown, second: unknown) => {
+        hold(event, channelOf(event).filter(({ name }) => !(name in document.operations) || document.operations[name]?.action === 'send'), data, second)
+      })
     },
     /** Sends what the document knows as this request, and holds the answer of the callback against its replies. */
     async ask (socket: Socket, request: string, data: unknown, isGood = true): Promise<void> {

@@ -4,7 +4,7 @@ import { test, type Test } from 'tap'
 import type { Socket } from 'socket.io-client'
 import type { Draining } from '../services/wire/protocol.ts'
 import {
-  connect, eventually, follow, freePort, publish, startInstance, startNginx, startRedis, subscribe, token, within, type Instance
+  connect, eventually, follow, followStock, freePort, publish, startInstance, startNginx, startRedis, subscribe, token, within, type Instance
 } from './helpers/index.ts'
 
 const NAMES = ['a', 'b', 'c'] as const
@@ -89,6 +89,7 @@ test('a rolling restart under load: no publish fails, nothing is lost, repeated 
   const moves: Move[] = []
   for (const socket of sockets) watchMoves(socket, moves)
   const followers = await Promise.all(sockets.map(socket => follow(socket, ROOM.workspaceId, ROOM.appId)))
+  const pages = await Promise.all(Array.from({ length: 6 }, async (_, i) => await followStock(await connect(t, nginx.url, { token: token({ sub: `page-${i}` }), reconnection: true }), ['acme/board-1'])))
   const outsider = await connect(t, nginx.url, { token: token({ sub: 'outsider' }), reconnection: true })
   const overheard: unknown[] = []
   outsider.onAny((event: string, data: unknown) => { if (event.startsWith('workspace_')) overheard.push(data) })
@@ -105,6 +106,11 @@ test('a rolling restart under load: no publish fails, nothing is lost, repeated 
     const updates = await follower.until(total, 20_000)
     t.strictSame(updates.map(({ offset }) => offset), Array.from({ length: total }, (_, n) => n + 1))
     t.equal(new Set(updates.map(({ payload }) => payload)).size, total)
+  }
+  for (const page of pages) {
+    await page.until('acme/board-1', total, 20_000)
+    t.equal(page.updates.length, total)
+    t.match(page, { fresh: 0, faults: [], told: [] }, 'a page that only subscribes has them all, once')
   }
   t.strictSame(overheard, [], 'who is in another room heard nothing')
 

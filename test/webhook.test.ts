@@ -69,7 +69,7 @@ test('a killed instance leaves its rooms: the others tell, once', async t => {
   await a.kill()
   await eventually(() => receiver.events('board-1').length === 2, 10_000)
   t.strictSame(receiver.events('board-1'), ['room.occupied', 'room.vacated'])
-  t.equal(await redis.client().exists('roomcast:{$/occupancy}:counts'), 0)
+  t.equal(await redis.client().exists('roomcast:{$/hooks}:subjects'), 0)
 })
 
 test('SIGTERM with 250 rooms to be told of: all that waits is sent, though a request under way never ends', async t => {

@@ -1,4 +1,4 @@
-// Roomcast under test. Its followers recover by the contract, and check every offset.
+// Roomcast under test, with clients of two kinds. Both check every offset as well.
 import type { Socket } from 'socket.io-client'
 import type { SubscribeResult, StreamPosition, Unsubscribed, Update } from '../../services/wire/protocol.ts'
 import { call } from '../../test/helpers/http.ts'
@@ -10,11 +10,12 @@ import type { Item, Tally } from './tally.ts'
 
 const ROOM = { workspaceId: 'chaos', appId: 'board' }
 const RETRY_MS = 200
-/** Longer than any run, so that no token expires during it. */
+/** Longer than any run: a token that ends is no fault of this table. */
 const TOKEN_SECONDS = 7 * 24 * 3600
 
 const bearer = token({ sub: 'chaos', exp: Math.floor(Date.now() / 1000) + TOKEN_SECONDS })
 
+/** The client subscribes in its `connect` handler, and leaves the rest to socket.io-client. */
 export const roomcast: Service = {
   name: 'Roomcast',
 
@@ -27,18 +28,29 @@ export const roomcast: Service = {
 
   async follow (scope, url, tally) {
     const socket = await connect(scope, url, { ...RECONNECTION, token: bearer })
-    await new Promise<void>(resolve => { followRoom(socket, tally, resolve) })
+    await new Promise<void>(resolve => { followRoom(socket, tally, false, resolve) })
   }
 }
 
-function followRoom (socket: Socket, tally: Tally, onJoined: () => void): void {
+/** The client keeps its position, and gives it as `since`. */
+export const roomcastSince: Service = {
+  ...roomcast,
+  name: 'Roomcast, client with since',
+
+  async follow (scope, url, tally) {
+    const socket = await connect(scope, url, { ...RECONNECTION, auth: { token: bearer, positions: false } })
+    await new Promise<void>(resolve => { followRoom(socket, tally, true, resolve) })
+  }
+}
+
+function followRoom (socket: Socket, tally: Tally, withSince: boolean, onJoined: () => void): void {
   let position: StreamPosition | undefined
   let isJoining = false
 
   function join (): void {
     if (isJoining || !socket.connected) return
     isJoining = true
-    const since = position
+    const since = withSince ? position : undefined
     socket.emit('application', { event: 'SUBSCRIBE', payload: { ...ROOM, ...since && { since } } }, (answer: ApplicationAnswer<SubscribeResult>) => {
       isJoining = false
       if (answer.status === 'ERROR') {
@@ -47,7 +59,7 @@ function followRoom (socket: Socket, tally: Tally, onJoined: () => void): void {
       }
       const { epoch, offset, recovered } = answer.data
       if (since !== undefined && !recovered) tally.onTold()
-      position = recovered && since !== undefined ? since : { epoch, offset }
+      if (!recovered || position === undefined) position = { epoch, offset }
       onJoined()
     })
   }
@@ -64,6 +76,12 @@ function followRoom (socket: Socket, tally: Tally, onJoined: () => void): void {
     join()
   })
   socket.on('disconnect', () => { isJoining = false })
-  socket.on('connect', join)
+  socket.on('connect', () => {
+    if (!withSince && !socket.recovered) {
+      tally.onTold()
+      position = undefined
+    }
+    join()
+  })
   join()
 }

@@ -1,10 +1,10 @@
-// `npm run chaos -- --minutes 10 [--seed n] [--only part-of-a-name]`: random faults under traffic. Prints a table; after any loss, it prints the seed and a timeline, and exits with 1.
+// `npm run chaos -- --minutes 10 [--seed n] [--only part-of-a-name] [--since]`: random faults under traffic. Prints a table; after any loss, it prints the seed and a timeline, and exits with 1.
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { createRandom } from '../../test/helpers/random.ts'
 import { faults, type Fault } from './faults.ts'
-import { roomcast } from './roomcast.ts'
+import { roomcast, roomcastSince } from './roomcast.ts'
 import { addRows, runRound, type Row } from './round.ts'
 import { createScope } from './scope.ts'
 import { formatMs, formatTable } from './table.ts'
@@ -13,7 +13,7 @@ import { createWorld, type World } from './world.ts'
 /** The longest time allowed to detect a silent loss: 5 s. */
 const REPAIR_MS = 5000
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' }, only: { type: 'string', default: '' } } })
+const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' }, only: { type: 'string', default: '' }, since: { type: 'boolean', default: false } } })
 const chosen = faults.filter(({ name }) => name.includes(values.only))
 const seed = Number(values.seed ?? randomInt(2 ** 31))
 const endsAt = performance.now() + Number(values.minutes) * 60_000
@@ -44,7 +44,7 @@ function faultsOf (row: Row, { mayTell = false }: Fault, world: World): string[]
 console.log(`seed ${seed}`)
 const broken: string[] = []
 try {
-  const world = await createWorld(scope, roomcast)
+  const world = await createWorld(scope, values.since ? roomcastSince : roomcast)
   // Each fault once in random order, then random faults until the time has passed.
   const queue = [...chosen]
   while (broken.length === 0 && (queue.length > 0 || performance.now() < endsAt)) {

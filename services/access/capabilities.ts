@@ -9,8 +9,8 @@ export const Action = Type.Union([
 export type Action = Static<typeof Action>
 
 /**
-  * Resource (`workspaceId/appId`, each side an id or `*`) → actions. A token may contain unknown actions; they grant
-  * nothing.
+ * Resource (`workspaceId/appId`, each side an id or `*`) → actions. A token may contain unknown actions; they grant
+ * nothing.
  */
 export const Capabilities = Type.Record(Type.String(), Type.Array(Type.String(), { maxItems: 64 }))
 export type Capabilities = Static<typeof Capabilities>

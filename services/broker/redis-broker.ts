@@ -11,16 +11,21 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt } from '../wire/protocol.ts'
 import { createReads } from './reads.ts'
 import type { RedisClock } from './redis-clock.ts'
+import type { Run } from './redis-commands.ts'
+import { createRedisHooks } from './redis-hooks.ts'
 import type { RedisIdentity } from './redis-identity.ts'
 import type { RedisConnections } from './redis-link.ts'
 import { createRedisPositions } from './redis-positions.ts'
 import type { RedisPublish } from './redis-publishes.ts'
-import { OCCUPANCY, occupancyNames, redisNames } from './redis-scripts.ts'
+import { redisNames } from './redis-scripts.ts'
 import { createRedisShards } from './redis-shards.ts'
 import { defaultRetention, emptyRoomSeconds } from './retention.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 import { readRedisUrl, type HostAndPort } from '../settings/urls.ts'
+
+/** The keys of the webhook's state carry this name in their braces. */
+const HOOKS_ROOM: RoomKey = '$/hooks'
 
 /** A `late` answer within this part of the timeout means that Redis' clock was changed, not that the update is late. */
 const SOON = 0.5
@@ -42,6 +47,9 @@ export function createRedisBroker ({ instance, open, settings, log, metrics }: R
   const shards = createRedisShards({ open, newEpoch, settings, log, metrics, events })
   const database = readRedisUrl(settings.REDIS_URL)?.database
   const namesOf = (room: RoomKey) => redisNames(settings.REDIS_PREFIX, room, database)
+
+  /** The state of the webhook is in the slot of one room. */
+  const runHooks: Run = (kind, command, timeoutMs, bytes) => shards.run(HOOKS_ROOM, kind, ({ redis, identity }) => command(redis, identity), timeoutMs, bytes)
 
   /**
    * The first arguments of every script on a room.
@@ -116,6 +124,7 @@ export function createRedisBroker ({ instance, open, settings, log, metrics }: R
   return {
     instance,
     events,
+    hooks: createRedisHooks({ run: runHooks, instance, settings }),
     publish: publication => publish(publication, publication.callerId === undefined ? 'update' : 'once'),
     publishEphemeral: publication => publish(publication, 'ephemeral'),
     subscribe,
@@ -143,21 +152,6 @@ export function createRedisBroker ({ instance, open, settings, log, metrics }: R
 
     async forgetPresence (room, silent, socketIds) {
       await shards.run(room, 'write', ({ redis }) => redis.hdel(namesOf(room).presence, ...socketIds.map(id => presenceField(silent, id))))
-    },
-
-    async occupy (room) {
-      return await shards.run(OCCUPANCY, 'write', ({ redis }) => redis.occupy(...occupancyNames(settings.REDIS_PREFIX, instance), instance, room)) === 1
-    },
-
-    async vacate (room) {
-      const empty = await shards.run(OCCUPANCY, 'write', ({ redis }) => redis.vacate(...occupancyNames(settings.REDIS_PREFIX, instance), instance, room)) as RoomKey[]
-      return empty.length > 0
-    },
-
-    occupants: () => shards.run(OCCUPANCY, 'read', ({ redis }) => redis.smembers(occupancyNames(settings.REDIS_PREFIX, instance)[2])),
-
-    async vacateAll (silent) {
-      return await shards.run(OCCUPANCY, 'write', ({ redis }) => redis.vacate(...occupancyNames(settings.REDIS_PREFIX, silent), silent)) as RoomKey[]
     },
 
     shards: shards.all,

@@ -74,8 +74,9 @@ ${example(message?.examples[0]?.payload)}
 
 function event (document: AsyncApi, id: string, operation: Operation): string {
   const [message] = messagesOf(document, operation)
+  const second = message?.['x-second-argument']
   return section(document, id, spaced(id), operation, `${fields(document, message?.payload)}
-${example(message?.examples[0]?.payload)}`)
+${example(message?.examples[0]?.payload)}${second === undefined ? '' : `\n<p>Second argument: ${prose(String(second['description']))}.</p>`}`)
 }
 
 function section (document: AsyncApi, id: string, name: string, operation: Operation, content: string): string {

@@ -6,6 +6,7 @@ import { packageInfo } from './package-info.ts'
 import type { Settings } from '../settings.ts'
 import { clientEvents, failedResponseTo, refusalOf, serverEvents, successOf, unknownRequest, type ClientEvent } from './socket-events.ts'
 import type { ErrorCode } from '../wire/errors.ts'
+import { Positions } from '../wire/positions.ts'
 
 export interface AsyncApiMessage {
   name: string
@@ -13,6 +14,8 @@ export interface AsyncApiMessage {
   summary: string
   payload: JsonSchema
   examples: Array<{ name: string, payload: unknown }>
+  /** The second argument of the event, for clients that keep positions. */
+  'x-second-argument'?: JsonSchema
 }
 
 interface Reference {
@@ -53,10 +56,10 @@ export function createAsyncApi ({ SOCKET_PATH }: Pick<Settings, 'SOCKET_PATH'>):
 
   for (const client of clientEvents) addRequest(client)
   addMessage(RESPONSE, RESPONSE, messageOf('unknownRequest', 'Refusal of an application event that names no known request.', unknownRequest))
-  for (const { name, event, summary, data } of serverEvents) {
+  for (const { name, event, summary, data, hasPositions } of serverEvents) {
     // Both directions of `presence` share one channel.
     const channel = event.includes('{') ? name : event
-    addMessage(channel, event, messageOf(name, summary, data))
+    addMessage(channel, event, messageOf(name, summary, data), hasPositions)
     operations[name] = { action: 'send', summary, channel: channelRef(channel), messages: [messageRef(channel, name)] }
   }
 
@@ -82,10 +85,10 @@ export function createAsyncApi ({ SOCKET_PATH }: Pick<Settings, 'SOCKET_PATH'>):
     operations[told] = { action: 'send', summary: `Refusal of ${request}, if no callback was given.`, channel: channelRef(RESPONSE), messages: [messageRef(RESPONSE, told)] }
   }
 
-  function addMessage (channel: string, address: string, message: AsyncApiMessage): void {
+  function addMessage (channel: string, address: string, message: AsyncApiMessage, hasPositions = channel === RESPONSE): void {
     const parameters = [...address.matchAll(/\{(\w+)\}/g)].map(([, id = '']) => [id, { description: `${id} of the room`, examples: [String(exampleOf({} as TSchema, id))] }])
     channels[channel] ??= { address, messages: {}, ...parameters.length > 0 ? { parameters: Object.fromEntries(parameters) } : {} }
-    channels[channel].messages[message.name] = message
+    channels[channel].messages[message.name] = hasPositions ? { ...message, 'x-second-argument': plain(Positions, schemas) } : message
   }
 
   function messageOf (name: string, summary: string, data: TSchema): AsyncApiMessage {
@@ -103,7 +106,7 @@ export function createAsyncApi ({ SOCKET_PATH }: Pick<Settings, 'SOCKET_PATH'>):
       title: 'Roomcast over Socket.IO',
       version: packageInfo.version,
       license: { name: packageInfo.license },
-      description: `${packageInfo.description}\n\nChannels are Socket.IO events of the main namespace. A browser sends its token as \`auth: { token }\` in the handshake; other clients may use the Authorization header. The HTTP side is described in /openapi.json.`
+      description: `${packageInfo.description}\n\nChannels are Socket.IO events of the main namespace. A browser sends its token as \`auth: { token }\` in the handshake; other clients may use the Authorization header. The HTTP side is described in /openapi.json.\n\n\`x-second-argument\` of a message is a second argument of its event, from which an unmodified socket.io-client recovers. \`positions: false\` beside the token turns it off.`
     },
     defaultContentType: 'application/json',
     servers: {

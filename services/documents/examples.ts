@@ -14,6 +14,7 @@ const words: Record<string, unknown> = {
   epoch: 'pA3kX9sVd2Q',
   offset: 42,
   publishedAt: 1767225600000,
+  at: 1767225600000,
   expiresAt: 1767229200000,
   issuedBefore: 1767225600000,
   displayName: 'Ann',

@@ -27,6 +27,8 @@ export interface ServerEvent {
   event: string
   summary: string
   data: TObject
+  /** The positions of all rooms of the socket are a second argument. */
+  hasPositions?: true
 }
 
 const ANY = ['request/invalid', 'limit/event-rate', 'server/internal'] as const satisfies ErrorCode[]
@@ -85,7 +87,8 @@ export const serverEvents: readonly ServerEvent[] = [
     name: 'update',
     event: 'workspace_{workspaceId}_app_{appId}',
     summary: 'An update of the room, in the order of offsets, with no hole and no repeat. An ephemeral one has no offset. Two rooms can share one event name: compare workspaceId and appId.',
-    data: Update
+    data: Update,
+    hasPositions: true
   },
   {
     name: 'presenceChange',
@@ -97,7 +100,8 @@ export const serverEvents: readonly ServerEvent[] = [
     name: 'unsubscribed',
     event: 'unsubscribed',
     summary: 'The server ended the subscription. On `history/insufficient`, load the current state and subscribe again.',
-    data: Unsubscribed
+    data: Unsubscribed,
+    hasPositions: true
   },
   {
     name: 'tokenExpiring',

@@ -12,6 +12,8 @@ import type { Turn } from './turn.ts'
 export interface Batch {
   readonly entries: ReadonlyArray<Entry<StoredUpdate | EphemeralUpdate>>
   readonly packet: Packet
+  /** For sockets in this room alone that keep positions: the same for all of them. */
+  readonly positioned: Packet
 }
 
 /** The live members of a room. Before a change of members, collected updates are sent to the earlier members. */
@@ -128,14 +130,28 @@ function isStored (entry: Entry<StoredUpdate | EphemeralUpdate>): entry is Entry
   return entry.update.kind === 'update'
 }
 
-/** A batch whose packet is joined on first use. */
+/** A batch whose packets are joined on first use. */
 export function createBatch (entries: Batch['entries']): Batch {
-  let packet: Packet | undefined
-  return {
-    entries,
-    get packet () {
-      packet ??= joinPackets(entries.map(entry => entry.packet))
-      return packet
-    }
+  return new EntryBatch(entries)
+}
+
+/** A class, as an entry. */
+class EntryBatch implements Batch {
+  readonly entries: Batch['entries']
+  private plain: Packet | undefined
+  private own: Packet | undefined
+
+  constructor (entries: Batch['entries']) {
+    this.entries = entries
+  }
+
+  get packet (): Packet {
+    this.plain ??= joinPackets(this.entries.map(({ packet }) => packet))
+    return this.plain
+  }
+
+  get positioned (): Packet {
+    this.own ??= joinPackets(this.entries.map(({ positioned }) => positioned))
+    return this.own
   }
 }

@@ -17,7 +17,7 @@ import { instanceRoom, roomKey, roomName } from '../wire/rooms.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Settings } from '../settings.ts'
-import { checker } from '../wire/validation.ts'
+import { createValidator } from '../wire/validation.ts'
 
 const ANSWER_EVENT = 'answer'
 /** Callers are answered within 1 s; the rest is for transport. */
@@ -34,16 +34,17 @@ export type Command = Static<typeof Command>
 const CommandMessage = Type.Object({ command: Command, from: Type.Optional(Type.String({ description: 'the instance that waits for answers' })) })
 type CommandMessage = Static<typeof CommandMessage>
 const CommandAnswer = Type.Object({ id: Type.String(), instance: Type.String(), sockets: Type.Integer({ minimum: 0 }) })
+const validators = { message: createValidator(CommandMessage), answer: createValidator(CommandAnswer) }
 
 export interface Commands {
   /** Whether this instance knows all earlier commands. Until then, it must not trust any token. */
   isCaughtUp (): boolean
   isRevoked (identity: Identity): boolean
-  /** Ends a new session that an earlier command concerns. Register the session first. */
+  /** Ends a new session, or its subscriptions, that an earlier command concerns. Register the session first. */
   checkNew (session: Session): void
   /**
-    * Runs a command on every instance and collects the results.
-    * @throws RoomcastError `broker/unavailable`, `broker/timeout`
+   * Runs a command on every instance and collects the results.
+   * @throws RoomcastError `broker/unavailable`, `broker/timeout`
    */
   execute (command: Command): Promise<CommandResult>
   start (): void
@@ -62,10 +63,10 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
 }): Commands {
   const revocations = createRevocations(settings, metrics)
   const gathering = new Map<string, (instance: string, sockets: number) => void>()
-  /** When each user was last disconnected, by performance.now(). */
-  const disconnectedAt = new Map<string, number>()
-  /** A disconnect also ends sockets whose handshake began before it. No handshake takes longer than this. */
-  const disconnectMemoryMs = settings.AUTH_TIMEOUT_MS + 1000
+  /** When each user was last disconnected, or unsubscribed from a room, by performance.now(). */
+  const endedAt = new Map<string, number>()
+  /** Both also concern sockets whose handshake began before the command. No handshake takes longer than this. */
+  const endedMemoryMs = settings.AUTH_TIMEOUT_MS + 1000
   const checkpoints = createCheckpoints({
     instance: broker.instance,
     revocations,
@@ -88,14 +89,14 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
   })
 
   inbox.on(ANSWER_EVENT, ({ payload }) => {
-    if (checker(CommandAnswer).Check(payload)) gathering.get(payload.id)?.(payload.instance, payload.sockets)
+    if (validators.answer.accepts(payload)) gathering.get(payload.id)?.(payload.instance, payload.sockets)
   })
 
   // ── Carrying out ──────────────────────────────────────────────────────────
 
   function onEntry (update: StoredUpdate, isOld: boolean): void {
     const { payload } = update
-    if (checker(CommandMessage).Check(payload)) onCommand(update, payload, isOld)
+    if (validators.message.accepts(payload)) onCommand(update, payload, isOld)
     else if (!checkpoints.onEntry(update, isOld)) metrics.dropped.inc({ reason: 'garbage' })
   }
 
@@ -110,13 +111,12 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
   function carryOut (command: Command, publishedAt: number): number {
     if (command.do === 'disconnect') {
       const { userId } = command.target
-      const hitAt = performance.now()
-      disconnectedAt.set(userId, hitAt)
-      setTimeout(() => { if (disconnectedAt.get(userId) === hitAt) disconnectedAt.delete(userId) }, disconnectMemoryMs).unref()
+      remember(endOf(userId))
       return end(sessions.ofUser(userId), session => session.close('auth/disconnected'))
     }
     if (command.do === 'unsubscribe') {
       const { userId, workspaceId, appId } = command.target
+      remember(endOf(userId, roomKey({ workspaceId, appId })))
       const concerned = sessions.ofUser(userId).filter(session => session.isConcerned(roomKey({ workspaceId, appId })))
       return end(concerned, session => session.endMembership({ workspaceId, appId }, 'auth/unsubscribed'))
     }
@@ -126,6 +126,16 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
     }
     revocations.revoke(command.target, publishedAt)
     return endAllRevoked()
+  }
+
+  function remember (key: string): void {
+    const hitAt = performance.now()
+    endedAt.set(key, hitAt)
+    setTimeout(() => { if (endedAt.get(key) === hitAt) endedAt.delete(key) }, endedMemoryMs).unref()
+  }
+
+  function isEndedSince (startedAt: number, key: string): boolean {
+    return (endedAt.get(key) ?? -1) >= startedAt
   }
 
   function endAllRevoked (): number {
@@ -199,9 +209,13 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
     isRevoked: revocations.isRevoked,
 
     checkNew (session) {
-      const hitAt = disconnectedAt.get(session.identity().sub)
+      const { sub } = session.identity()
       if (revocations.isRevoked(session.identity())) session.close('auth/token-revoked')
-      else if (hitAt !== undefined && hitAt >= session.startedAt) session.close('auth/disconnected')
+      else if (isEndedSince(session.startedAt, endOf(sub))) session.close('auth/disconnected')
+      // Rooms that it has come back with.
+      for (const room of session.rooms()) {
+        if (isEndedSince(session.startedAt, endOf(sub, room))) session.endMembership(roomName(room), 'auth/unsubscribed')
+      }
     },
 
     execute,
@@ -212,4 +226,9 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
       checkpoints.close()
     }
   }
+}
+
+/** What was ended: all sockets of a user, or those in a room, whose key has no space. */
+function endOf (userId: string, room = ''): string {
+  return `${room} ${userId}`
 }

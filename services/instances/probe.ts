@@ -6,11 +6,11 @@ import { faultOfAll } from '../broker/shard-faults.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
-import { checker } from '../wire/validation.ts'
+import { createValidator } from '../wire/validation.ts'
 import type { Inbox } from './inbox.ts'
 import { createShardProbe, PROBE_EVENT, type ShardProbe } from './shard-probe.ts'
 
-const Echo = Type.Object({ shard: Type.String(), sentAt: Type.Number() })
+const echoes = createValidator(Type.Object({ shard: Type.String(), sentAt: Type.Number() }))
 
 export interface Probe {
   /** Why too few probes came back; undefined if enough did. */
@@ -32,7 +32,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
   let timer: NodeJS.Timeout | undefined
 
   inbox.on(PROBE_EVENT, ({ payload }) => {
-    if (!checker(Echo).Check(payload)) return
+    if (!echoes.accepts(payload)) return
     for (const [shard, probe] of probes) if (shard.name === payload.shard) probe.onEcho()
     metrics.probeSeconds.observe((performance.now() - payload.sentAt) / 1000)
   })

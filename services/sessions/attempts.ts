@@ -13,6 +13,7 @@ export interface Attempts {
   has (room: RoomKey): boolean
   begin (room: RoomKey): Attempt
   end (room: RoomKey, code: ErrorCode): void
+  endAll (code: ErrorCode): void
 }
 
 /** For requests that only the end of the connection can end. */
@@ -53,5 +54,9 @@ class OpenAttempts implements Attempts {
 
   end (room: RoomKey, code: ErrorCode): void {
     for (const attempt of this.byRoom?.get(room) ?? []) attempt.endedBy ??= code
+  }
+
+  endAll (code: ErrorCode): void {
+    for (const room of this.byRoom?.keys() ?? []) this.end(room, code)
   }
 }

@@ -7,12 +7,13 @@ import { errorCodes, RoomcastError, toRoomcastError, type ErrorCode } from '../w
 import type { Feed } from '../feeds/feed.ts'
 import { limitError } from '../observe/limits.ts'
 import { createLock, type Lock } from '../feeds/lock.ts'
-import type { Member } from '../feeds/member.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { Packet } from '../feeds/packet.ts'
+import { joinPackets, withPosition, type Packet } from '../feeds/packet.ts'
 import type { Presence } from '../presence/presence.ts'
 import type { Batch } from '../feeds/relay.ts'
+import { RoomMember, type MemberConnection } from './room-member.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
+import { MOST_POSITIONS, positionText } from '../wire/positions.ts'
 import type { SendBuffer } from './send-buffer.ts'
 import type { Settings } from '../settings.ts'
 import { UNSUBSCRIBED_CODES, type StreamPosition, type SubscribeResult, type Unsubscribed, type UnsubscribedCode } from '../wire/protocol.ts'
@@ -21,18 +22,28 @@ import type { Watcher } from '../presence/announcer.ts'
 export interface Memberships {
   has (room: RoomKey): boolean
   rooms (): RoomKey[]
-  /** The position up to which this socket has received the room's updates; undefined if it is not a member. */
-  position (room: RoomKey): StreamPosition | undefined
+  /** The answer to a SUBSCRIBE that changes nothing; undefined if the room must be joined. */
+  renewal (room: RoomKey, since: StreamPosition | undefined): SubscribeResult | undefined
   /** @throws RoomcastError `limit/rooms-per-socket` */
   assertRoomLimit (room: RoomKey): void
   /** @throws RoomcastError if the subscription is not allowed, or was ended meanwhile */
   join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void>
+  /**
+   * Joins a room from `since` on. Call it only between `hold()` and `release()`.
+   * @throws RoomcastError if not everything after `since` can be recovered, or the subscription is not allowed
+   */
+  recover (feed: Feed, since: StreamPosition, attempt: Attempt): Promise<void>
   /** The client leaves a room. Its room token is dropped too. */
   leave (room: RoomName): void
   /** The server ends a subscription and tells the client. */
   end (room: RoomName, code: UnsubscribedCode): void
   /** Applies changed capabilities: leaves a room that is no longer allowed, and adapts presence. */
   review (room: RoomName, code: UnsubscribedCode): void
+  /** Delivers and tells nothing until `release()`, because the handshake is not answered yet. */
+  hold (): void
+  release (): void
+  /** Sends an event that comes with a change of rooms, with the new positions if the client keeps them. */
+  tell (event: 'application_response' | 'unsubscribed', data: object): void
   /** Leaves all rooms after the connection has ended. @param isForGood the client will not reconnect on its own */
   clear (isForGood: boolean): void
 }
@@ -45,23 +56,35 @@ export interface MembershipContext {
   metrics: Metrics
 }
 
-export function createMemberships (socket: Socket, sendBuffer: SendBuffer, credentials: Credentials, context: MembershipContext): Memberships {
-  return new SocketMemberships(socket, sendBuffer, credentials, context)
+/** @param keepsPositions the client is a stock one, which sends its positions back when it reconnects */
+export function createMemberships (
+  socket: Socket, sendBuffer: SendBuffer, credentials: Credentials, keepsPositions: boolean, context: MembershipContext
+): Memberships {
+  return new SocketMemberships(socket, sendBuffer, credentials, keepsPositions, context)
 }
 
-/** Both are classes, because closures would cost each connection a kilobyte. */
-class SocketMemberships implements Memberships, Watcher {
-  readonly sendBuffer: SendBuffer
-  readonly context: MembershipContext
+/** What waits for the end of a hold. */
+interface Held {
+  callbacks: Array<() => void>
+  untold: Unsubscribed[]
+}
+
+/** A class, because closures would cost each connection a kilobyte. */
+class SocketMemberships implements Memberships, MemberConnection, Watcher {
+  private readonly sendBuffer: SendBuffer
+  private readonly context: MembershipContext
   private lock: Lock | undefined
+  private held: Held | undefined
   private readonly socket: Socket
   private readonly credentials: Credentials
+  private readonly keepsPositions: boolean
   private readonly members = new Map<RoomKey, RoomMember>()
 
-  constructor (socket: Socket, sendBuffer: SendBuffer, credentials: Credentials, context: MembershipContext) {
+  constructor (socket: Socket, sendBuffer: SendBuffer, credentials: Credentials, keepsPositions: boolean, context: MembershipContext) {
     this.socket = socket
     this.sendBuffer = sendBuffer
     this.credentials = credentials
+    this.keepsPositions = keepsPositions
     this.context = context
   }
 
@@ -73,9 +96,16 @@ class SocketMemberships implements Memberships, Watcher {
     return [...this.members.keys()]
   }
 
-  position (room: RoomKey): StreamPosition | undefined {
+  renewal (room: RoomKey, since: StreamPosition | undefined): SubscribeResult | undefined {
     const member = this.members.get(room)
-    return member?.feed.positionOf(member)
+    if (member === undefined) return undefined
+    const { began } = member
+    const position = member.feed.positionOf(member)
+    const renewed: SubscribeResult = { ...position, recovered: began !== undefined, missed: 0 }
+    if (since === undefined) return renewed
+    // What came back with the connection was handed over from `began` on.
+    const isCovered = began !== undefined && since.epoch === position.epoch && since.offset >= began && since.offset <= position.offset
+    return isCovered ? renewed : undefined
   }
 
   assertRoomLimit (room: RoomKey): void {
@@ -92,12 +122,7 @@ class SocketMemberships implements Memberships, Watcher {
     try {
       await feed.join(member, since, joined => {
         if (!this.socket.connected) throw new RoomcastError('request/invalid', 'The connection ended during the SUBSCRIBE.')
-        // A token or the subscription may also have ended while the history was read.
-        attempt.assertStanding()
-        authorize(this.credentials.capabilities(room), 'subscribe', room)
-        this.assertRoomLimit(feed.room)
-        if (!this.members.has(feed.room)) this.context.metrics.subscriptions.inc()
-        this.members.set(feed.room, member)
+        this.admit(member, attempt, joined)
         answer(joined)
         this.showPresence(room)
       })
@@ -105,6 +130,27 @@ class SocketMemberships implements Memberships, Watcher {
       if (before !== undefined) this.end(room, unsubscribedCode(toRoomcastError(error).code))
       throw error
     }
+  }
+
+  async recover (feed: Feed, since: StreamPosition, attempt: Attempt): Promise<void> {
+    const member = new RoomMember(feed, this)
+    member.began = since.offset
+    await feed.join(member, since, joined => {
+      if (!joined.recovered) throw new RoomcastError('history/insufficient')
+      this.admit(member, attempt, joined)
+    })
+  }
+
+  private admit (member: RoomMember, attempt: Attempt, { epoch }: SubscribeResult): void {
+    // The token, or the subscription itself, may have ended while the history was read.
+    attempt.assertStanding()
+    authorize(this.credentials.capabilities(roomName(member.room)), 'subscribe', roomName(member.room))
+    this.assertRoomLimit(member.room)
+    if (!this.members.has(member.room)) this.context.metrics.subscriptions.inc()
+    // What was collected is of the time before, and comes with the positions of then.
+    this.context.flush()
+    member.epoch = epoch
+    this.members.set(member.room, member)
   }
 
   leave (room: RoomName): void {
@@ -119,7 +165,8 @@ class SocketMemberships implements Memberships, Watcher {
     if (!this.members.has(roomKey(room))) return
     this.forget(roomKey(room), mayReturn ? 'disconnect' : 'left')
     const ended: Unsubscribed = { ...room, code, message: errorCodes[code].message }
-    this.socket.emit('unsubscribed', ended)
+    if (this.held === undefined) this.tell('unsubscribed', ended)
+    else this.held.untold.push(ended)
   }
 
   review (room: RoomName, code: UnsubscribedCode): void {
@@ -128,9 +175,45 @@ class SocketMemberships implements Memberships, Watcher {
     else this.end(room, code)
   }
 
+  hold (): void {
+    this.held = { callbacks: [], untold: [] }
+  }
+
+  release (): void {
+    const { held } = this
+    if (held === undefined) return
+    this.held = undefined
+    for (const ended of held.untold) this.tell('unsubscribed', ended)
+    for (const room of this.rooms()) this.showPresence(roomName(room))
+    for (const callback of held.callbacks) callback()
+  }
+
   clear (isForGood: boolean): void {
     for (const room of this.rooms()) this.forget(room, isForGood ? 'left' : 'disconnect')
+    const { held } = this
+    this.held = undefined
+    for (const callback of held?.callbacks ?? []) callback()
   }
+
+  tell (event: 'application_response' | 'unsubscribed', data: object): void {
+    if (!this.keepsPositions) {
+      this.socket.emit(event, data)
+      return
+    }
+    // What was collected leaves before, and moves them.
+    this.context.flush()
+    this.socket.emit(event, data, this.members.size > MOST_POSITIONS ? '' : this.positions())
+  }
+
+  private positions (except?: RoomMember): string {
+    let text = ''
+    for (const member of this.members.values()) {
+      if (member !== except) text += `${text === '' ? '' : ';'}${positionText(member.room, member)}`
+    }
+    return text
+  }
+
+  // ── As its members see it ─────────────────────────────────────────────────
 
   get caller (): string { return this.credentials.identity.sub }
 
@@ -140,15 +223,40 @@ class SocketMemberships implements Memberships, Watcher {
     return this.lock
   }
 
+  deliver (member: RoomMember, batch: Batch): void {
+    if (!this.keepsPositions || this.members.size > MOST_POSITIONS) return this.sendBuffer.send(batch.packet)
+    if (this.members.size === 1) return this.sendBuffer.send(batch.positioned)
+    // Updates that were collected for other rooms leave first: they could otherwise be written before this packet, but with newer positions.
+    this.context.flush()
+    const others = this.positions(member)
+    this.sendBuffer.send(joinPackets(batch.entries.map(entry => withPosition(entry, member.room, others))))
+  }
+
+  isFull (): boolean {
+    return this.held !== undefined || this.sendBuffer.isFull()
+  }
+
+  isLagging (): boolean {
+    return this.held !== undefined || this.sendBuffer.lagging() > this.context.settings.EPHEMERAL_MAX_BUFFERED_BYTES
+  }
+
+  whenDrained (callback: () => void): void {
+    if (this.held === undefined) this.sendBuffer.whenDrained(callback)
+    else this.held.callbacks.push(callback)
+  }
+
+  onEnd (room: RoomKey, code: ErrorCode): void {
+    this.end(roomName(room), unsubscribedCode(code))
+  }
+
   // The connection as presence sees it.
+
   get id (): string { return this.socket.id }
+
   send (packet: Packet): void {
     this.context.flush()
     this.sendBuffer.send(packet)
   }
-
-  isFull (): boolean { return this.sendBuffer.isFull() }
-  whenDrained (callback: () => void): void { this.sendBuffer.whenDrained(callback) }
 
   private showPresence (room: RoomName): void {
     const { presence } = this.context
@@ -159,44 +267,11 @@ class SocketMemberships implements Memberships, Watcher {
   private forget (room: RoomKey, reason: 'left' | 'disconnect'): void {
     const member = this.members.get(room)
     if (member === undefined) return
+    this.context.flush()
     this.members.delete(room)
     this.context.metrics.subscriptions.dec()
     member.feed.leave(member)
     this.context.presence.leave(room, this.socket.id, reason)
-  }
-}
-
-class RoomMember implements Member {
-  position = 0
-  readonly feed: Feed
-  private readonly memberships: SocketMemberships
-
-  constructor (feed: Feed, memberships: SocketMemberships) {
-    this.feed = feed
-    this.memberships = memberships
-  }
-
-  deliver ({ packet }: Batch): void {
-    this.memberships.sendBuffer.send(packet)
-  }
-
-  get caller (): string { return this.memberships.caller }
-  get replayLock (): Lock { return this.memberships.replayLock }
-
-  isFull (): boolean {
-    return this.memberships.isFull()
-  }
-
-  isLagging (): boolean {
-    return this.memberships.sendBuffer.lagging() > this.memberships.context.settings.EPHEMERAL_MAX_BUFFERED_BYTES
-  }
-
-  whenDrained (callback: () => void): void {
-    this.memberships.whenDrained(callback)
-  }
-
-  end (code: ErrorCode): void {
-    this.memberships.end(roomName(this.feed.room), unsubscribedCode(code))
   }
 }
 

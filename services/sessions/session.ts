@@ -30,8 +30,8 @@ export interface Session {
   attempt (room: RoomKey): Attempt
   /** Whether it is a member or about to become one. */
   isConcerned (room: RoomKey): boolean
-  /** The position up to which this socket has received the room's updates; undefined if it is not a member. */
-  position (room: RoomKey): StreamPosition | undefined
+  /** The answer to a SUBSCRIBE that changes nothing; undefined if the room must be joined. */
+  renewal (room: RoomKey, since: StreamPosition | undefined): SubscribeResult | undefined
   rooms (): RoomKey[]
   /** The capabilities of the connection's token and the room token combined. */
   capabilities (room: RoomName): Capabilities
@@ -44,6 +44,16 @@ export interface Session {
   assertRoomLimit (room: RoomKey): void
   /** @throws RoomcastError if the subscription is not allowed, or was ended meanwhile */
   join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void>
+  /** From now on rooms can be recovered, and nothing is written: CONNECT is not answered yet. */
+  hold (): void
+  /** @throws RoomcastError where not everything after `since` can be had, or the subscription may not be */
+  recover (feed: Feed, since: StreamPosition, attempt: Attempt): Promise<void>
+  /** Nothing is recovered: the session begins without rooms. */
+  giveUp (): void
+  /** CONNECT is answered. */
+  release (): void
+  /** Tells an event that goes with a change of rooms, together with the positions after it where the client keeps them. */
+  tell (event: 'application_response', data: object): void
   leave (room: RoomName): void
   /** Ends a subscription, even one that is being made, and tells the client. */
   endMembership (room: RoomName, code: UnsubscribedCode): void
@@ -61,7 +71,15 @@ export interface SessionContext extends MembershipContext {
   onEnd: (session: Session, reason: string) => void
 }
 
-export function createSession (socket: Socket, handshake: { identity: Identity, startedAt: number }, context: SessionContext): Session {
+export interface Handshake {
+  identity: Identity
+  /** By performance.now(). */
+  startedAt: number
+  /** The client is a stock one, which sends its positions back when it reconnects. */
+  keepsPositions: boolean
+}
+
+export function createSession (socket: Socket, handshake: Handshake, context: SessionContext): Session {
   return new SocketSession(socket, handshake, context)
 }
 
@@ -74,14 +92,15 @@ class SocketSession implements Session {
   private readonly credentials: Credentials
   private readonly memberships: Memberships
   private readonly attempts = createAttempts()
+  private onGone: (() => void) | undefined
 
-  constructor (socket: Socket, { identity, startedAt }: { identity: Identity, startedAt: number }, context: SessionContext) {
+  constructor (socket: Socket, { identity, startedAt, keepsPositions }: Handshake, context: SessionContext) {
     this.socket = socket
     this.startedAt = startedAt
     this.context = context
     this.sendBuffer = context.connections.bufferOf(socket.conn)
     this.credentials = createCredentials(identity, context.settings)
-    this.memberships = createMemberships(socket, this.sendBuffer, this.credentials, context)
+    this.memberships = createMemberships(socket, this.sendBuffer, this.credentials, keepsPositions, context)
     socket.on('disconnect', reason => this.onDisconnect(reason))
   }
 
@@ -95,15 +114,43 @@ class SocketSession implements Session {
 
   isOpen (): boolean { return this.socket.connected }
   isMember (room: RoomKey): boolean { return this.memberships.has(room) }
-  position (room: RoomKey): StreamPosition | undefined { return this.memberships.position(room) }
+  renewal (room: RoomKey, since: StreamPosition | undefined): SubscribeResult | undefined { return this.memberships.renewal(room, since) }
   rooms (): RoomKey[] { return this.memberships.rooms() }
   assertRoomLimit (room: RoomKey): void { this.memberships.assertRoomLimit(room) }
+  tell (event: 'application_response', data: object): void { this.memberships.tell(event, data) }
   leave (room: RoomName): void { this.memberships.leave(room) }
   attempt (room: RoomKey): Attempt { return this.attempts.begin(room) }
   isConcerned (room: RoomKey): boolean { return this.memberships.has(room) || this.attempts.has(room) }
 
   join (feed: Feed, since: StreamPosition | undefined, attempt: Attempt, answer: (joined: SubscribeResult) => void): Promise<void> {
     return this.memberships.join(feed, since, attempt, answer)
+  }
+
+  hold (): void {
+    this.memberships.hold()
+    // Socket.IO says nothing of one that goes before CONNECT is answered.
+    this.onGone = () => this.giveUp()
+    this.socket.conn.once('close', this.onGone)
+  }
+
+  recover (feed: Feed, since: StreamPosition, attempt: Attempt): Promise<void> {
+    return this.memberships.recover(feed, since, attempt)
+  }
+
+  giveUp (): void {
+    this.forgetGone()
+    this.attempts.endAll('history/insufficient')
+    this.memberships.clear(true)
+  }
+
+  release (): void {
+    this.forgetGone()
+    this.memberships.release()
+  }
+
+  private forgetGone (): void {
+    if (this.onGone !== undefined) this.socket.conn.off('close', this.onGone)
+    this.onGone = undefined
   }
 
   endMembership (room: RoomName, code: UnsubscribedCode): void {

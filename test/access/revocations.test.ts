@@ -4,7 +4,7 @@ import { test, type Test } from 'tap'
 import { readIdentity } from '../../services/access/identity.ts'
 import { assertWithinReach, createRevocations, type Revocation } from '../../services/access/revocations.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 
 const settings = readSettings({ TOKEN_MAX_SECONDS: '3600' })
 const HOUR = 3_600_000

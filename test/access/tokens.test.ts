@@ -3,7 +3,7 @@ import { mock } from 'node:test'
 import { test, type Test } from 'tap'
 import { createIssuerKey, settingsKeys, type KeyMaterial, type TokenKey } from '../../services/access/keys.ts'
 import { createTokens } from '../../services/access/tokens.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { nowInSeconds, TEST_SECRET, token } from '../helpers/index.ts'
 
 const settings = readSettings({ JWT_SECRET: TEST_SECRET, TOKEN_CACHE_SIZE: '3' })

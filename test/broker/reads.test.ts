@@ -2,7 +2,7 @@
 import { test } from 'tap'
 import { createReads, type ReadRequest } from '../../services/broker/reads.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 
 const KIB = 1024
 

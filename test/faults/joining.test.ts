@@ -45,7 +45,7 @@ test('joining', async t => {
     const edge = await startProxy(t, a.port)
     const socket = await connect(t, edge.url('http'), {
       // An upgrade from polling that breaks half-way makes a stock client stand still until its ping time-out.
-      token: bearer, transports: ['websocket'], reconnection: true, reconnectionDelay: 10, reconnectionDelayMax: 200
+      auth: { token: bearer, positions: false }, transports: ['websocket'], reconnection: true, reconnectionDelay: 10, reconnectionDelayMax: 200
     })
     const follower = await follow(socket, 'back', 'board')
     const publisher = keepPublishing(t, [a.url, b.url], 'back', 'board', { pauseMs: 1 })

@@ -58,7 +58,8 @@ export async function follow (socket: Socket, workspaceId: string, appId: string
         if (answer.status !== 'SUCCESS') return reject(new Error(`SUBSCRIBE: ${JSON.stringify(answer.error)}`))
         const { epoch, offset, recovered } = answer.data
         if (from && !recovered) faults.push(`what came after ${from.epoch}:${from.offset} was not recovered`)
-        position = recovered && from ? from : { epoch, offset }
+        // A stock client whose rooms came back with its connection may have been sent more meanwhile.
+        position = recovered && from ? position ?? from : { epoch, offset }
         isJoined = true
         resolve()
         notify()
@@ -68,6 +69,7 @@ export async function follow (socket: Socket, workspaceId: string, appId: string
 
   await join(since)
   socket.on('connect', () => {
+    isJoined = socket.recovered
     join(position).catch((error: Error) => {
       // A connection that ends before the answer is followed by the next 'connect'.
       if (socket.connected) faults.push(error.message)

@@ -1,7 +1,7 @@
 // SUBSCRIBE and UNSUBSCRIBE: join and leave a room.
 import { authorize } from '../../access/capabilities.ts'
 import { RoomcastError } from '../../wire/errors.ts'
-import type { SubscribeResult, SubscribePayload } from '../../wire/protocol.ts'
+import type { SubscribePayload } from '../../wire/protocol.ts'
 import { roomKey, type RoomName } from '../../wire/rooms.ts'
 import type { Attempt } from '../attempts.ts'
 import type { Session } from '../session.ts'
@@ -20,11 +20,8 @@ export const onSubscribe: Handler<SubscribePayload> = async (session, { workspac
     // A token or the subscription can end during the wait for the broker.
     attempt.assertStanding()
     authorize(session.capabilities(room), 'subscribe', room)
-    const position = session.position(key)
-    if (position !== undefined && since === undefined) {
-      const renewed: SubscribeResult = { ...position, recovered: false, missed: 0 }
-      return answer(renewed)
-    }
+    const renewed = session.renewal(key, since)
+    if (renewed !== undefined) return answer(renewed)
     await session.join(feed, since, attempt, answer)
   } catch (error) {
     // A refused SUBSCRIBE leaves no room token behind.

@@ -2,17 +2,17 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createRandom } from '../../test/helpers/random.ts'
-import { clientsAway, instanceKilled, none, pubsubKilled, redisHangs, redisRestarts } from '../chaos/faults.ts'
-import { roomcast } from '../chaos/roomcast.ts'
-import { runRound, type Row } from '../chaos/round.ts'
-import { createScope } from '../chaos/scope.ts'
-import { formatMs, formatTable } from '../chaos/table.ts'
-import { createWorld } from '../chaos/world.ts'
-import type { Service } from '../chaos/service.ts'
+import { clientsAway, instanceKilled, none, pubsubKilled, redisHangs, redisRestarts } from './faults.ts'
+import { roomcast, roomcastSince } from './roomcast.ts'
+import { runRound, type Row } from './round.ts'
+import { createScope } from './scope.ts'
+import { formatMs, formatTable } from './table.ts'
+import { createWorld } from './world.ts'
+import type { Service } from './service.ts'
 import { socketIo } from './socket-io.ts'
 
 const FAULTS = [none, pubsubKilled, redisHangs, redisRestarts, clientsAway, instanceKilled]
-const SERVICES = [roomcast, socketIo('pubsub'), socketIo('streams')]
+const SERVICES = [roomcast, roomcastSince, socketIo('pubsub'), socketIo('streams')]
 const SEED = 1
 const FILE = 'docs/faults.md'
 
@@ -54,11 +54,11 @@ await writeFile(FILE, `# Under faults: Roomcast and stock Socket.IO side by side
 
 Written by \`npm run chaos:peers\`; no number was typed by hand. The run of ${new Date().toISOString().slice(0, 10)}, with ${versions.join(', ')}, Node ${process.version}.
 
-Three instances, nine stock clients, one real Redis with an append-only file, two writers that repeat an update until it is answered 2xx. The same faults, followers and counts for all three; the servers of Socket.IO are set up as the documentation of each adapter says, the streams adapter with connection state recovery.
+Three instances, nine stock clients, one real Redis with an append-only file, two writers that repeat an update until it is answered 2xx. The same faults and counts for all; the clients of Roomcast are unmodified and only subscribe in their \`connect\` handler, or give the position they have kept as \`since\` (\`client with since\`). The servers of Socket.IO are set up as the documentation of each adapter says, the streams adapter with connection state recovery.
 
 - **updates**: answered 2xx. The other counts are over all nine clients, so one lost update can count nine times.
 - **lost**: never seen by a client that was not told either.
-- **told**: missed, but the client learnt that it has to load the state anew (\`recovered: false\`).
+- **told**: missed, but the client learnt that it has to load the state anew (\`recovered: false\`, also of the socket).
 - **time to repair**: from the end of the fault until every client has an update that was published after it.
 
 ${table}
