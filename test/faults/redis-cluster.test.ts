@@ -172,7 +172,7 @@ test('one link of one instance is half-open: found and repaired within 5 s, the 
     for (let n = 0; apps.length < redis.servers.indexOf(server) + 1; n++) if (await redis.masterOf(calculateSlot(`open/board-${n}`)) === server) apps.push(`board-${n}`)
   }
   const followers = await Promise.all(apps.map(async app => await follow(await connect(t, b.url, { token: bearer }), 'open', app)))
-  const send = (app: string, payload: number) => publish(a.url, { workspaceId: 'open', appId: app, event: 'N', payload })
+  const send = (app: string, payload: number) => publish(a.url, { workspaceId: 'open', appId: app, event: 'N', payload, id: `open-${payload}` })
   for (const app of apps) await send(app, 1)
   await Promise.all(followers.map(follower => follower.until(1)))
   proxies[1]?.strand()

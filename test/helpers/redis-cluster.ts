@@ -118,7 +118,10 @@ export async function startRedisCluster (t: Scope, { replicas = 1, args = [] }: 
       await clientOf(from).call('MIGRATE', HOST, to.port, '', 0, 5000, 'KEYS', ...keys)
     }
     await clientOf(to).call('CLUSTER', 'SETSLOT', slot, 'NODE', idOf(to))
-    await clientOf(from).call('CLUSTER', 'SETSLOT', slot, 'NODE', idOf(to))
+    // The others are told too, as redis-cli does: else they learn it a moment later.
+    for (const master of [from, ...(await masters()).filter(server => server !== from && server !== to)]) {
+      await clientOf(master).call('CLUSTER', 'SETSLOT', slot, 'NODE', idOf(to))
+    }
   }
 
   await meet()
