@@ -35,7 +35,7 @@ export function carryUpdates (fastify: FastifyInstance, base: Base): Updates {
   const instance = `${settings.INSTANCE_NAME}${settings.INSTANCE_NAME === '' ? '' : '-'}${randomBytes(4).toString('hex')}`
   if (!isRedisConfigured(settings)) log.warn({ instance }, 'no REDIS_URL is set: the embedded broker serves only this instance')
   const broker = isRedisConfigured(settings)
-    ? createRedisBroker({ instance, ...openRedis(fastify, settings), ...base })
+    ? createRedisBroker({ instance, open: openRedis(fastify, settings), ...base })
     : createMemoryBroker({ instance, ...base })
   const inbox = createInbox({ broker, log })
   const probe = createProbe({ broker, inbox, ...base })

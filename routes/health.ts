@@ -8,7 +8,11 @@ import { Answer, success } from '../services/wire/protocol.ts'
 
 const Health = Answer(Type.Object({ health: Type.Literal('ok') }))
 const Live = Type.Object({ live: Type.Literal(true) })
-const Ready = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) })
+const Ready = Type.Object({
+  ready: Type.Boolean(),
+  reasons: Type.Array(Type.String()),
+  silentShards: Type.Optional(Type.Array(Type.String(), { description: 'masters of a Redis Cluster that no probe comes back from: publishes to their rooms answer 503' }))
+})
 
 interface HealthOptions {
   readiness: Readiness
@@ -45,7 +49,8 @@ const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (fastify, {
     }, async (_request, reply) => {
       const reasons = readiness.faults()
       if (reasons.length > 0) reply.code(503).header('Retry-After', 1)
-      return { ready: reasons.length === 0, reasons }
+      const silentShards = readiness.silentShards()
+      return { ready: reasons.length === 0, reasons, ...silentShards.length > 0 && { silentShards } }
     })
   }
 

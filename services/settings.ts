@@ -11,7 +11,9 @@ const flag = (value: boolean, description: string) => Type.Boolean({ default: va
 /** 24.8 days: the longest a Node timer can wait; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647
 
-const SENTINEL = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:@/[\\]]+):\\d{1,5}'
+const ADDRESS = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:@/[\\]]+):\\d{1,5}'
+/** `host:port`, comma-separated. */
+const ADDRESSES = `^$|^${ADDRESS}(,${ADDRESS})*$`
 
 const WEBHOOK_EVENT = '(room\\.occupied|room\\.vacated|member\\.joined|member\\.left)'
 
@@ -46,16 +48,17 @@ export const Settings = Type.Object({
   JWKS_MAX_BYTES: whole(65_536, 'The largest accepted answer of the issuer.', 1),
 
   // Redis
-  REDIS_URL: text('', 'redis://user:password@host:port/database, or rediss:// for TLS; write # / ? % in the password as %23 %2F %3F %25. Empty (and no Sentinels): the embedded broker, for one instance only.', { pattern: '^$|^rediss?://' }),
-  REDIS_SENTINELS: text('', 'host:port of the Sentinels, comma-separated; user, password, database and TLS (also for the Sentinels) are then taken from REDIS_URL, if set, and its host is ignored.', { pattern: `^$|^${SENTINEL}(,${SENTINEL})*$` }),
+  REDIS_URL: text('', 'redis://user:password@host:port/database, or rediss:// for TLS; write # / ? % in the password as %23 %2F %3F %25. Empty (and no Sentinels, no cluster): the embedded broker, for one instance only.', { pattern: '^$|^rediss?://' }),
+  REDIS_SENTINELS: text('', 'host:port of the Sentinels, comma-separated; user, password, database and TLS (also for the Sentinels) are then taken from REDIS_URL, if set, and its host is ignored.', { pattern: ADDRESSES }),
   REDIS_SENTINEL_NAME: text('mymaster', 'Name of the master at the Sentinels.'),
   REDIS_SENTINEL_USERNAME: text('', 'User for the Sentinels. Empty: the default user.'),
   REDIS_SENTINEL_PASSWORD: text('', 'Password for the Sentinels, without percent-encoding.'),
+  REDIS_CLUSTER: text('', 'host:port of some nodes of a Redis Cluster (Redis 7 or newer), comma-separated; Roomcast finds the others through them. User, password and TLS are then taken from REDIS_URL, if set, and its host is ignored.', { pattern: ADDRESSES }),
   REDIS_PREFIX: text('roomcast', 'First part of every key and channel, so that several services can share one Redis. Must not end with a slash and a number, which marks the channels of another database.', { pattern: '^(?!.*/\\d+$)[^{}]{1,64}$' }),
   PUBLISH_TIMEOUT_MS: whole(1000, 'The time in which a publish must get its receipt. After that, the caller gets 503, and Redis refuses the update.', 1, LONGEST_TIMER_MS),
   SUBSCRIBE_TIMEOUT_MS: whole(1000, 'How long a SUBSCRIBE waits for a reconnect to Redis before it is refused.', 0, LONGEST_TIMER_MS),
-  REDIS_MAX_PENDING: whole(10_000, 'The most unanswered commands to Redis; more are refused at once. At least PUBLISH_BURST, so that a burst alone does not reach it.', 1),
-  REDIS_MAX_PENDING_BYTES: whole(67_108_864, 'The most bytes in the arguments of these commands; more are refused at once, so that a hanging Redis does not fill the memory.', 1024),
+  REDIS_MAX_PENDING: whole(10_000, 'The most unanswered commands to Redis (to each master of a cluster); more are refused at once. At least PUBLISH_BURST, so that a burst alone does not reach it.', 1),
+  REDIS_MAX_PENDING_BYTES: whole(67_108_864, 'The most bytes in the arguments of these commands; more are refused at once, so that a hanging Redis does not fill the memory. Each master of a cluster gets an equal part, so that a hanging one does not use up that of the others.', 1024),
   REDIS_RECONNECT_MAX_MS: whole(500, 'Longest pause between two attempts to connect. Updates must flow again within 2 s after Redis answers.', 1, LONGEST_TIMER_MS),
   PROBE_INTERVAL_MS: whole(1000, 'How often an instance publishes to itself through Redis.', 1, LONGEST_TIMER_MS),
   PROBE_TIMEOUT_MS: whole(2500, 'Without an echo of a probe for this long, the instance is not ready and replaces its links to Redis. Readiness must change within 3 s.', 1, LONGEST_TIMER_MS),

@@ -86,11 +86,26 @@ export interface HistoryLimits {
 /** Presence of a room by instance and socket id. */
 export type PresenceSnapshot = Array<{ instance: string, entry: PresenceEntry }>
 
+/** Whether a room is one of those that an event is about. */
+export type Concerns = (room: RoomKey) => boolean
+
 export interface BrokerEvents {
-  /** Messages may be lost from now on, until `resumed`. */
-  interrupted: []
-  /** Every subscription is confirmed again. Messages may have been missed: compare positions. */
-  resumed: []
+  /** Messages of these rooms may be lost from now on, until `resumed`. */
+  interrupted: [concerns: Concerns]
+  /** The subscriptions to these rooms are confirmed again. Messages may have been missed: compare positions. */
+  resumed: [concerns: Concerns]
+}
+
+/** A part of the broker that can fail on its own: the embedded broker, a standalone Redis, a master of a cluster. */
+export interface BrokerShard {
+  /** Its address, without credentials. Empty for the embedded broker. */
+  readonly name: string
+  /** Whether it serves the room. */
+  has (room: RoomKey): boolean
+  /** The reason why it cannot be used now; undefined when it can. */
+  fault (): string | undefined
+  /** Replaces the faulty connection after a probe got no receipt or no echo. */
+  reconnect (reason: string): void
 }
 
 /** Carries updates and keeps their history. */
@@ -159,13 +174,13 @@ export interface PresenceBroker {
   forgetPresence (room: RoomKey, instance: string, socketIds: string[]): Promise<void>
 }
 
-/** All of it over one link. */
+/** All of it over the same links. */
 export interface Broker extends UpdateBroker, PresenceBroker {
   readonly hooks: HookBroker
   readonly instance: string
   readonly events: EventEmitter<BrokerEvents>
-  /** Replaces the links that deliver messages, because a probe got no echo. */
-  reconnect (reason: string): void
+  /** The shards that serve rooms now. */
+  shards (): readonly BrokerShard[]
   /** The reason why the broker cannot be used now; undefined when it can. */
   fault (): string | undefined
   close (): Promise<void>

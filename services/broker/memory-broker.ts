@@ -1,7 +1,7 @@
 // The embedded broker: the same guarantees within one process, for a single instance without Redis.
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import type { Broker, BrokerEvents, HistoryLimits, Message, StoredUpdate, PresenceEntry, PublishRequest } from './broker.ts'
+import type { Broker, BrokerEvents, BrokerShard, HistoryLimits, Message, StoredUpdate, PresenceEntry, PublishRequest } from './broker.ts'
 import { publicUpdate } from './envelope.ts'
 import { createMemoryHooks } from './memory-hooks.ts'
 import { createMemoryRooms } from './memory-rooms.ts'
@@ -41,6 +41,16 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
       receipts.delete(key)
     }
   }
+
+  const fault = () => closed ? 'closed' : undefined
+  const shards: BrokerShard[] = [{
+    name: '',
+    has: () => true,
+    fault,
+    reconnect () {
+      // There is no link that could be replaced.
+    }
+  }]
 
   function assertOpen (): void {
     if (closed) throw new RoomcastError('broker/unavailable')
@@ -143,11 +153,8 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
       // No other instance exists that could have left anything behind.
     },
 
-    reconnect () {
-      // There is no link to replace.
-    },
-
-    fault: () => closed ? 'closed' : undefined,
+    shards: () => shards,
+    fault,
 
     async close () {
       closed = true

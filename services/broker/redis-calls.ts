@@ -1,10 +1,10 @@
 // Calls scripts over one connection by their hash, or with their text if Redis does not know them yet. Calls keep their
 // order even if Redis forgets its scripts while they are under way, as after SCRIPT FLUSH.
 import { Command, type Redis } from 'ioredis'
-import { redisScripts, type RedisScript } from './redis-scripts.ts'
+import type { RedisScript, RedisScripts } from './redis-scripts.ts'
 
 type Argument = string | number
-export type RedisCalls = Record<keyof typeof redisScripts, (...args: Argument[]) => Promise<unknown>>
+export type RedisCalls = Record<keyof RedisScripts, (...args: Argument[]) => Promise<unknown>>
 
 /** A waiting call. */
 interface Held {
@@ -20,7 +20,7 @@ interface Connection {
   held: { missing: Held[], later: Held[], error: unknown } | undefined
 }
 
-export function createRedisCalls (redis: Redis): RedisCalls {
+export function createRedisCalls (redis: Redis, scripts: RedisScripts): RedisCalls {
   let connection = begin()
 
   redis.on('close', () => {
@@ -75,8 +75,8 @@ export function createRedisCalls (redis: Redis): RedisCalls {
     for (const { send } of [...missing, ...later]) send()
   }
 
-  return Object.fromEntries(Object.entries(redisScripts).map(([name, script]) => {
-    const { numberOfKeys } = script as RedisScript
+  return Object.fromEntries(Object.entries(scripts).map(([name, script]) => {
+    const { numberOfKeys } = script
     return [name, (...args: Argument[]) => call(script, numberOfKeys === undefined ? args : [numberOfKeys, ...args])]
   })) as RedisCalls
 }

@@ -3,13 +3,13 @@ import { performance } from 'node:perf_hooks'
 import type { Redis } from 'ioredis'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
-import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
 import { createRedisCalls, type RedisCalls } from './redis-calls.ts'
 import { createRedisClock, type RedisClock } from './redis-clock.ts'
-import { describeRedisError, readRedisFault, toBrokerError, type RedisFault } from './redis-errors.ts'
-import { readState, type RedisIdentity } from './redis-identity.ts'
-import { createRedisPending } from './redis-pending.ts'
+import { describeRedisError, readRedirect, readRedisFault, toBrokerError, type RedisFault } from './redis-errors.ts'
+import { identityOf, readState, type RedisIdentity, type RedisState } from './redis-identity.ts'
+import type { RedisPending } from './redis-pending.ts'
+import { clusterScripts, redisScripts } from './redis-scripts.ts'
 import { TimeoutError, withTimeout } from './redis-timeout.ts'
 import { createRedisTurn, type RedisTurn } from './redis-turn.ts'
 
@@ -17,6 +17,14 @@ import { createRedisTurn, type RedisTurn } from './redis-turn.ts'
 const INFO_INTERVAL_MS = 30_000
 
 export type ScriptedRedis = Redis & RedisCalls
+
+/** A process of Redis, as a master without a break. */
+export interface RedisProcess {
+  runId: string
+  replicationId: string
+  /** By performance.now(): it has been this one at least since then. */
+  since: number
+}
 
 /**
  * Runs a command.
@@ -34,6 +42,8 @@ export interface RedisCommands {
   readonly turn: RedisTurn
   isConnected (): boolean
   readonly run: Run
+  /** Asks the process at the other end who it is. @returns undefined if no master answers in time */
+  process (timeoutMs: number): Promise<RedisProcess | undefined>
   /** Stops using this connection, because it will be replaced. */
   forget (): void
   /** The failure of the last write; undefined if it succeeded. */
@@ -48,28 +58,35 @@ export interface Refusal extends RedisFault {
 
 export interface RedisCommandsOptions {
   redis: Redis
+  /** The id of its node, in a cluster. */
+  node: string | undefined
+  pending: RedisPending
   settings: Settings
   log: Log
-  metrics: Metrics
   /** Redis has identified itself on a new connection. */
   onConnected: () => void
   /** A write succeeded. */
   onWritten: () => void
+  /** A command failed. */
+  onFailed: () => void
+  /** Another process answers than before, or this one was a replica meanwhile. */
+  onOther: () => void
   /** This Redis is not, or no longer, the right one. */
   onUnfit: (reason: string) => void
 }
 
-export function createRedisCommands ({ redis, settings, log, metrics, onConnected, onWritten, onUnfit }: RedisCommandsOptions): RedisCommands {
+export function createRedisCommands (options: RedisCommandsOptions): RedisCommands {
+  const { redis, node, pending, settings, log, onConnected, onWritten, onFailed, onOther, onUnfit } = options
   const clock = createRedisClock()
-  const pending = createRedisPending(settings, metrics)
   let identity: RedisIdentity | undefined
+  let process: RedisProcess | undefined
   /** Counts connections, so that late answers of an old connection do not affect a new one. */
   let connection = 0
   let failingSince: number | undefined
   let lastRefusal: Refusal | undefined
 
   const turn = createRedisTurn(redis)
-  const scripted: ScriptedRedis = Object.assign(redis, createRedisCalls(redis))
+  const scripted: ScriptedRedis = Object.assign(redis, createRedisCalls(redis, node === undefined ? redisScripts : clusterScripts))
 
   redis.on('ready', () => { void onReady() })
   redis.on('close', forget)
@@ -87,7 +104,7 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
     clock.reset()
     await identify()
     if (identity === undefined) return
-    log.debug({ durable: identity.durable }, 'redis commands connected')
+    log.debug({ whole: identity.whole }, 'redis commands connected')
     onConnected()
   }
 
@@ -95,15 +112,27 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
   async function identify (isNeeded = identity === undefined): Promise<void> {
     const asked = connection
     try {
-      const { runId, durable, unfit, now, evicts } = readState(await withTimeout(redis.info(), settings.PROBE_TIMEOUT_MS))
+      const state = await askState(settings.PROBE_TIMEOUT_MS)
       if (asked !== connection) return
+      const { unfit, now, evicts } = state
       if (unfit !== undefined) return onUnfit(unfit)
-      identity = { runId, durable }
+      const told = identityOf(state, node)
+      // The same one stays the same object: publishes of one turn go together by it.
+      if (identity?.runId !== told.runId || identity.whole !== told.whole) identity = told
       if (now !== undefined) clock.sample(now)
       if (evicts !== undefined) log.warn({ policy: evicts }, 'redis may evict history and positions: set maxmemory-policy to noeviction or volatile-ttl')
     } catch (error) {
       if (asked === connection && isNeeded) onUnfit(describeRedisError(error))
     }
+  }
+
+  async function askState (timeoutMs: number): Promise<RedisState> {
+    const state = readState(await withTimeout(redis.info(), timeoutMs))
+    const { runId, replicationId, unfit } = state
+    if (unfit === undefined && process?.runId === runId && process.replicationId === replicationId) return state
+    if (process !== undefined) onOther()
+    process = unfit === undefined ? { runId, replicationId, since: performance.now() } : undefined
+    return state
   }
 
   function onSuccess (kind: 'read' | 'write'): void {
@@ -118,6 +147,7 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
     const fault = readRedisFault(error)
     const reason = describeRedisError(error)
     failingSince ??= now
+    onFailed()
     if (kind === 'write') lastRefusal = { ...fault, reason }
     if (fault.server === 'wrong') return onUnfit(reason)
     if (now - failingSince < settings.PROBE_TIMEOUT_MS) return
@@ -137,7 +167,8 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
       pending.take(bytes)
       const asked = connection
       const fail = (error: unknown): void => {
-        if (asked === connection) onFailure(error, kind)
+        // A node of a cluster that sends us elsewhere does what it should.
+        if (asked === connection && (node === undefined || readRedirect(error) === undefined)) onFailure(error, kind)
         reject(toBrokerError(error, kind))
       }
       const timer = setTimeout(() => fail(new TimeoutError('Redis did not answer in time')), timeoutMs)
@@ -153,6 +184,16 @@ export function createRedisCommands ({ redis, settings, log, metrics, onConnecte
         fail(error)
       })
     }),
+
+    async process (timeoutMs) {
+      const asked = connection
+      try {
+        await askState(timeoutMs)
+        return asked === connection ? process : undefined
+      } catch (error) {
+        log.debug({ err: describeRedisError(error) }, 'redis did not say who it is')
+      }
+    },
 
     forget,
     refusal: () => lastRefusal,

@@ -2,13 +2,13 @@
 import { performance } from 'node:perf_hooks'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Settings } from '../settings.ts'
-import { readRedisUrl, readSentinels, type RedisAddress } from '../settings/urls.ts'
+import { readAddresses, readRedisUrl, type HostAndPort, type RedisAddress } from '../settings/urls.ts'
 
 /** The pause grows by this much with each attempt. */
 const PAUSE_STEP_MS = 50
 
-export function isRedisConfigured ({ REDIS_URL, REDIS_SENTINELS }: Settings): boolean {
-  return REDIS_URL !== '' || REDIS_SENTINELS !== ''
+export function isRedisConfigured ({ REDIS_URL, REDIS_SENTINELS, REDIS_CLUSTER }: Settings): boolean {
+  return REDIS_URL !== '' || REDIS_SENTINELS !== '' || REDIS_CLUSTER !== ''
 }
 
 /** The address of a connection, for the log. Contains no secret. */
@@ -16,8 +16,11 @@ export function placeOf ({ options: { sentinels, name, host, port } }: Redis): s
   return sentinels ? `${name} at ${sentinels.map(({ host, port }) => `${host}:${port}`).join(',')}` : `${host}:${port}`
 }
 
-/** Connects at once, and again whenever the connection is lost, until it is disconnected. */
-export function connect (settings: Settings, connectionName: string): Redis {
+/**
+ * Connects at once, and again whenever the connection is lost, until it is disconnected.
+ * @param node a node of a cluster; default: the address in the settings
+ */
+export function connect (settings: Settings, connectionName: string, node?: HostAndPort): Redis {
   const address = addressOf(settings)
   const options: RedisOptions = {
     connectionName: `roomcast-${connectionName}`,
@@ -38,10 +41,11 @@ export function connect (settings: Settings, connectionName: string): Redis {
     // Node decides which certificates are valid: NODE_EXTRA_CA_CERTS adds an authority.
     ...address?.tls && { tls: {} }
   }
+  if (node !== undefined) return new Redis({ ...options, ...node })
   if (settings.REDIS_SENTINELS === '') return new Redis({ ...options, host: address?.host, port: address?.port })
   return new Redis({
     ...options,
-    sentinels: readSentinels(settings.REDIS_SENTINELS),
+    sentinels: readAddresses(settings.REDIS_SENTINELS),
     name: settings.REDIS_SENTINEL_NAME,
     sentinelRetryStrategy: attempt => Math.min(PAUSE_STEP_MS * attempt, settings.REDIS_RECONNECT_MAX_MS),
     sentinelCommandTimeout: settings.PROBE_TIMEOUT_MS,

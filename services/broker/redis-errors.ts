@@ -67,6 +67,17 @@ export function readRedisFault (error: unknown): RedisFault {
   return { executed: IN_SCRIPT.test(text) ? inScript : executed, server }
 }
 
+/** How a cluster says that it did nothing: the slot is served by another node, or is just being moved to one. */
+export type Redirect = 'elsewhere' | 'moving'
+
+/** @param error of ioredis, or ours with that as its cause */
+export function readRedirect (error: unknown): Redirect | undefined {
+  const reply = error instanceof RoomcastError ? error.cause : error
+  if (!(reply instanceof ReplyError)) return undefined
+  const word = firstWord((reply as Error).message)
+  return word === 'MOVED' ? 'elsewhere' : word === 'ASK' || word === 'TRYAGAIN' ? 'moving' : undefined
+}
+
 function firstWord (reply: string): string {
   return /^[A-Z]+/.exec(reply.replace(WRAPPING, ''))?.[0] ?? ''
 }

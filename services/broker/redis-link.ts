@@ -1,75 +1,103 @@
 // The two connections to one Redis, for commands and for subscriptions. Both are replaced when this Redis is not, or no
 // longer, the right one.
-import type { EventEmitter } from 'node:events'
 import type { Redis } from 'ioredis'
-import type { BrokerEvents } from './broker.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
-import type { RedisClock } from './redis-clock.ts'
-import { createRedisCommands, type Run } from './redis-commands.ts'
-import { renew } from './redis-connect.ts'
+import { createRedisCommands, type RedisCommands } from './redis-commands.ts'
+import { placeOf, renew } from './redis-connect.ts'
 import { describeRedisError } from './redis-errors.ts'
 import { createRedisOutage } from './redis-outage.ts'
-import type { RedisTurn } from './redis-turn.ts'
+import type { RedisPending } from './redis-pending.ts'
 import { createRedisSubscriber, type RedisSubscriber } from './redis-subscriber.ts'
 
-export interface RedisLink extends Pick<RedisSubscriber, 'subscribe' | 'unsubscribe' | 'barrier'> {
-  readonly clock: RedisClock
-  readonly turn: RedisTurn
-  readonly run: Run
+export interface RedisLink extends Pick<RedisCommands, 'clock' | 'turn' | 'run' | 'process'>, Pick<RedisSubscriber, 'subscribe' | 'adopt' | 'unsubscribe' | 'confirm' | 'barrier'> {
+  /** The address of this Redis, without credentials. */
+  readonly place: string
+  /** For questions about the cluster itself. */
+  readonly commands: Redis
+  readonly stands: Record<keyof RedisConnections, () => boolean>
   /** Replaces the faulty connection after a probe got no receipt or no echo. */
   reconnect (reason: string): void
   fault (): string | undefined
   close (): void
 }
 
-export interface RedisLinkOptions {
+/** The two connections of a link. */
+export interface RedisConnections {
   commands: Redis
   subscriber: Redis
-  /** The address of this Redis, for the log. */
-  place: string
+}
+
+/** A node of a cluster. */
+export interface RedisNode {
+  id: string
+  slotOf: (channel: string) => number
+}
+
+export interface RedisLinkOptions extends RedisConnections {
+  /** Undefined for a Redis that is no node of a cluster. */
+  node?: RedisNode | undefined
+  pending: RedisPending
   settings: Settings
   log: Log
   metrics: Metrics
-  events: EventEmitter<BrokerEvents>
+  /** Both connections stand, one of them newly: what passed in between may be missing here, or gone from Redis. */
+  onUp: () => void
+  /** One of its connections stands now, or does not any more. */
+  onChange: () => void
+  /** A command failed. */
+  onFailed: () => void
+  /** Another process of Redis answers than before. */
+  onOther: () => void
+  /** Messages may be getting lost. */
+  onDown: () => void
+  /** The slot of a channel is not here any more. */
+  onMoved: () => void
 }
 
-export function createRedisLink ({ commands, subscriber, place, settings, log, metrics, events }: RedisLinkOptions): RedisLink {
+export function createRedisLink (options: RedisLinkOptions): RedisLink {
+  const { commands, subscriber, node, pending, settings, log, metrics, onUp, onDown, onChange, onFailed, onOther, onMoved } = options
+  const place = placeOf(commands)
   const outage = createRedisOutage(place, log)
   let hasBeenUp = false
   let closed = false
 
-  watch(commands, 'commands')
-  watch(subscriber, 'subscriber')
   const asking = createRedisCommands({
     redis: commands,
+    node: node?.id,
+    pending,
     settings,
     log,
-    metrics,
     onConnected () {
-      metrics.redisUp.set({ link: 'commands' }, 1)
+      onChange()
       announce()
     },
     onWritten () {
       if (fault() === undefined) outage.over()
     },
+    onFailed,
+    onOther,
     onUnfit: leave
   })
   const listening = createRedisSubscriber({
     redis: subscriber,
+    slotOf: node?.slotOf,
     settings,
     log,
     metrics,
     onConfirmed () {
-      metrics.redisUp.set({ link: 'subscriber' }, 1)
+      onChange()
       announce()
     },
     onLost () {
-      if (!closed) events.emit('interrupted')
+      if (!closed) onDown()
     },
-    onFailed: outage.failed
+    onFailed: outage.failed,
+    onMoved
   })
+  watch(commands, 'commands')
+  watch(subscriber, 'subscriber')
 
   function watch (redis: Redis, link: 'commands' | 'subscriber'): void {
     redis.on('reconnecting', () => metrics.redisReconnects.inc({ link }))
@@ -79,8 +107,9 @@ export function createRedisLink ({ commands, subscriber, place, settings, log, m
       if (error.command?.name === 'select') renew(redis)
     })
     redis.on('close', () => {
-      metrics.redisUp.set({ link }, 0)
-      if (!closed) outage.lost()
+      if (closed) return
+      outage.lost()
+      onChange()
     })
   }
 
@@ -89,7 +118,7 @@ export function createRedisLink ({ commands, subscriber, place, settings, log, m
     if (fault() !== undefined) return
     if (!hasBeenUp) log.info({ redis: place }, 'redis connected')
     hasBeenUp = true
-    events.emit('resumed')
+    onUp()
   }
 
   /** Reconnects, to the same address or to the one that the Sentinels name. */
@@ -108,12 +137,18 @@ export function createRedisLink ({ commands, subscriber, place, settings, log, m
   }
 
   return {
+    place,
+    commands,
     clock: asking.clock,
     turn: asking.turn,
     run: asking.run,
+    process: asking.process,
     subscribe: listening.subscribe,
+    adopt: listening.adopt,
     unsubscribe: listening.unsubscribe,
+    confirm: listening.confirm,
     barrier: listening.barrier,
+    stands: { commands: asking.isConnected, subscriber: listening.isConfirmed },
 
     reconnect (reason) {
       const refusal = asking.refusal()

@@ -15,7 +15,11 @@ export interface RedisPending {
   release (bytes: number): void
 }
 
-export function createRedisPending (settings: Settings, metrics: Metrics): RedisPending {
+/**
+ * @param shards how many there are: each may hold its part of the bytes, so that one that hangs leaves the others theirs,
+ *   and one update whatever its size
+ */
+export function createRedisPending (settings: Settings, metrics: Metrics, shards: () => number = () => 1): RedisPending {
   let commands = 0
   let held = 0
   /** Struck in this turn. */
@@ -25,7 +29,7 @@ export function createRedisPending (settings: Settings, metrics: Metrics): Redis
     take (bytes) {
       if (limit !== undefined) refuse(limit)
       if (commands >= settings.REDIS_MAX_PENDING) strike('redis-pending')
-      if (held + bytes > settings.REDIS_MAX_PENDING_BYTES) strike('redis-pending-bytes')
+      if (held > 0 && held + bytes > settings.REDIS_MAX_PENDING_BYTES / shards()) strike('redis-pending-bytes')
       commands++
       held += bytes
     },

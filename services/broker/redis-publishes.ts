@@ -1,4 +1,4 @@
-// Publishes of one turn of the event loop become one call of the script, and share its cost.
+// Publishes of one turn of the event loop to one slot become one call of the script, and share its cost.
 import { ReplyError } from 'ioredis'
 import type { RedisCalls } from './redis-calls.ts'
 import type { RedisIdentity } from './redis-identity.ts'
@@ -19,6 +19,8 @@ export interface RedisPublish {
   retention: Retention
   /** Milliseconds by Redis' clock. After it, nothing is published. */
   deadline: number
+  /** A call names keys of one slot. */
+  slot: number
 }
 
 export type RedisPublished =
@@ -43,7 +45,8 @@ interface Batch {
 export function createRedisPublishes ({ turn, receiptSeconds, newEpoch }: {
   turn: RedisTurn, receiptSeconds: number, newEpoch: () => string
 }): PublishInTurn {
-  let open: Batch | undefined
+  /** Of this turn, by slot. */
+  const open = new Map<number, Batch>()
 
   return (redis, identity, update) => new Promise((resolve, reject) => {
     const batch = batchFor(redis, identity, update)
@@ -54,22 +57,27 @@ export function createRedisPublishes ({ turn, receiptSeconds, newEpoch }: {
     batch.waiting.push({ resolve, reject })
   })
 
-  function batchFor (redis: RedisCalls, identity: RedisIdentity, { retention, deadline, body }: RedisPublish): Batch {
-    if (open !== undefined && open.identity === identity && open.retention === retention &&
-      open.waiting.length < MAX_UPDATES && open.length + body.length <= MAX_LENGTH) return open
-    if (open === undefined) turn.atEnd(send)
-    else send()
-    open = { redis, identity, retention, deadline, keys: [], args: [], length: 0, waiting: [] }
-    return open
+  function batchFor (redis: RedisCalls, identity: RedisIdentity, { slot, retention, deadline, body }: RedisPublish): Batch {
+    const known = open.get(slot)
+    if (known !== undefined && known.identity === identity && known.retention === retention &&
+      known.waiting.length < MAX_UPDATES && known.length + body.length <= MAX_LENGTH) return known
+    if (open.size === 0) turn.atEnd(sendAll)
+    if (known !== undefined) send(known)
+    const batch = { redis, identity, retention, deadline, keys: [], args: [], length: 0, waiting: [] }
+    open.set(slot, batch)
+    return batch
   }
 
-  function send (): void {
-    const batch = open as Batch
-    open = undefined
-    const { redis, identity, retention, keys, args, waiting } = batch
+  function sendAll (): void {
+    const batches = [...open.values()]
+    open.clear()
+    for (const batch of batches) send(batch)
+  }
+
+  function send ({ redis, identity, retention, deadline, keys, args, waiting }: Batch): void {
     redis.publishUpdates(
-      keys.length, ...keys, identity.runId, identity.durable ? '1' : '0', newEpoch(), emptyRoomSeconds(retention),
-      batch.deadline, retention.historySize, retention.historySeconds, receiptSeconds, retention.roomSeconds, ...args
+      keys.length, ...keys, identity.runId, identity.whole, newEpoch(), emptyRoomSeconds(retention),
+      deadline, retention.historySize, retention.historySeconds, receiptSeconds, retention.roomSeconds, ...args
     ).then(answers => settle(waiting, answers as string[]), (error: unknown) => {
       for (const { reject } of waiting) reject(error)
     })

@@ -39,6 +39,12 @@ export const redisScripts = {
   hooksTaken: script(read('hooks-taken'), 2)
 }
 
+export type RedisScripts = Record<keyof typeof redisScripts, RedisScript>
+
+/** In a cluster, a message goes only to the subscribers at the master of the room's slot, and to no other node. */
+export const clusterScripts: RedisScripts = Object.fromEntries(Object.entries(redisScripts).map(([name, { lua, numberOfKeys }]) =>
+  [name, script(lua.replaceAll("'PUBLISH'", "'SPUBLISH'"), numberOfKeys)])) as RedisScripts
+
 /** A script on a room, preceded by the functions that these scripts share. */
 function onRoom (name: string, numberOfKeys?: number): RedisScript {
   return script(read('room') + read(name), numberOfKeys)

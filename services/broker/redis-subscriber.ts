@@ -5,26 +5,32 @@ import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
 import { renew } from './redis-connect.ts'
-import { describeRedisError, toBrokerError, withoutCommand } from './redis-errors.ts'
+import { describeRedisError, readRedirect, toBrokerError, withoutCommand } from './redis-errors.ts'
 import { readState } from './redis-identity.ts'
 import { withTimeout } from './redis-timeout.ts'
 
-/** Channels in one SUBSCRIBE after a reconnect. */
-const RESUBSCRIBE_CHUNK = 500
+/** Channels that are confirmed at a time after a reconnect. */
+const CONFIRM_CHUNK = 500
 
 export interface RedisSubscriber {
   /** Whether every channel is confirmed on the present connection. */
   isConfirmed (): boolean
   /** @throws RoomcastError `broker/unavailable` if Redis does not confirm */
   subscribe (channel: string, onText: (text: string) => void): Promise<void>
+  /** Subscribes now, or as soon as there is a connection; one that is refused stays ours. @throws the error of Redis */
+  adopt (channel: string, onText: (text: string) => void): Promise<void>
   /** @throws RoomcastError `broker/unavailable` */
   unsubscribe (channel: string): Promise<void>
+  /** Subscribes to every channel again, because Redis ended one and did not say which. */
+  confirm (): Promise<void>
   /** Resolves when everything that Redis has sent to our subscriptions so far has arrived. @throws RoomcastError `broker/unavailable` */
   barrier (): Promise<void>
 }
 
 export interface RedisSubscriberOptions {
   redis: Redis
+  /** The slot of a channel, in a cluster: one command names channels of one slot. */
+  slotOf: ((channel: string) => number) | undefined
   settings: Settings
   log: Log
   metrics: Metrics
@@ -34,14 +40,18 @@ export interface RedisSubscriberOptions {
   onLost: () => void
   /** The connection is unusable and will be replaced. */
   onFailed: (reason: string) => void
+  /** A channel's slot is not here any more: nothing comes over it. */
+  onMoved: () => void
 }
 
-export function createRedisSubscriber ({ redis, settings, log, metrics, onConfirmed, onLost, onFailed }: RedisSubscriberOptions): RedisSubscriber {
+export function createRedisSubscriber (options: RedisSubscriberOptions): RedisSubscriber {
+  const { redis, slotOf, settings, log, metrics, onConfirmed, onLost, onFailed, onMoved } = options
   const handlers = new Map<string, (text: string) => void>()
   let confirmed = false
 
   redis.on('ready', () => { void onReady() })
-  redis.on('message', onMessage)
+  redis.on(slotOf === undefined ? 'message' : 'smessage', onMessage)
+  redis.on('moved', onMoved)
   redis.on('close', () => {
     if (!confirmed) return
     confirmed = false
@@ -53,10 +63,7 @@ export function createRedisSubscriber ({ redis, settings, log, metrics, onConfir
       // A replica forwards its master's messages, but its subscribers do not count in receipts.
       const { unfit } = readState(await withTimeout(redis.info(), settings.PROBE_TIMEOUT_MS))
       if (unfit !== undefined) throw new Error(unfit)
-      const channels = [...handlers.keys()]
-      for (let from = 0; from < channels.length; from += RESUBSCRIBE_CHUNK) {
-        await withTimeout(redis.subscribe(...channels.slice(from, from + RESUBSCRIBE_CHUNK)), settings.PROBE_TIMEOUT_MS)
-      }
+      await confirm()
     } catch (error) {
       onFailed(describeRedisError(error))
       renew(redis)
@@ -67,11 +74,45 @@ export function createRedisSubscriber ({ redis, settings, log, metrics, onConfir
     onConfirmed()
   }
 
+  async function confirm (): Promise<void> {
+    const channels = [...handlers.keys()]
+    for (let from = 0; from < channels.length; from += CONFIRM_CHUNK) {
+      await withTimeout(Promise.all(together(channels.slice(from, from + CONFIRM_CHUNK)).map(subscribeHere)), settings.PROBE_TIMEOUT_MS)
+    }
+  }
+
+  /** Channels by the commands that may name them. */
+  function together (channels: string[]): string[][] {
+    if (slotOf === undefined) return [channels]
+    const bySlot = new Map<number, string[]>()
+    for (const channel of channels) {
+      const slot = slotOf(channel)
+      const others = bySlot.get(slot)
+      if (others === undefined) bySlot.set(slot, [channel])
+      else others.push(channel)
+    }
+    return [...bySlot.values()]
+  }
+
+  /** Those that are elsewhere now are not for this connection to confirm: `onMoved` is told. */
+  async function subscribeHere (channels: string[]): Promise<void> {
+    try {
+      await send('subscribe', ...channels)
+    } catch (error) {
+      if (readRedirect(error) === undefined) throw error
+    }
+  }
+
+  function send (what: 'subscribe' | 'unsubscribe', ...channels: string[]): Promise<unknown> {
+    if (slotOf === undefined) return redis[what](...channels)
+    return what === 'subscribe' ? redis.ssubscribe(...channels) : redis.sunsubscribe(...channels)
+  }
+
   function onMessage (channel: string, text: string): void {
     const handler = handlers.get(channel)
     if (handler !== undefined) return handle(handler, text)
     // Redis confirmed a SUBSCRIBE after we had given up on it.
-    redis.unsubscribe(channel).catch((error: Error) => log.debug({ err: describeRedisError(error) }, 'late unsubscribe failed'))
+    send('unsubscribe', channel).catch((error: Error) => log.debug({ err: describeRedisError(error) }, 'late unsubscribe failed'))
   }
 
   /** An error while one message is handled must not end the connection that carries all messages. */
@@ -91,7 +132,7 @@ export function createRedisSubscriber ({ redis, settings, log, metrics, onConfir
       if (redis.status !== 'ready') throw new RoomcastError('broker/unavailable', 'The link to Redis is down: subscribe again in a moment.')
       handlers.set(channel, onText)
       try {
-        await withTimeout(redis.subscribe(channel), settings.PROBE_TIMEOUT_MS)
+        await withTimeout(send('subscribe', channel), settings.PROBE_TIMEOUT_MS)
       } catch (error) {
         // Keep the handler of a later attempt.
         if (handlers.get(channel) === onText) handlers.delete(channel)
@@ -99,10 +140,17 @@ export function createRedisSubscriber ({ redis, settings, log, metrics, onConfir
       }
     },
 
+    async adopt (channel, onText) {
+      handlers.set(channel, onText)
+      if (redis.status === 'ready') await withTimeout(send('subscribe', channel), settings.PROBE_TIMEOUT_MS)
+    },
+
     async unsubscribe (channel) {
       handlers.delete(channel)
-      if (redis.status === 'ready') await answered(redis.unsubscribe(channel))
+      if (redis.status === 'ready') await answered(send('unsubscribe', channel))
     },
+
+    confirm,
 
     async barrier () {
       if (!confirmed) throw new RoomcastError('broker/unavailable')

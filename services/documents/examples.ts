@@ -57,7 +57,8 @@ const words: Record<string, unknown> = {
   eventLoopDelayMs: 21.5,
   memoryBytes: 104857600,
   draining: false,
-  silent: []
+  silent: [],
+  silentShards: []
 }
 
 /** Generates a value of the schema: the first type of a union, and every optional property. @throws Error if a word has no example */

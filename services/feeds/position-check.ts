@@ -1,7 +1,7 @@
 // Compares every feed with its room in the broker, so that a lost last update is detected. Uses plain reads of a chunk at
 // a time; now and then a `touch`, which also renews the room's life, replaces such a read.
 import { performance } from 'node:perf_hooks'
-import type { Broker } from '../broker/broker.ts'
+import type { Broker, Concerns } from '../broker/broker.ts'
 import { defaultRetention, emptyRoomSeconds } from '../broker/retention.ts'
 import type { Feed } from './feed.ts'
 import type { Log } from '../observe/log.ts'
@@ -45,8 +45,8 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
   let round: Feed[] = []
   let next = 0
   let roundBeganAt = 0
-  /** Set while a round runs without pauses: the `foundBy` of what it finds. */
-  let hurry: string | undefined
+  /** Feeds that may have missed something after a reconnect. They do not wait for their turn in the round. */
+  const hurried = new Set<Feed>()
   let isRunning = false
   let isClosed = false
   let timer: NodeJS.Timeout | undefined
@@ -58,7 +58,7 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
     isRunning = true
     let isDone: boolean
     do isDone = await checkNext()
-    while (isDone && hurry !== undefined)
+    while (isDone && hurried.size > 0)
     isRunning = false
     schedule()
   }
@@ -78,13 +78,23 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
 
   /** @returns false if it failed; the same feeds are then part of the next chunk */
   async function checkNext (): Promise<boolean> {
+    if (hurried.size > 0) return await checkSome(nextHurried(), 'reconnect')
     if (next >= round.length) beginRound()
-    const foundBy = hurry ?? 'position check'
     const some = nextChunk()
     if (next >= round.length) endRound()
-    if (await compare(some, foundBy)) return true
+    return await checkSome(some, 'position check')
+  }
+
+  async function checkSome (some: Feed[], foundBy: string): Promise<boolean> {
+    if (await compare(some.filter(isFollowed), foundBy)) return true
     for (const feed of some) first.add(feed)
     return false
+  }
+
+  function nextHurried (): Feed[] {
+    const some = [...hurried].slice(0, most)
+    for (const feed of some) hurried.delete(feed)
+    return some
   }
 
   function nextChunk (): Feed[] {
@@ -93,28 +103,33 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
     const some = [...first].slice(0, size / 2)
     for (const feed of some) first.delete(feed)
     while (some.length < size && next < round.length) some.push(round[next++] as Feed)
-    return some.filter(feed => feeds.get(feed.room) === feed)
+    return some
+  }
+
+  function isFollowed (feed: Feed): boolean {
+    return feeds.get(feed.room) === feed
   }
 
   function beginRound (): void {
     // The commands room is compared separately, at its own pace.
-    round = [...feeds.values()].filter(({ room }) => room !== COMMANDS_ROOM)
+    round = others()
     next = 0
     roundBeganAt = performance.now()
   }
 
+  function others (): Feed[] {
+    return [...feeds.values()].filter(({ room }) => room !== COMMANDS_ROOM)
+  }
+
   function endRound (): void {
-    hurry = undefined
     metrics.positionRoundSeconds.set((performance.now() - roundBeganAt) / 1000)
   }
 
-  /** Checks everything after a reconnect. Commands come first, because they decide who may get the rest. */
-  async function onResumed (): Promise<void> {
-    await compareCommands('reconnect')
-    if (isClosed) return
-    beginRound()
-    hurry = 'reconnect'
-    if (isRunning) return
+  /** Checks the concerned feeds after a reconnect. Commands come first, because they decide who may get the rest. */
+  async function onResumed (concerns: Concerns): Promise<void> {
+    if (concerns(COMMANDS_ROOM)) await compareCommands('reconnect')
+    for (const feed of others()) if (concerns(feed.room)) hurried.add(feed)
+    if (isRunning || isClosed || hurried.size === 0) return
     clearTimeout(timer)
     await run()
   }

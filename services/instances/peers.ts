@@ -1,6 +1,6 @@
 // The live instances. Each sends a heartbeat to the commands room every HEARTBEAT_MS; one that is silent for LEASE_MS is dead.
 import { performance } from 'node:perf_hooks'
-import type { Broker } from '../broker/broker.ts'
+import type { Broker, Concerns } from '../broker/broker.ts'
 import type { Log } from '../observe/log.ts'
 import { COMMANDS_ROOM } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
@@ -32,11 +32,12 @@ export function createPeers ({ broker, settings, log }: { broker: Broker, settin
     for (const instance of lastHeard.keys()) lastHeard.set(instance, performance.now())
   }
 
-  function onInterrupted (): void {
-    isDeaf = true
+  function onInterrupted (concerns: Concerns): void {
+    if (concerns(COMMANDS_ROOM)) isDeaf = true
   }
 
-  function onResumed (): void {
+  function onResumed (concerns: Concerns): void {
+    if (!concerns(COMMANDS_ROOM)) return
     isDeaf = false
     forgive()
   }

@@ -1,19 +1,22 @@
-// The probe: publishes to this instance's own room, like any publish, and waits for receipt and echo. Links can fail
-// silently: a missing receipt means that the command link failed, a missing echo the subscriber link.
+// The probes, one for each shard of the broker: they show whether what is published comes back to this instance.
 import { performance } from 'node:perf_hooks'
-import type { Broker, Retention } from '../broker/broker.ts'
-import type { Inbox } from './inbox.ts'
+import { Type } from '@sinclair/typebox'
+import type { Broker, BrokerShard } from '../broker/broker.ts'
+import { faultOfAll } from '../broker/shard-faults.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
+import { createValidator } from '../wire/validation.ts'
+import type { Inbox } from './inbox.ts'
+import { createShardProbe, PROBE_EVENT, type ShardProbe } from './shard-probe.ts'
 
-const PROBE_EVENT = 'probe'
-/** The room of a dead instance is useless, so it lives only briefly. */
-const PROBE_RETENTION: Retention = { historySize: 1, historySeconds: 60, roomSeconds: 60 }
+const echoes = createValidator(Type.Object({ shard: Type.String(), sentAt: Type.Number() }))
 
 export interface Probe {
-  /** Why the last probe is missing; undefined if receipt and echo came in time. */
+  /** Why too few probes came back; undefined if enough did. */
   fault (): string | undefined
+  /** Shards of a cluster whose probes do not come back. */
+  silent (): string[]
   start (): void
   close (): void
 }
@@ -21,66 +24,62 @@ export interface Probe {
 export function createProbe ({ broker, inbox, settings, metrics, log }: {
   broker: Broker, inbox: Inbox, settings: Settings, metrics: Metrics, log: Log
 }): Probe {
-  let echoedAt = performance.now()
-  let receivedAt = performance.now()
-  let replacedAt = performance.now()
-  let hasEchoed = false
+  const probes = new Map<BrokerShard, ShardProbe>()
+  const startedAt = performance.now()
   let tickedAt = performance.now()
-  let sentAt = -Infinity
   // Ticks far more often than probes are sent, so that a missing echo is noticed in time.
   const tickMs = Math.min(settings.PROBE_INTERVAL_MS, settings.PROBE_TIMEOUT_MS / 10)
   let timer: NodeJS.Timeout | undefined
 
   inbox.on(PROBE_EVENT, ({ payload }) => {
-    if (typeof payload !== 'number') return
-    const now = performance.now()
-    hasEchoed = true
-    echoedAt = now
-    metrics.probeSeconds.observe((now - payload) / 1000)
+    if (!echoes.accepts(payload)) return
+    for (const [shard, probe] of probes) if (shard.name === payload.shard) probe.onEcho()
+    metrics.probeSeconds.observe((performance.now() - payload.sentAt) / 1000)
   })
 
   function onTick (): void {
     const now = performance.now()
     // While our event loop was blocked, no echo could be read.
     const blockedMs = Math.max(0, now - tickedAt - 2 * tickMs)
-    echoedAt = Math.min(now, echoedAt + blockedMs)
-    receivedAt = Math.min(now, receivedAt + blockedMs)
     tickedAt = now
-    metrics.probeAge.set(ageMs() / 1000)
-    if (ageMs() > settings.PROBE_TIMEOUT_MS && now - replacedAt > settings.PROBE_TIMEOUT_MS) {
-      replacedAt = now
-      broker.reconnect('a probe got no receipt or no echo')
+    const shards = broker.shards()
+    for (const shard of probes.keys()) if (!shards.includes(shard)) forget(shard)
+    for (const shard of shards) {
+      const probe = probeOf(shard)
+      probe.onTick(blockedMs)
+      if (shard.name !== '') metrics.redisShardUp.set({ shard: shard.name }, probe.fault() === undefined ? 1 : 0)
     }
-    if (now - sentAt < settings.PROBE_INTERVAL_MS - tickMs / 2) return
-    sentAt = now
-    void send(now)
+    const ages = [...probes.values()].map(probe => probe.ageMs())
+    metrics.probeAge.set((ages.length > 0 ? Math.max(...ages) : now - startedAt) / 1000)
   }
 
-  function ageMs (): number {
-    return performance.now() - Math.min(echoedAt, receivedAt)
+  function probeOf (shard: BrokerShard): ShardProbe {
+    let probe = probes.get(shard)
+    if (probe === undefined) {
+      probe = createShardProbe({ shard, broker, inbox, settings, tickMs, log })
+      probes.set(shard, probe)
+    }
+    return probe
   }
 
-  async function send (now: number): Promise<void> {
-    if (!await inbox.open()) {
-      // Send as soon as the inbox is open.
-      sentAt = -Infinity
-      return
-    }
-    try {
-      await broker.publish({
-        room: inbox.room, event: PROBE_EVENT, payloadJson: String(now), userId: broker.instance, sub: broker.instance, retention: PROBE_RETENTION
-      })
-      receivedAt = performance.now()
-    } catch (error) {
-      log.debug({ err: (error as Error).message }, 'could not publish a probe')
-    }
+  function forget (shard: BrokerShard): void {
+    probes.get(shard)?.close()
+    probes.delete(shard)
+    metrics.redisShardUp.remove({ shard: shard.name })
+  }
+
+  function faultOf (shard: BrokerShard): string | undefined {
+    return probeOf(shard).fault()
   }
 
   return {
-    fault () {
-      if (!hasEchoed) return 'no probe has come back through the broker yet'
-      return ageMs() > settings.PROBE_TIMEOUT_MS ? `no probe came back through the broker for ${Math.round(ageMs())} ms` : undefined
+    fault: () => faultOfAll(broker.shards(), faultOf),
+
+    silent () {
+      const shards = broker.shards()
+      return shards.length > 1 ? shards.filter(shard => faultOf(shard) !== undefined).map(({ name }) => name) : []
     },
+
     start () {
       onTick()
       timer = setInterval(onTick, tickMs)

@@ -17,6 +17,8 @@ export interface Load {
 export interface Readiness {
   /** The reasons why it is not ready; empty when it is. */
   faults (): string[]
+  /** Masters of a Redis Cluster that no probe comes back from: publishes to their rooms are refused. */
+  silentShards (): string[]
   isDraining (): boolean
   /** What the process used of a core, and how late its event loop was at most, in the last second. */
   load (): Load
@@ -56,6 +58,7 @@ export function createReadiness ({ broker, probe, commands, settings, metrics }:
 
   return {
     faults,
+    silentShards: probe.silent,
     isDraining: () => isDraining,
     load: () => load,
     startDraining () { isDraining = true },

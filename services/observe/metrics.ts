@@ -49,11 +49,12 @@ export function createMetrics () {
     logErrors: counter('roomcast_log_errors_total', 'Log lines that could not be written.'),
     webhooks: counter('roomcast_webhook_events_total', 'Events for the webhook, by outcome.', ['outcome']),
     webhooksWaiting: gauge('roomcast_webhook_events_waiting', 'Events that wait for the webhook, over all instances.'),
-    redisUp: gauge('roomcast_redis_up', 'Whether the link to Redis is up.', ['link']),
+    redisUp: gauge('roomcast_redis_up', 'Whether the link to Redis is up; in a cluster, to every master.', ['link']),
+    redisShardUp: gauge('roomcast_redis_shard_up', 'Whether probes come back from this master of Redis.', ['shard']),
     redisReconnects: counter('roomcast_redis_reconnects_total', 'Attempts to connect to Redis again.', ['link']),
     redisReplaced: counter('roomcast_redis_links_replaced_total', 'Links to Redis that were replaced because they were silent or unusable.'),
     probeSeconds: latency('roomcast_probe_duration_seconds', 'Time from the publish of a probe to its echo.'),
-    probeAge: gauge('roomcast_probe_age_seconds', 'Time since the last probe that came back.'),
+    probeAge: gauge('roomcast_probe_age_seconds', 'Time since the last probe that came back, from the shard that has been silent for longest.'),
     ready: gauge('roomcast_ready', 'Whether /readyz answers 200.')
   }
 }

@@ -2,7 +2,7 @@
 // the room: read once, updated from the room's channel, and read again after a reconnect and now and then.
 import { performance } from 'node:perf_hooks'
 import type { Identity } from '../access/identity.ts'
-import type { Broker, PresenceDelta, PresenceEntry, PresenceSnapshot } from '../broker/broker.ts'
+import type { Broker, Concerns, PresenceDelta, PresenceEntry, PresenceSnapshot } from '../broker/broker.ts'
 import type { Log } from '../observe/log.ts'
 import type { Settings } from '../settings.ts'
 import { RoomcastError } from '../wire/errors.ts'
@@ -201,8 +201,8 @@ export function createPresence ({ broker, isAlive, settings, log, onSession }: {
     return new RawJson(people.listText(settings.PRESENCE_MAX))
   }
 
-  function onResumed (): void {
-    void readAll([...views.values()])
+  function onResumed (concerns: Concerns): void {
+    void readAll([...views.values()].filter(({ room }) => concerns(room)))
   }
 
   return {

@@ -69,6 +69,16 @@ const rules: Rule[] = [
     fault: ({ REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD }) => REDIS_SENTINEL_USERNAME !== '' && REDIS_SENTINEL_PASSWORD === '' &&
       'REDIS_SENTINEL_PASSWORD should be set together with REDIS_SENTINEL_USERNAME'
   },
+  {
+    of: ['REDIS_CLUSTER', 'REDIS_SENTINELS'],
+    fault: ({ REDIS_CLUSTER, REDIS_SENTINELS }) => REDIS_CLUSTER !== '' && REDIS_SENTINELS !== '' &&
+      'REDIS_CLUSTER and REDIS_SENTINELS are both set: exactly one of them should be'
+  },
+  {
+    of: ['REDIS_CLUSTER', 'REDIS_URL'],
+    fault: ({ REDIS_CLUSTER, REDIS_URL }) => REDIS_CLUSTER !== '' && (readRedisUrl(REDIS_URL)?.database ?? 0) !== 0 &&
+      'REDIS_URL should name no database together with REDIS_CLUSTER: a cluster has database 0 alone'
+  },
 
   // Sizes: an update of MAX_PAYLOAD_BYTES must fit everywhere
   ...([

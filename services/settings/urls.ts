@@ -35,8 +35,13 @@ export function readRedisUrl (text: string): RedisAddress | undefined {
   }
 }
 
+export interface HostAndPort {
+  host: string
+  port: number
+}
+
 /** `host:port`, comma-separated; an IPv6 address in brackets. */
-export function readSentinels (text: string): Array<{ host: string, port: number }> {
+export function readAddresses (text: string): HostAndPort[] {
   return text.split(',').map(address => {
     const colon = address.lastIndexOf(':')
     return { host: address.slice(0, colon).replaceAll(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) }

@@ -1,7 +1,7 @@
-// What every broker guarantees: one suite, run against the embedded broker and against Redis.
+// What every broker guarantees: one suite, run against the embedded broker, Redis and a Redis Cluster.
 import { test, type Test } from 'tap'
 import type { Broker } from '../../services/broker/broker.ts'
-import { connected, eventually, historyOf, listenTo, memoryBroker, offsets, publication, redisBroker, startRedis, type Env } from '../helpers/index.ts'
+import { connected, eventually, historyOf, listenTo, memoryBroker, offsets, publication, redisBroker, startRedis, startRedisCluster, type Env } from '../helpers/index.ts'
 
 type Start = (t: Test, env?: Env) => Promise<Broker>
 
@@ -13,6 +13,12 @@ test('the broker on Redis', async t => {
   const redis = await startRedis(t)
   let started = 0
   await suite(t, async (t, env) => await connected(redisBroker(t, redis.url, { REDIS_PREFIX: `suite-${++started}`, ...env })))
+})
+
+test('the broker on a Redis Cluster', async t => {
+  const { addresses } = await startRedisCluster(t, { replicas: 0 })
+  let started = 0
+  await suite(t, async (t, env) => await connected(redisBroker(t, '', { REDIS_CLUSTER: addresses, REDIS_PREFIX: `suite-${++started}`, ...env })))
 })
 
 async function suite (t: Test, start: Start): Promise<void> {

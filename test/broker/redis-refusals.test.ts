@@ -34,8 +34,8 @@ test('OOM: it is full, and no other connection would help', async t => {
   const admin = redis.client()
   const broker = await connected(redisBroker(t, redis.url))
   await refusedMeanwhile(t, broker, () => admin.config('SET', 'maxmemory', '1'), async () => {
-    broker.reconnect('a probe got no receipt or no echo')
-    broker.reconnect('a probe got no receipt or no echo')
+    broker.shards()[0]?.reconnect('a probe got no receipt or no echo')
+    broker.shards()[0]?.reconnect('a probe got no receipt or no echo')
     t.match(broker.lines.filter(({ level }) => level === 'warn'), [{ fields: { err: /^OOM/ }, text: 'redis refuses publishes' }])
     await admin.config('SET', 'maxmemory', '0')
   })

@@ -82,7 +82,7 @@ test('an unanswered command is held until its connection is replaced, and counts
   redis.pause()
   await t.rejects(broker.publish(publication({ payload })), { code: 'broker/timeout' })
   await t.rejects(broker.publish(publication({ payload })), { code: 'broker/unavailable' })
-  broker.reconnect('a probe got no receipt or no echo')
+  broker.shards()[0]?.reconnect('a probe got no receipt or no echo')
   redis.resume()
   await connected(broker)
   t.match(await broker.publish(publication({ payload, callerId: 'next' })), { duplicate: false })

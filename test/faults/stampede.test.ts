@@ -24,7 +24,7 @@ async function openFeed (t: Test, url: string, env: Record<string, string>) {
   const metrics = createMetrics()
   const connections = [0, 1].map(() => new Redis(url, { enableOfflineQueue: false, autoResubscribe: false }))
   const [commands, subscriber] = connections as [Redis, Redis]
-  const broker = createRedisBroker({ instance: 'test', commands, subscriber, settings, log: silent, metrics })
+  const broker = createRedisBroker({ instance: 'test', open: () => ({ commands, subscriber }), settings, log: silent, metrics })
   t.teardown(() => broker.close())
   await eventually(() => broker.fault() === undefined)
   const feed = createFeed({ room: ROOM, broker, turn: createTurn(), memory: createFeedMemory(settings, metrics), settings, metrics, log: silent })

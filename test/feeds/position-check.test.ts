@@ -100,7 +100,7 @@ test('POSITION_CHECKS_PER_SECOND: with more rooms a round takes longer, a chunk 
 
 test('after a reconnect all rooms are compared at once, whatever the pace; the commands before the others', async t => {
   const { broker, counts, reads } = await watched(t, [COMMANDS_ROOM, ...roomsUpTo(1200)], { POSITION_CHECK_MS: '60000', POSITION_CHECKS_PER_SECOND: '10' })
-  broker.events.emit('resumed')
+  broker.events.emit('resumed', () => true)
   await eventually(() => counts().every(count => count === 1))
   t.strictSame(reads[0]?.rooms, [COMMANDS_ROOM])
   t.ok(reads.every(({ rooms }) => rooms.length <= 500))
@@ -135,7 +135,7 @@ test('a room that was left is not asked for', async t => {
   const left = feeds.get('acme/board-7')
   for (const member of left?.members() ?? []) left?.leave(member)
   await eventually(() => feeds.get('acme/board-7') === undefined)
-  broker.events.emit('resumed')
+  broker.events.emit('resumed', () => true)
   await eventually(() => reads.length > 0)
   t.equal(reads[0]?.rooms.length, 19)
 })

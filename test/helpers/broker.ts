@@ -41,14 +41,24 @@ export function redisBroker (t: Test, url: string, env: Env = {}, instance = 'on
   const settings = readSettings({ REDIS_URL: url, ...env })
   const metrics = createMetrics()
   const { log, lines } = keptLog()
-  const commands = connect(settings, 'commands')
-  const broker = createRedisBroker({ instance, commands, subscriber: connect(settings, 'subscriber'), settings, log, metrics })
+  const links: Redis[] = []
+  const broker = createRedisBroker({
+    instance,
+    open (node) {
+      const commands = connect(settings, 'commands', node)
+      links.push(commands)
+      return { commands, subscriber: connect(settings, 'subscriber', node) }
+    },
+    settings,
+    log,
+    metrics
+  })
   t.teardown(() => broker.close())
-  return { ...broker, metrics, lines, commands }
+  return { ...broker, metrics, lines, get commands () { return links[0] as Redis } }
 }
 
 export async function connected<T extends Broker> (broker: T): Promise<T> {
-  await eventually(() => broker.fault() === undefined)
+  await eventually(() => broker.fault() === undefined && broker.shards().every(shard => shard.fault() === undefined))
   return broker
 }
 

@@ -2,7 +2,7 @@
 import { inspect } from 'node:util'
 import { test } from 'tap'
 import { readSettings } from '../../services/settings/read.ts'
-import { isFetchUrl, readRedisUrl, readSentinels } from '../../services/settings/urls.ts'
+import { isFetchUrl, readRedisUrl, readAddresses } from '../../services/settings/urls.ts'
 
 const PASSWORD = 'hunter2'
 
@@ -53,7 +53,7 @@ test('URLs that are fetched hold no user and no password', async t => {
 })
 
 test('Sentinels are host:port, an IPv6 address in brackets', async t => {
-  t.strictSame(readSentinels('a:1,[::1]:26379'), [{ host: 'a', port: 1 }, { host: '::1', port: 26379 }])
+  t.strictSame(readAddresses('a:1,[::1]:26379'), [{ host: 'a', port: 1 }, { host: '::1', port: 26379 }])
   for (const REDIS_SENTINELS of ['a', 'a:', ':1', 'a:1,', 'a:1 b:2', '::1:26379', 'a:b', 'redis://a:1', 'hunter2@a:1']) {
     t.match(faultOf({ REDIS_SENTINELS }).message, /REDIS_SENTINELS should/, REDIS_SENTINELS)
   }

@@ -1,0 +1,90 @@
+// Which master of a cluster serves which slots, as its nodes tell.
+import { once } from 'node:events'
+import type { Redis } from 'ioredis'
+import type { Settings } from '../settings.ts'
+import { readAddresses, type HostAndPort } from '../settings/urls.ts'
+import { connect } from './redis-connect.ts'
+import { withTimeout } from './redis-timeout.ts'
+
+export interface Master {
+  /** The id of the node. */
+  id: string
+  address: HostAndPort
+  /** From and to, both included. */
+  slots: Array<[number, number]>
+}
+
+/** How long one node may take to tell; another one is asked then. */
+const ASK_TIMEOUT_MS = 500
+
+export interface RedisTopology {
+  /**
+   * The masters, those without slots included, as the first of these nodes tells that answers; as one of the settings
+   * does where none of them answers.
+   * @throws the error of the last that was asked
+   */
+  masters (nodes: Redis[]): Promise<Master[]>
+}
+
+export function createRedisTopology (settings: Settings): RedisTopology {
+  const seeds = readAddresses(settings.REDIS_CLUSTER)
+
+  async function ask (redis: Redis): Promise<Master[]> {
+    const { host = '' } = redis.options
+    return readMasters(await withTimeout(redis.call('CLUSTER', 'SHARDS'), ASK_TIMEOUT_MS), host)
+  }
+
+  async function askSeed (seed: HostAndPort): Promise<Master[]> {
+    const redis = connect(settings, 'topology', seed)
+    try {
+      await withTimeout(once(redis, 'ready'), ASK_TIMEOUT_MS)
+      return await ask(redis)
+    } finally {
+      // What the connection says after its end is no one's concern.
+      redis.removeAllListeners().on('error', ignore).disconnect()
+    }
+  }
+
+  return {
+    async masters (nodes) {
+      let failure: unknown
+      for (const askNext of [...nodes.map(node => () => ask(node)), ...seeds.map(seed => () => askSeed(seed))]) {
+        try {
+          return await askNext()
+        } catch (error) {
+          failure = error
+        }
+      }
+      throw failure
+    }
+  }
+}
+
+/**
+ * @param reply to CLUSTER SHARDS: for each shard its ranges of slots and its nodes
+ * @param host of the node that told: one that knows no address of itself names none
+ */
+export function readMasters (reply: unknown, host: string): Master[] {
+  return (reply as unknown[]).flatMap(shard => {
+    const { slots, nodes } = fieldsOf(shard) as { slots: unknown[], nodes: unknown[] }
+    const masters = nodes.map(fieldsOf).filter(({ role }) => String(role) === 'master')
+    // The one before may still be listed after a failover.
+    const master = masters.find(({ health }) => String(health) === 'online') ?? masters[0]
+    if (master === undefined) return []
+    const { id, endpoint, port, 'tls-port': tlsPort } = master
+    const place = String(endpoint ?? '')
+    const ranges = slots.flatMap((from, i): Array<[number, number]> => i % 2 === 0 ? [[Number(from), Number(slots[i + 1])]] : [])
+    // A master that is gone, and serves nothing, has nothing to ask.
+    if (ranges.length === 0 && String(master['health']) !== 'online') return []
+    return [{ id: String(id), address: { host: place === '' || place === '?' ? host : place, port: Number(port ?? tlsPort) }, slots: ranges }]
+  })
+}
+
+/** Names and values in turn, or a map of them: that depends on the protocol. */
+function fieldsOf (reply: unknown): Record<string, unknown> {
+  if (reply instanceof Map) return Object.fromEntries(reply) as Record<string, unknown>
+  if (!Array.isArray(reply)) return Object(reply) as Record<string, unknown>
+  return Object.fromEntries(reply.flatMap((name: unknown, i) => i % 2 === 0 ? [[String(name), reply[i + 1] as unknown]] : []))
+}
+
+function ignore (): void {}
