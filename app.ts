@@ -5,17 +5,19 @@ import documents from './plugins/documents.ts'
 import { createErrorHandlers } from './plugins/errors.ts'
 import { openGateways } from './plugins/gateways.ts'
 import { createRoomcast } from './plugins/host.ts'
+import inspector from './plugins/inspector.ts'
 import { followPeople } from './plugins/people.ts'
 import playground from './plugins/playground.ts'
 import { carryUpdates } from './plugins/updates.ts'
 import validation from './plugins/validation.ts'
 import appRoutes from './routes/apps.ts'
 import healthRoutes from './routes/health.ts'
+import overviewRoutes from './routes/overview.ts'
 import publishRoutes from './routes/publish.ts'
 import roomRoutes from './routes/rooms.ts'
 import sessionRoutes from './routes/sessions.ts'
 import { createMetrics } from './services/observe/metrics.ts'
-import { readSettings } from './services/settings.ts'
+import { readSettings } from './services/settings/read.ts'
 
 export type { HostSession, Roomcast } from './plugins/host.ts'
 export { RoomcastError, type ErrorCode } from './services/wire/errors.ts'
@@ -29,6 +31,8 @@ export interface RoomcastOptions {
   health?: boolean
   /** Serves /metrics. Default: false, because that path belongs to the host, which can merge `fastify.roomcast.metrics.registry`. */
   metrics?: boolean
+  /** Serves the inspector, the page for operators, at `/inspector/`. Default: false, because that path belongs to the host. */
+  inspector?: boolean
   /** Serves the playground at `/`, outside production. Default: false, because that path belongs to the host. */
   playground?: boolean
 }
@@ -54,6 +58,7 @@ export default fp<RoomcastOptions>(async (host, options) => {
     // Registered before the routes, so that it sees them
     if (options.documents !== false) await fastify.register(documents, parts)
     await fastify.register(healthRoutes, { ...parts, hasHealth: options.health !== false, hasMetrics: options.metrics === true })
+    if (options.inspector === true) await fastify.register(inspector, parts)
     if (options.playground === true) await fastify.register(playground, parts)
 
     await fastify.register(async api => {
@@ -66,6 +71,7 @@ export default fp<RoomcastOptions>(async (host, options) => {
         await authenticated.register(appRoutes, parts)
         await authenticated.register(roomRoutes, parts)
         await authenticated.register(sessionRoutes, parts)
+        await authenticated.register(overviewRoutes, parts)
       })
     }, { prefix: '/api/v1' })
   })

@@ -1,5 +1,6 @@
 // The process: creates Fastify with its limits, registers the app, listens, and handles signals.
 import type { Socket } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { createErrorHandlers } from './plugins/errors.ts'
 import { demoClaims } from './services/access/demo.ts'
@@ -7,12 +8,18 @@ import { readDotEnv } from './services/dot-env.ts'
 import { loadTracing } from './services/observe/load-tracing.ts'
 import { createLogStream } from './services/observe/log-stream.ts'
 import { loadPrettifier } from './services/observe/prettifier.ts'
-import { readSettings, SettingsError, type Settings } from './services/settings.ts'
+import { SettingsError, type Settings } from './services/settings.ts'
+import { readSettings } from './services/settings/read.ts'
 
 /** The time to close the app once no request is left: it sends waiting webhook events and disconnects from Redis. */
 const CLOSE_GRACE_MS = 5000
 /** Ctrl-C sends two signals to a process started by npm: from the terminal, and from npm. */
 const SAME_SIGNAL_MS = 500
+/**
+ * To wake V8's helper threads for each collection of young objects costs more than they take off the event loop: a tenth
+ * of a publish to a small room.
+ */
+const LONE_COLLECTOR = '--no-parallel-scavenge'
 
 async function createServer (settings: Settings): Promise<FastifyInstance> {
   const { onError, onNotFound, onClientError } = createErrorHandlers(settings, () => server.roomcast?.metrics)
@@ -42,6 +49,7 @@ async function createServer (settings: Settings): Promise<FastifyInstance> {
 }
 
 async function main (): Promise<void> {
+  setFlagsFromString(LONE_COLLECTOR)
   readDotEnv()
   const settings = readSettings(process.env)
   const tracing = settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await loadTracing()
@@ -53,7 +61,7 @@ async function main (): Promise<void> {
     await server.register(instrumentation.plugin())
     server.addHook('onClose', instrumentation.stop)
   }
-  await server.register(app, { metrics: true, playground: true })
+  await server.register(app, { metrics: true, inspector: true, playground: true })
   limitConnections(server, settings)
   const address = await server.listen({ host: settings.HOST, port: settings.PORT })
   leaveOnSignal(server, settings)

@@ -1,74 +1,79 @@
-// `npm run bench`: measures, and writes docs/benchmarks.md from the run itself.
-import { writeFile } from 'node:fs/promises'
-import { cpus } from 'node:os'
-import { roomcast } from './chaos/roomcast.ts'
-import { formatTable } from './chaos/table.ts'
-import type { Service } from './chaos/service.ts'
-import { measureFanout, type FanoutCost } from './fanout.ts'
-import { socketIo } from './peers/socket-io.ts'
-import { measureTracing, median } from './tracing.ts'
+// `npm run bench [-- --quick] [--only S1,S5,tracing] [--services Roomcast] [--rounds n] [--size clients] [--out docs]`: measures, and writes the pages from what it found.
+import { performance } from 'node:perf_hooks'
+import { parseArgs } from 'node:util'
+import { describeMachine } from './measure/machine.ts'
+import { parts } from './parts.ts'
+import { quickPlan, wholePlan, type Step } from './plan.ts'
+import { formatNumber } from './report/format.ts'
+import { writePages } from './report/page.ts'
+import { readResults, writeResults, type Taken } from './report/results.ts'
+import { summarize, wrongIn, type Run } from './report/summary.ts'
+import { runScenario } from './scenarios/run.ts'
+import { sum } from './scenarios/scenario.ts'
 
-const FILE = 'docs/benchmarks.md'
-const ROUNDS = 3
-const FEW = 2
-const MANY = 100
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    services: { type: 'string', default: '' },
+    rounds: { type: 'string' },
+    size: { type: 'string' },
+    out: { type: 'string', default: 'docs' }
+  }
+})
+const isQuick = values.quick
+const only = values.only.split(',').filter(Boolean)
+const services = values.services.split(',').filter(Boolean)
+const isChosen = (name: string) => only.length === 0 || only.some(start => name === start || name.startsWith(`${start}-`))
 
-interface Cost extends FanoutCost {
-  publishMicroseconds: number
-  deliveryMicroseconds: number
+const steps = (isQuick ? quickPlan() : wholePlan())
+  .filter(({ scenario }) => isChosen(scenario.name))
+  .map(({ peers, rounds, ...step }): Step => ({
+    ...step,
+    peers: peers.filter(peer => services.length === 0 || services.some(name => peer.includes(name))),
+    rounds: Number(values.rounds ?? rounds)
+  }))
+const chosenParts = parts.filter(({ name, runs }) => only.includes(name) || (only.length === 0 && (runs === 'always' || (runs === 'whole' && !isQuick))))
+if (steps.length + chosenParts.length === 0) throw new Error(`nothing is called ${values.only}; there are S1 to S6, ${parts.map(({ name }) => name).join(', ')}`)
+
+const total = sum(steps.map(({ seconds, peers, rounds }) => seconds * peers.length * rounds)) + sum(chosenParts.map(({ seconds }) => seconds))
+const startedAt = performance.now()
+let done = 0
+const taken: Taken = { day: new Date().toISOString().slice(0, 10), machine: await describeMachine(), isQuick }
+const results = await readResults(values.out)
+
+/** One line a step; `seconds` is what it was to take. */
+function note (what: string, seconds: number): void {
+  done += seconds
+  const clock = `${Math.round((performance.now() - startedAt) / 1000)} s, ${Math.round(done / total * 100)} %`
+  console.log(`${clock.padStart(12)}  ${what}`)
 }
 
-const services = [roomcast, socketIo('pubsub'), socketIo('streams')]
-const costs: Cost[][] = services.map(() => [])
-for (let round = 0; round < ROUNDS; round++) {
-  for (const [i, service] of services.entries()) costs[i]?.push(await measure(service))
-}
-const { plainMicroseconds, tracedMicroseconds } = await measureTracing()
-
-/** A small room and a large one: what grows with the clients is the delivery, the rest is the publish. */
-async function measure (service: Service): Promise<Cost> {
-  const small = await measureFanout(service, FEW)
-  const large = await measureFanout(service, MANY)
-  const deliveryMicroseconds = (large.serverMicroseconds - small.serverMicroseconds) / (MANY - FEW)
-  return { ...large, deliveryMicroseconds, publishMicroseconds: small.serverMicroseconds - FEW * deliveryMicroseconds }
-}
-
-function row (name: string, i: number): Array<string | number> {
-  const of = (pick: (cost: Cost) => number) => median((costs[i] as Cost[]).map(pick))
-  /** Within each round: the speed of a machine changes from one to the next. */
-  const ratio = (pick: (cost: Cost) => number) => median((costs[i] as Cost[]).map((cost, round) => pick(cost) / pick(costs[0]?.[round] as Cost)))
-  const time = (pick: (cost: Cost) => number) => `${of(pick).toFixed(0)} µs (${ratio(pick).toFixed(2)})`
-  return [
-    name,
-    Math.round(of(cost => cost.deliveriesPerSecond)),
-    `${of(cost => cost.medianMs).toFixed(0)} ms`,
-    `${of(cost => cost.p99Ms).toFixed(0)} ms`,
-    time(cost => cost.publishMicroseconds),
-    time(cost => cost.deliveryMicroseconds),
-    time(cost => cost.serverMicroseconds)
-  ]
+async function runSteps (): Promise<void> {
+  const runs = new Map<Step, Run[]>(steps.map(step => [step, []]))
+  for (let round = 1; round <= Math.max(0, ...steps.map(({ rounds }) => rounds)); round++) {
+    for (const step of steps.filter(({ rounds }) => round <= rounds)) {
+      for (const peer of round % 2 === 1 ? step.peers : step.peers.toReversed()) {
+        const result = await runScenario(step.scenario, peer)
+        const some = runs.get(step) ?? []
+        some.push({ round, peer, result })
+        results.scenarios[step.scenario.name] = summarize(step.scenario, some, taken)
+        // A run that is stopped leaves what it has found so far.
+        await writeResults(values.out, results)
+        const figures = step.scenario.figures.map(({ name, unit, read }) => `${name} ${formatNumber(read(result))} ${unit}`)
+        const wrong = wrongIn(result)
+        note(`round ${round}, ${step.scenario.name}, ${peer}: ${figures.join('; ')}${wrong === 0 ? '' : `; ${wrong} LOST, REPEATED OR OUT OF ORDER`}`, step.seconds)
+      }
+    }
+  }
 }
 
-const fanout = formatTable(
-  ['service', 'deliveries a second', 'median', '99 of 100 within', 'server time: a publish', 'a delivery', `an update to ${MANY} clients`],
-  services.map(({ name }, i) => row(name, i))
-)
-
-await writeFile(FILE, `# Benchmarks
-
-Written by \`npm run bench\`; no number here was typed by hand. The run of ${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} processors, which clients, servers and Redis share: compare the rows, not the numbers with those of another machine.
-
-## A delivery
-
-One room, ${MANY} clients over two instances, one Redis, updates from eight publishers over HTTP, as fast as they are answered, after a warm-up. The median of ${ROUNDS} rounds. Server time is that of both instances' processors together, split into what a publish costs by itself and what each delivery adds, by a second run with ${FEW} clients; in brackets, as a ratio to Roomcast in the same round.
-
-${fanout}
-
-A publish costs Roomcast more, since it does more: it verifies a token, checks a schema and a rate, gives an offset, keeps history and remembers the id in one script at Redis. Stock Socket.IO with its Redis adapter does none of that behind a bare HTTP server; with the Streams adapter it keeps history. What a room multiplies is the delivery.
-
-## Tracing that is off
-
-A publish through the embedded broker takes ${plainMicroseconds.toFixed(2)} µs without our tracing around it, and ${tracedMicroseconds.toFixed(2)} µs with it while no SDK is started: ${((tracedMicroseconds / plainMicroseconds - 1) * 100).toFixed(0)} % more.
-`)
-console.log(`${fanout}\n\nwritten to ${FILE}`)
+console.log(`${steps.length} scenarios, ${chosenParts.length} other parts, about ${Math.ceil(total / 60)} minutes on an idle machine`)
+await runSteps()
+for (const { name, seconds, measure } of chosenParts) {
+  note(`${name}: ${await measure(results, taken, values.size === undefined ? undefined : Number(values.size))}`, seconds)
+  await writeResults(values.out, results)
+}
+await writePages(values.out, results)
+console.log(`written to ${values.out}/benchmarks.md after ${Math.round((performance.now() - startedAt) / 1000)} s`)
 process.exit(0)

@@ -3,8 +3,9 @@ import { performance } from 'node:perf_hooks'
 import type { PublishRequest } from '../services/broker/broker.ts'
 import { createMemoryBroker } from '../services/broker/memory-broker.ts'
 import { createMetrics } from '../services/observe/metrics.ts'
-import { readSettings } from '../services/settings.ts'
+import { readSettings } from '../services/settings/read.ts'
 import { tracePublish } from '../services/observe/tracing.ts'
+import { median } from './measure/statistics.ts'
 
 const PUBLISHES = 50_000
 const ROUNDS = 9
@@ -35,9 +36,4 @@ async function time (publish: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now()
   for (let i = 0; i < PUBLISHES; i++) await publish()
   return (performance.now() - startedAt) * 1000 / PUBLISHES
-}
-
-export function median (values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN
 }

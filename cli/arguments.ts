@@ -2,13 +2,15 @@
 import { readFileSync } from 'node:fs'
 import { Id, type StreamPosition } from '../services/wire/protocol.ts'
 import { roomName, type RoomName } from '../services/wire/rooms.ts'
-import { checker } from '../services/wire/validation.ts'
+import { createValidator } from '../services/wire/validation.ts'
 import { CommandError } from './command.ts'
+
+const idValidator = createValidator(Id)
 
 /** @throws CommandError */
 export function readRoom (text: string): RoomName {
   const ids = text.split('/')
-  if (ids.length !== 2 || !ids.every(id => checker(Id).Check(id))) {
+  if (ids.length !== 2 || !ids.every(idValidator.accepts)) {
     throw new CommandError(`${JSON.stringify(text)} is not a room: it should be WORKSPACE/APP, for example acme/board-1`)
   }
   return roomName(text)

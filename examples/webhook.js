@@ -12,11 +12,12 @@ createServer(async (request, response) => {
   try {
     // Checks signature and time. Throws if the service did not send it, or sent it long ago.
     const { events } = webhook.verify(body, request.headers)
-    for (const { id, event, workspaceId, appId } of events) {
+    for (const { id, event, workspaceId, appId, userId } of events) {
       // Events that were not answered in time come again with the same ids.
       if (known.has(id)) continue
       known.add(id)
-      console.log(event, `${workspaceId}/${appId}`)
+      // Only member.joined and member.left have a user.
+      console.log(event, `${workspaceId}/${appId}`, userId ?? '')
     }
     response.writeHead(204).end()
   } catch (error) {

@@ -2,6 +2,10 @@
 import type { FastifyInstance } from 'fastify'
 import type { Server } from 'socket.io'
 import { createPublisher, type Publisher } from '../services/broker/publisher.ts'
+import { packageInfo } from '../services/documents/package-info.ts'
+import { createOverview, type Overview } from '../services/instances/overview.ts'
+import { createParts } from '../services/instances/parts.ts'
+import { createQuestions } from '../services/instances/questions.ts'
 import { createReadiness, type Readiness } from '../services/instances/readiness.ts'
 import { createAuthenticator, type Authenticator } from './auth.ts'
 import type { People } from './people.ts'
@@ -14,6 +18,8 @@ export interface Gateways {
   publisher: Publisher
   /** Whether this instance should get traffic. */
   readiness: Readiness
+  /** What goes on over all instances, for operators. */
+  overview: Overview
   io: Server
 }
 
@@ -23,6 +29,9 @@ export async function openGateways (fastify: FastifyInstance, parts: Base & Upda
   const readiness = createReadiness(parts)
   fastify.addHook('onReady', async () => { readiness.start() })
   fastify.addHook('onClose', async () => { readiness.close() })
+  const answerHere = createParts({ ...parts, instance: parts.broker.instance, version: packageInfo.version, readiness })
+  const questions = createQuestions({ ...parts, answerHere })
+  const overview = createOverview({ ...parts, questions })
   const io = await openSockets(fastify, { ...parts, authenticator, publisher, readiness })
-  return { authenticator, publisher, readiness, io }
+  return { authenticator, publisher, readiness, overview, io }
 }

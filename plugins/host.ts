@@ -8,7 +8,7 @@ import type { Settings } from '../services/settings.ts'
 import { RoomcastError } from '../services/wire/errors.ts'
 import { HostPublish, RoomRef, type CommandResult, type PresenceList, type Receipt } from '../services/wire/protocol.ts'
 import { roomKey, type RoomKey, type RoomName } from '../services/wire/rooms.ts'
-import { parse } from '../services/wire/validation.ts'
+import { createValidator } from '../services/wire/validation.ts'
 import type { Gateways } from './gateways.ts'
 import type { People } from './people.ts'
 import type { Base } from './updates.ts'
@@ -22,9 +22,9 @@ declare module 'fastify' {
 export interface Roomcast {
   publisher: {
     /**
-      * Publishes an update as `userId`. Resolves once the broker has stored it. `payload` is encoded as JSON, up to
-      * `MAX_PAYLOAD_BYTES`. Repeating an `id` within `IDEMPOTENCY_TTL_SECONDS` publishes nothing and returns the first
-      * receipt with `duplicate: true`. Ids of the host are shared by all its `userId`s, but not with other callers.
+     * Publishes an update as `userId`. Resolves once the broker has stored it. `payload` is encoded as JSON, up to
+     * `MAX_PAYLOAD_BYTES`. Repeating an `id` within `IDEMPOTENCY_TTL_SECONDS` publishes nothing and returns the first
+     * receipt with `duplicate: true`. Ids of the host are shared by all its `userId`s, but not with other callers.
      * @throws RoomcastError `request/invalid`, `publish/payload-too-large`, `broker/unavailable` (not published),
      *   `broker/timeout` (unknown: repeat it with the same `id`)
      */
@@ -74,17 +74,19 @@ export interface HostSession {
   rooms (): RoomKey[]
 }
 
+const validators = { publish: createValidator(HostPublish), room: createValidator(RoomRef), command: createValidator(Command) }
+
 export function createRoomcast ({ publisher, presence, commands, sessions, readiness, metrics, authenticator, io, settings, log }: Base & People & Gateways): Roomcast {
   let draining: Promise<void> | undefined
 
   return {
     publisher: {
       async publish (update) {
-        const checked = parse(HostPublish, update)
+        const checked = validators.publish.parse(update)
         return await publisher.publishTrusted({ ...checked, payload: jsonOf(checked.payload) })
       }
     },
-    presence: { list: async room => await presence.list(roomKey(parse(RoomRef, room))) },
+    presence: { list: async room => await presence.list(roomKey(validators.room.parse(room))) },
     commands: {
       isCaughtUp: commands.isCaughtUp,
       execute: async command => await commands.execute(checkedCommand(command, settings))
@@ -101,7 +103,7 @@ export function createRoomcast ({ publisher, presence, commands, sessions, readi
 }
 
 function checkedCommand (given: unknown, settings: Settings): Command {
-  const command = parse(Command, given)
+  const command = validators.command.parse(given)
   if (command.do !== 'revoke' && command.do !== 'restore') return command
   const target = targetOf(command.target)
   if (command.do === 'revoke') assertWithinReach(target, settings)

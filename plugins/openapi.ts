@@ -8,6 +8,7 @@ import { exampleOf } from '../services/documents/examples.ts'
 import { plain, type Components } from '../services/documents/json-schema.ts'
 import { UI_SCRIPT, UI_STYLE } from '../services/documents/openapi-style.ts'
 import { packageInfo } from '../services/documents/package-info.ts'
+import { WebhookBody } from '../services/hooks/events.ts'
 import type { Settings } from '../services/settings.ts'
 
 const BEARER = 'bearer'
@@ -17,7 +18,7 @@ const UI_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsa
 const tags = [
   { name: 'publish', description: 'Updates into rooms. Needs `publish` on the room.' },
   { name: 'rooms', description: 'What is in a room. History needs `subscribe` on it, presence `presence`.' },
-  { name: 'operators', description: 'Ends access, on every instance. Needs `manage`, on the room or on `*/*`.' },
+  { name: 'operators', description: 'What goes on, and ends access, on every instance. Needs `manage`, on the room, the workspace or `*/*`.' },
   { name: 'health', description: 'For supervisors, load balancers and Prometheus; no token.' }
 ]
 
@@ -45,7 +46,8 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
     transform: ({ schema, url }) => ({ schema: document(schema), url }),
     transformObject: documents => {
       const { openapiObject } = documents as { openapiObject: { components: object } }
-      return { ...openapiObject, components: { ...openapiObject.components, schemas: components } }
+      const webhooks = { events: { post: webhook() } }
+      return { ...openapiObject, webhooks, components: { ...openapiObject.components, schemas: components } }
     }
   })
 
@@ -96,6 +98,24 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
     if (schema.type === undefined) return { ...schema, 'x-response-description': description }
     const documented = 'x-examples' in schema ? plain(schema as TSchema, components) : withExample(schema as TSchema)
     return { ...documented, 'x-response-description': description }
+  }
+
+  /** The request to the receiver at WEBHOOK_URL. */
+  function webhook (): object {
+    const header = (name: string, description: string) => ({ name, in: 'header', required: true, description, schema: { type: 'string' } })
+    return {
+      summary: 'Events of rooms and members, in batches and in order',
+      description: 'Sent to WEBHOOK_URL, with the events that WEBHOOK_EVENTS names, signed by https://www.standardwebhooks.com. Without a 2xx answer it is sent again with the same ids.',
+      operationId: 'webhookEvents',
+      security: [],
+      parameters: [
+        header('webhook-id', 'id of the batch, unchanged when it is sent again'),
+        header('webhook-timestamp', 'time of sending in seconds since 1970'),
+        header('webhook-signature', '`v1,` and the HMAC-SHA256 of `id.timestamp.body` with WEBHOOK_SECRET, in base64')
+      ],
+      requestBody: { required: true, content: { 'application/json': { schema: withExample(WebhookBody) } } },
+      responses: { '2XX': { description: 'Accepted: it is not sent again.' }, default: { description: 'Not accepted: it is sent again.' } }
+    }
   }
 
   function withExample (schema: TSchema): object {

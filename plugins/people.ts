@@ -1,8 +1,8 @@
 // Presence, the rooms that this instance follows, its sessions, and the commands that end them.
 import type { FastifyInstance } from 'fastify'
 import { createFeeds, type Feeds } from '../services/feeds/feeds.ts'
-import { createOccupancy, type Occupancy } from '../services/hooks/occupancy.ts'
-import { createWebhook } from '../services/hooks/webhook.ts'
+import { createHooks, type Hooks } from '../services/hooks/hooks.ts'
+import { createAnswers, type Answers } from '../services/instances/answers.ts'
 import { createCommands, type Commands } from '../services/instances/commands.ts'
 import { createPresence, type Presence } from '../services/presence/presence.ts'
 import { createSessions, type Sessions } from '../services/sessions/sessions.ts'
@@ -18,19 +18,22 @@ export interface People {
   sessions: Sessions
   /** Operator commands to all instances, and the revoked tokens. */
   commands: Commands
+  /** What all instances answer to one of them. */
+  answers: Answers
 }
 
 export function followPeople (fastify: FastifyInstance, parts: Base & Updates): People {
   const { peers } = parts
-  const presence = createPresence({ ...parts, isAlive: peers.isAlive })
+  const hooks = parts.settings.WEBHOOK_URL === '' ? undefined : tellBackend(fastify, parts)
+  const presence = createPresence({ ...parts, isAlive: peers.isAlive, onSession: hooks?.onSession })
   peers.onBeat(presence.onBeat)
   fastify.addHook('onReady', async () => { presence.start() })
   fastify.addHook('onClose', async () => { await presence.close() })
 
-  const occupancy = parts.settings.WEBHOOK_URL === '' ? undefined : tellBackend(fastify, parts)
-  const feeds = createFeeds({ ...parts, onPresence: presence.onDelta, onReset: presence.onReset, onOccupancy: occupancy?.change })
+  const feeds = createFeeds({ ...parts, onPresence: presence.onDelta, onReset: presence.onReset, onOccupancy: hooks?.onOccupancy })
   const sessions = createSessions(parts)
-  const commands = createCommands({ ...parts, feeds, sessions })
+  const answers = createAnswers(parts)
+  const commands = createCommands({ ...parts, answers, feeds, sessions })
   fastify.addHook('onReady', async () => {
     feeds.start()
     commands.start()
@@ -40,20 +43,22 @@ export function followPeople (fastify: FastifyInstance, parts: Base & Updates): 
     sessions.close()
     await feeds.close()
   })
-  return { presence, feeds, sessions, commands }
+  return { presence, feeds, sessions, commands, answers }
 }
 
-/** Reports occupied and vacated rooms to the webhook. */
-function tellBackend (fastify: FastifyInstance, parts: Base & Updates): Occupancy {
-  const webhook = createWebhook(parts)
-  const occupancy = createOccupancy({ ...parts, onChange: webhook.add })
-  parts.peers.onBeat(occupancy.onBeat)
+/** Reports rooms and members to the webhook. */
+function tellBackend (fastify: FastifyInstance, parts: Base & Updates): Hooks {
+  const hooks = createHooks(parts)
+  parts.peers.onBeat(hooks.onBeat)
   let closesAt: number | undefined
-  fastify.addHook('preClose', async () => { closesAt = performance.now() + parts.settings.CLOSE_TIMEOUT_MS })
-  fastify.addHook('onClose', async () => {
-    await occupancy.close()
-    const leftMs = closesAt === undefined ? parts.settings.CLOSE_TIMEOUT_MS : closesAt - performance.now()
-    await webhook.close(Math.max(leftMs, LEAST_CLOSE_MS))
+  fastify.addHook('onReady', async () => { hooks.start() })
+  fastify.addHook('preClose', async () => {
+    closesAt = performance.now() + parts.settings.CLOSE_TIMEOUT_MS
+    hooks.seal()
   })
-  return occupancy
+  fastify.addHook('onClose', async () => {
+    const leftMs = closesAt === undefined ? parts.settings.CLOSE_TIMEOUT_MS : closesAt - performance.now()
+    await hooks.close(Math.max(leftMs, LEAST_CLOSE_MS))
+  })
+  return hooks
 }

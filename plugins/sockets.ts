@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Server, Socket } from 'socket.io'
 import { RoomcastError, toRoomcastError, type ErrorCode } from '../services/wire/errors.ts'
+import { createAddressOf } from '../services/access/address.ts'
 import { isAllowedOrigin, listOrigins } from '../services/access/origin.ts'
 import { createConnections } from '../services/sessions/connections.ts'
 import { limitControlFrames } from '../services/sessions/control-frames.ts'
@@ -44,6 +45,7 @@ export async function openSockets (fastify: FastifyInstance, {
   /** Sessions whose CONNECT is not answered yet. */
   const arriving = new WeakMap<Socket, Session>()
   const stockRecovery = createStockRecovery({ feeds, settings, metrics, log })
+  const addressOf = createAddressOf(settings)
   await fastify.register(fastifySocketIO, {
     path: settings.SOCKET_PATH,
     serveClient: settings.NODE_ENV !== 'production',
@@ -139,7 +141,7 @@ export async function openSockets (fastify: FastifyInstance, {
       if (socket.conn.readyState !== 'open') return next()
       const { auth } = socket.handshake
       const keepsPositions = stockRecovery.isWanted(auth)
-      const session = createSession(socket, { identity, startedAt, keepsPositions }, sessionContext)
+      const session = createSession(socket, { identity, startedAt, address: addressOf(socket.request), keepsPositions }, sessionContext)
       arriving.set(socket, session)
       // What CONNECT is answered with.
       if (keepsPositions) Object.assign(socket, { pid: await stockRecovery.comeBack(session, auth) })

@@ -3,17 +3,17 @@ import type { TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import fp from 'fastify-plugin'
 import { RoomcastError } from '../services/wire/errors.ts'
-import { checker, describeFault, fromText } from '../services/wire/validation.ts'
+import { createValidator, fromText } from '../services/wire/validation.ts'
 
 export default fp(async fastify => {
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'))
   fastify.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
-    const check = checker(schema)
+    const validator = createValidator(schema)
     return (given: unknown) => {
       // A query string contains only texts, and may omit values with a default.
       const value = httpPart === 'querystring' ? fromTexts(schema, given) : given
-      return check.Check(value) ? { value } : { error: new RoomcastError('request/invalid', describeFault(schema, value)) }
+      return validator.accepts(value) ? { value } : { error: new RoomcastError('request/invalid', validator.describeFault(value)) }
     }
   })
   // Answers are typed values, so there is nothing to filter by a schema.

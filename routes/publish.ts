@@ -7,7 +7,7 @@ import type { Publisher } from '../services/broker/publisher.ts'
 import { RoomcastError, toRoomcastError } from '../services/wire/errors.ts'
 import { failureOf, failures, TOKEN_BEARER, WRITER } from '../services/documents/failures.ts'
 import { Answer, failure, HttpPublish, Receipt, RoomRef, success, UpdateId, type Result } from '../services/wire/protocol.ts'
-import { checker, describeFault, parse } from '../services/wire/validation.ts'
+import { createValidator } from '../services/wire/validation.ts'
 import { limitError } from '../services/observe/limits.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
 import type { Settings } from '../services/settings.ts'
@@ -23,6 +23,7 @@ const Batch = Type.Object({ updates: Type.Array(Type.Unknown(), { minItems: 1 })
 const Keyed = Type.Object({ 'idempotency-key': Type.Optional(UpdateId) })
 /** Rooms are checked separately. */
 const Many = Type.Object({ rooms: Type.Array(Type.Unknown(), { minItems: 1 }), ...Type.Pick(HttpPublish, ['event', 'payload', 'id']).properties })
+const validators = { batch: createValidator(Batch), many: createValidator(Many) }
 
 const PUBLISH_CODES = [...WRITER, 'limit/publish-rate'] as const
 const Results = Type.Object({ results: Type.Array(Type.Union([Answer(Receipt), failureOf(PUBLISH_CODES)])) })
@@ -66,7 +67,7 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
     const key = headers['idempotency-key']
     // Ignore a key that our nginx made from the request id.
     if (key !== undefined && key !== headers['x-request-id']) throw new RoomcastError('request/invalid', 'Idempotency-Key identifies one update, not a batch: give each update its own id.')
-    const { updates } = parse(Batch, body)
+    const { updates } = validators.batch.parse(body)
     checkCount('updates', updates.length)
     return results(await publisher.publishAll(identityOf(request), updates))
   })
@@ -87,7 +88,7 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
     },
     validatorCompiler: checkAllButBody
   }, async request => {
-    const { rooms, event, payload, id } = parse(Many, request.body)
+    const { rooms, event, payload, id } = validators.many.parse(request.body)
     checkCount('rooms', rooms.length)
     return results(await publisher.publishMany(identityOf(request), rooms, { event, payload, id: updateId(request, id) }))
   })
@@ -111,10 +112,9 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
 
 /** Items of the body are checked separately, so that a bad one fails alone. */
 function checkAllButBody ({ schema, httpPart }: { schema: unknown, httpPart?: string }) {
-  const part = schema as TSchema
-  return (value: unknown) => httpPart === 'body' || checker(part).Check(value)
-    ? { value }
-    : { error: new RoomcastError('request/invalid', describeFault(part, value)) }
+  if (httpPart === 'body') return (value: unknown) => ({ value })
+  const validator = createValidator(schema as TSchema)
+  return (value: unknown) => validator.accepts(value) ? { value } : { error: new RoomcastError('request/invalid', validator.describeFault(value)) }
 }
 
 /** The caller's id of an update: from the body, or from the header that proxies know. @throws RoomcastError `request/invalid` if both differ */

@@ -58,7 +58,9 @@ async function collectionOf ({ info, paths, tags }, values) {
 
 async function itemOf (path, method, { summary, description, security, parameters = [], requestBody }, values) {
   const of = place => parameters.filter(parameter => parameter.in === place)
-  const query = of('query').map(({ name, example, description }) => ({ key: name, value: String(example), description, disabled: name !== 'limit' }))
+  const query = of('query').map(({ name, required, example, description }) => ({
+    key: name, value: name in variables ? `{{${name}}}` : String(example), description, disabled: name !== 'limit' && required !== true
+  }))
   const enabled = query.filter(({ disabled }) => !disabled).map(({ key, value }) => `${key}=${value}`).join('&')
   const segments = path.slice(1).replaceAll(/\{(\w+)\}/g, '{{$1}}').split('/')
   const example = requestBody?.content['application/json'].example

@@ -4,7 +4,7 @@ import { createAsyncApi } from '../dist/services/documents/asyncapi.js'
 import { messageAt } from '../dist/services/documents/asyncapi-page.js'
 import { fieldsOf } from '../dist/services/documents/fields.js'
 import { errorCodes } from '../dist/services/wire/errors.js'
-import { readSettings } from '../dist/services/settings.js'
+import { readSettings } from '../dist/services/settings/read.js'
 
 const document = createAsyncApi(readSettings({ NODE_ENV: 'test' }))
 const tables = { 'client-events': clientEvents, 'server-events': serverEvents, 'error-codes': errors }

@@ -9,7 +9,7 @@ export interface NginxPlaces {
   listenInternal: string
   /** A folder that nginx may write to. */
   dir: string
-  /** `host:port` of the demo's script, at /demo/. The door for browsers is then one for publishers too. */
+  /** `host:port` of the demo's script, at /demo/. The listener for browsers then also accepts publishes. */
   demo?: string
   /** deploy/nginx-tls.conf as it is to be, in the place of the plain port for browsers. */
   tls?: string
@@ -38,7 +38,7 @@ export function renderNginx (text: string, { instances: [a, b, c], listen, liste
   }, text)
 }
 
-/** Treats publishes at the door for browsers as those at the other door. */
+/** Handles publishes on the listener for browsers like those on the other one. */
 function openDoor (text: string, demo: string): [string, string] {
   const [closed] = /location ~\* \^\/api\/v1\/\(publish.*/.exec(text) ?? ['location ~* ^/api/v1/(publish']
   const [publish] = /location = \/api\/v1\/publish \{[^}]*\}/.exec(text) ?? ['']

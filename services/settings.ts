@@ -1,9 +1,5 @@
-// Every setting: name, unit, default and reason in one schema. Read from the environment, checked together, frozen.
-import { Type, type Static, type TSchema } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
-import { faultsTogether } from './settings/checks.ts'
-import { misspelt } from './settings/misspelt.ts'
-import { fromText } from './wire/validation.ts'
+// Every setting: name, unit, default and reason in one schema. settings/read.ts reads and checks them.
+import { Type, type Static } from '@sinclair/typebox'
 
 const whole = (value: number, description: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER) =>
   Type.Integer({ default: value, description, minimum, maximum })
@@ -17,7 +13,9 @@ const LONGEST_TIMER_MS = 2_147_483_647
 
 const SENTINEL = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s,:@/[\\]]+):\\d{1,5}'
 
-const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
+const WEBHOOK_EVENT = '(room\\.occupied|room\\.vacated|member\\.joined|member\\.left)'
+
+export const SECRET_PATTERN = '^$|^[\\s\\S]{32,}$'
 
 export const Settings = Type.Object({
   // Process
@@ -111,8 +109,12 @@ export const Settings = Type.Object({
   READ_BURST: whole(300, 'Requests of one user for history or presence in a burst.', 1),
   COMMANDS_PER_SECOND: whole(100, 'Commands of one operator (disconnect, unsubscribe, revoke, restore) per second, on average. Each is sent to every instance and kept.', 1),
   COMMAND_BURST: whole(1000, 'Commands of one operator in a burst.', 1),
+  QUESTIONS_PER_SECOND: whole(20, 'Questions of one operator (rooms, a room, sessions, instances) per second, on average. Each is sent to every instance.', 1),
+  QUESTION_BURST: whole(200, 'Questions of one operator in a burst.', 1),
+  QUESTION_ANSWER_BYTES: whole(131_072, 'Most bytes that one instance answers to a question, except that one row is always sent. A page that would need more gets shorter.', 1024),
 
   // Browsers
+  INSPECTOR: flag(true, 'Whether the page for operators is served at /inspector/. It shows nothing without a token that allows manage.'),
   CORS_ORIGINS: text('', 'Other origins that may use the service, comma-separated, for example https://app.example.com. Empty: only the same origin.'),
   SOCKET_PATH: text('/socket.io/', 'Path of the Socket.IO endpoint.', { pattern: '^/.+/$' }),
   PING_INTERVAL_MS: whole(25_000, 'Interval of the heartbeats of a connection.', 1, LONGEST_TIMER_MS),
@@ -122,7 +124,8 @@ export const Settings = Type.Object({
   OTEL_EXPORTER_OTLP_ENDPOINT: text('', 'Where traces go, as OTLP over HTTP, e.g. http://collector:4318. Empty: tracing is off. Needs packages; the service names those that are missing. Other OTEL_ variables apply as usual.', { pattern: '^$|^https?://' }),
 
   // Webhook
-  WEBHOOK_URL: text('', 'Receives an event when a room gets its first member over all instances, or loses its last. Empty: no webhook.', { pattern: '^$|^https?://' }),
+  WEBHOOK_URL: text('', 'Receives an event when a room gets its first member over all instances, or loses its last, and when users join and leave (WEBHOOK_EVENTS). Empty: no webhook.', { pattern: '^$|^https?://' }),
+  WEBHOOK_EVENTS: text('room.occupied,room.vacated', 'The events that are sent, comma-separated: room.occupied, room.vacated, member.joined, member.left. Members only on request, because they are many more events, and personal data.', { pattern: `^${WEBHOOK_EVENT}(,${WEBHOOK_EVENT})*$` }),
   WEBHOOK_SECRET: text('', 'Key that signs each request, as in Standard Webhooks (whsec_… or any text).'),
   WEBHOOK_TIMEOUT_MS: whole(5000, 'How long to wait for the answer.', 1, LONGEST_TIMER_MS),
   WEBHOOK_BATCH_MS: whole(500, 'How long events are collected before they are sent together.', 1, LONGEST_TIMER_MS),
@@ -153,34 +156,4 @@ export type SettingName = keyof Settings
 
 export class SettingsError extends Error {
   override readonly name = 'SettingsError'
-}
-
-/**
- * Reads and checks all settings.
- * @param env names to texts, as `process.env`; an empty text counts as not set
- * @throws SettingsError that names every fault: the setting, and what it should be
- */
-export function readSettings (env: Record<string, string | undefined>): Settings {
-  const faults: string[] = []
-  const faulty = new Set<SettingName>()
-  const settings: Record<string, unknown> = {}
-  for (const [name, schema] of Object.entries<TSchema>(Settings.properties)) {
-    const given = env[name]
-    const value = given === undefined || given === '' ? schema.default as unknown : fromText(schema, given)
-    settings[name] = value
-    if (Value.Check(schema, value)) continue
-    faulty.add(name as SettingName)
-    faults.push(`${name} ${expectation(schema)}`)
-  }
-  faults.push(...faultsTogether(settings as Settings, faulty))
-  for (const [given, meant] of misspelt(Object.keys(env), Object.keys(Settings.properties))) faults.push(`${given} is no setting; the nearest is ${meant}`)
-  if (faults.length > 0) throw new SettingsError(`Settings that are not right:\n${faults.map(fault => `  - ${fault}`).join('\n')}`)
-  return Object.freeze(settings as Settings)
-}
-
-function expectation (schema: TSchema): string {
-  if (schema.type === 'integer') return `should be a whole number from ${String(schema['minimum'])} to ${String(schema['maximum'])}: ${String(schema.description)}`
-  if (schema['pattern'] === SECRET_PATTERN) return 'should be at least 32 bytes'
-  if (schema.type === 'boolean') return `should be true or false: ${String(schema.description)}`
-  return `should match ${String(schema['pattern'])}: ${String(schema.description)}`
 }

@@ -87,7 +87,7 @@ for (const [what, lose] of [
   })
 }
 
-test('what is still kept of a trimmed log counts, though no instance was left to know it', async t => {
+test('the kept part of a trimmed log counts, even if no instance was left that knew it', async t => {
   const redis = await startRedis(t)
   const settings = { REDIS_URL: redis.url, COMMANDS_HISTORY_SIZE: '50' }
   const first = await startInstance(t, settings)

@@ -17,7 +17,7 @@ function page (path: string): string {
   return readFileSync(pathOf(`docs/${path}`), 'utf8')
 }
 
-test('what is generated is of this build: tables, and the types of the client', async t => {
+test('generated parts match this build: tables, and the types of the client', async t => {
   for (const script of ['scripts/client-types.js', 'scripts/protocol-doc.js', 'scripts/readme-faults.js']) {
     const check = await startChild(t, process.execPath, [script, '--check'])
     const { code } = await within(20_000, 'the check', check.exited)

@@ -49,7 +49,7 @@ test("an id of the app's publishes once, also under another userId, and never me
   }
 })
 
-test('what the app gives wrong is refused with a typed error, and nothing is published', async t => {
+test('wrong values of the app are refused with a typed error, and nothing is published', async t => {
   const { server } = await host(t, { MAX_PAYLOAD_BYTES: '100', MAX_PAYLOAD_DEPTH: '4' })
   const loop: Record<string, unknown> = {}
   loop['self'] = loop
@@ -138,7 +138,7 @@ test('a host in TypeScript compiles with it, also one with decorators under name
   t.equal(code, 0, child.output())
 })
 
-test('what a hook of the host refuses on our routes, the host answers; what we refuse, we answer', async t => {
+test('the host answers what its hooks refuse on our routes; we answer what we refuse', async t => {
   const server = Fastify({ forceCloseConnections: true })
   t.teardown(() => server.close())
   server.setErrorHandler((error: Error, _request, reply) => { reply.code(418).send({ host: error.message }) })

@@ -1,4 +1,4 @@
-// Bad input of every kind at the HTTP door: the right status and code, nothing published, and the process goes on.
+// Bad input of every kind over HTTP: the right status and code, nothing published, and the process goes on.
 import { createHmac, generateKeyPairSync } from 'node:crypto'
 import { test } from 'tap'
 import type { FastifyInstance } from 'fastify'

@@ -1,4 +1,4 @@
-// The HTTP door: the answers of every route.
+// HTTP: the answers of every route.
 import { test } from 'tap'
 import type { HistoryPage, Receipt } from '../services/wire/protocol.ts'
 import { ask, build, buildReady, freePort, HOST, token, type Claims } from './helpers/index.ts'

@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { test, type Test } from 'tap'
 import ts from 'typescript'
 import { eventually, freePort, startProxy, startRedis, TEST_SECRET } from './helpers/index.ts'
+import { faultsOf } from './helpers/axe.ts'
 import { openBrowser, openPage } from './helpers/browser.ts'
 import { bundle } from './helpers/bundle.ts'
 import { startChild } from './helpers/child.ts'
@@ -89,9 +90,13 @@ test('two people at one board: moves are seen by both, survive a lost connection
     for (const page of [ann, leo]) await settled(page, 'Doing', 'Show it')
   })
 
-  await t.test('who comes later has the same board', async () => {
+  await t.test('a later visitor sees the same board', async () => {
     await leo.reload()
     for (const [column, title] of [['Done', 'Write it down'], ['Doing', 'Try it out'], ['Doing', 'Show it']] as const) await settled(leo, column, title)
+  })
+
+  await t.test('axe finds nothing serious on it', async t => {
+    t.strictSame(await faultsOf(leo), [])
   })
 
   await t.test('when the past is lost both load the board anew and say so, and go on', async () => {

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
-import { readSettings, Settings } from '../services/settings.ts'
+import { Settings } from '../services/settings.ts'
+import { readSettings } from '../services/settings/read.ts'
 import { pathOf, startInstance } from './helpers/index.ts'
 
 const run = promisify(execFile)

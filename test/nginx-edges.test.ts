@@ -1,8 +1,10 @@
-// The edges of deploy/nginx.conf: TLS, what is too large, what the log says of an instance that fails.
+// The edges of deploy/nginx.conf: TLS, what is too large, what the log says of an instance that fails, and timeouts that fit the settings.
+import { readFile } from 'node:fs/promises'
 import { test } from 'tap'
+import { readSettings } from '../services/settings/read.ts'
 import { errorCodes } from '../services/wire/errors.ts'
 import {
-  call, connect, eventually, follow, noEvent, publish, roomEvent, startInstance, startNginx, startProxy, subscribe, token
+  call, connect, eventually, follow, noEvent, pathOf, publish, roomEvent, startInstance, startNginx, startProxy, subscribe, token
 } from './helpers/index.ts'
 
 test('with deploy/nginx-tls.conf browsers connect over TLS, and services over the other port as before', async t => {
@@ -55,4 +57,20 @@ test('the log says why an instance did not answer', async t => {
   await proxy.cut()
   await call(nginx.internalUrl, 'GET', '/api/v1/health/gone')
   t.equal(await reason('gone'), 'connection refused')
+})
+
+test('the time-outs and sizes of nginx.conf fit the settings, and its answers the error table', async t => {
+  const text = await readFile(pathOf('deploy/nginx.conf'), 'utf8')
+  const settings = readSettings({})
+  const [, sockets = ''] = text.split('location /socket.io/')
+  const heartbeatMs = settings.PING_INTERVAL_MS + settings.PING_TIMEOUT_MS
+  for (const name of ['proxy_read_timeout', 'proxy_send_timeout']) {
+    const [, seconds] = new RegExp(`${name} (\\d+)s;`).exec(sockets) ?? []
+    t.ok(Number(seconds) * 1000 > heartbeatMs, `${name} ${seconds} s`)
+  }
+  const [, apiSeconds] = /proxy_read_timeout (\d+)s;/.exec(text) ?? []
+  t.ok(Number(apiSeconds) * 1000 > settings.PUBLISH_TIMEOUT_MS, 'an instance answers a publish before nginx gives up')
+  t.match(text, settings.SOCKET_PATH)
+  t.match(text, `"message":"${errorCodes['broker/timeout'].message}"`)
+  t.match(text, '1.30.2')
 })

@@ -41,11 +41,18 @@ const calls: Record<string, [method: string, path: string, request: Call]> = {
   disconnect: ['POST', '/api/v1/sessions/disconnect', { body: { userId: 'bob' } }],
   unsubscribe: ['POST', '/api/v1/sessions/unsubscribe', { body: { userId: 'bob', ...room } }],
   revoke: ['POST', '/api/v1/tokens/revoke', { body: { jti: 'token-1' } }],
+  rooms: ['GET', '/api/v1/rooms', {}],
+  room: ['GET', '/api/v1/workspaces/acme/apps/board-1', {}],
+  sessions: ['GET', '/api/v1/sessions?userId=ann', {}],
+  instances: ['GET', '/api/v1/instances', {}],
   restore: ['POST', '/api/v1/tokens/restore', { body: { jti: 'token-1' } }]
 }
 const withoutToken = ['health', 'live', 'ready', 'metrics']
 /** What is refused of them is in their results. */
 const severalAtOnce = ['publishBatch', 'publishMany']
+const questions = ['rooms', 'room', 'sessions', 'instances']
+/** Without the broker too: what is refused is in the results, or the instance answers for itself. */
+const answeredAlone = [...severalAtOnce, 'rooms', 'sessions', 'instances']
 const withToken = Object.keys(calls).filter(id => !withoutToken.includes(id))
 const withBody = withToken.filter(id => calls[id]?.[2].body !== undefined)
 
@@ -149,10 +156,10 @@ test('every operation answers its success, and the errors of callers, as documen
   await answers('presence', 400, { path: '/api/v1/workspaces/acme/apps/a*b/presence' }, 'request/invalid')
 })
 
-test('limits, keys that cannot be fetched, and a broker that is away are answered as documented', async t => {
+test('limits, unavailable keys and an unavailable broker are answered as documented', async t => {
   const redis = await startRedis(t)
   const [limited, keyless, instance] = await Promise.all([
-    startInstance(t, { PUBLISHES_PER_SECOND: '1', PUBLISH_BURST: '1', COMMANDS_PER_SECOND: '1', COMMAND_BURST: '1' }),
+    startInstance(t, { PUBLISHES_PER_SECOND: '1', PUBLISH_BURST: '1', COMMANDS_PER_SECOND: '1', COMMAND_BURST: '1', QUESTIONS_PER_SECOND: '1', QUESTION_BURST: '1' }),
     startInstance(t, { JWT_SECRET: '', JWT_JWKS_URL: `http://${HOST}:${await freePort()}/jwks` }),
     startInstance(t, { REDIS_URL: redis.url, PUBLISH_TIMEOUT_MS: '300' })
   ])
@@ -163,6 +170,8 @@ test('limits, keys that cannot be fetched, and a broker that is away are answere
   await ofLimited.answers('changeApp', 429, {}, 'limit/publish-rate')
   await call(limited.url, 'POST', '/api/v1/tokens/revoke', { token: token(), body: { jti: 'token-1' } })
   for (const id of ['disconnect', 'unsubscribe', 'revoke', 'restore']) await ofLimited.answers(id, 429, {}, 'limit/command-rate')
+  await call(limited.url, 'GET', '/api/v1/instances', { token: token() })
+  for (const id of questions) await ofLimited.answers(id, 429, {}, 'limit/question-rate')
 
   const ofKeyless = await documented(t, keyless.url)
   const unknown = rawToken({ alg: 'RS256', kid: 'k' }, { sub: 'ann', exp: Math.floor(Date.now() / 1000) + 60 }, 'signature')
@@ -175,8 +184,8 @@ test('limits, keys that cannot be fetched, and a broker that is away are answere
   await redis.stop()
   await eventually(async () => (await call(instance.url, 'GET', '/readyz')).status === 503, 10_000)
   await answers('ready', 503)
-  for (const id of withToken.filter(id => !severalAtOnce.includes(id))) await answers(id, 503, {}, 'broker/unavailable')
-  for (const id of severalAtOnce) await answers(id, 200)
+  for (const id of withToken.filter(id => !answeredAlone.includes(id))) await answers(id, 503, {}, 'broker/unavailable')
+  for (const id of answeredAlone) await answers(id, 200)
 })
 
 test('a host with @fastify/swagger of its own keeps its document, also of a schema named like one of ours', async t => {

@@ -39,7 +39,7 @@ console.log(await host.listen({ port: 0, host: '127.0.0.1' }))
 
 test('what ships: the build, its maps with their sources, the texts; no test, no bench, no settings of anybody', async t => {
   const files = packed.files.map(({ path }) => path)
-  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', '.env.example', 'dist/app.js', 'dist/app.d.ts', 'dist/server.js', 'dist/cli/roomcast.js', 'dist/playground/index.html', 'dist/services/broker/scripts/publish.lua', 'scripts/demo.js', 'deploy/nginx.conf']) {
+  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', '.env.example', 'dist/app.js', 'dist/app.d.ts', 'dist/server.js', 'dist/cli/roomcast.js', 'dist/inspector/index.html', 'dist/playground/index.html', 'dist/services/broker/scripts/publish.lua', 'scripts/demo.js', 'scripts/demo/processes.js', 'scripts/demo/control.js', 'deploy/nginx.conf']) {
     t.ok(files.includes(path), path)
   }
   t.strictSame(files.filter(path => /(^|\/)(test|bench|node_modules)\/|\.test\.|^[^/]+\.ts$|\.env$|^dist\/\./.test(path)), [])
@@ -49,6 +49,14 @@ test('what ships: the build, its maps with their sources, the texts; no test, no
   const bundle = await readFile(pathOf('dist/plugins/fastify-socket-io.js'), 'utf8')
   for (const name of ['fastify-socket.io', 'fastify-plugin']) t.match(bundle, new RegExp(`^/\\*! ${name} \\d[^]+Permission is hereby granted, free of charge`, 'm'), `the licence of ${name}`)
   t.notMatch(bundle, /from ['"]fastify-socket\.io/)
+})
+
+test('the package, its client, the chart and the changelog name one version', async t => {
+  const [{ version }, client] = await Promise.all(['package.json', 'client/package.json'].map(async path => JSON.parse(await readFile(pathOf(path), 'utf8')) as { version: string })) as [{ version: string }, { version: string }]
+  t.equal(client.version, version)
+  t.match(await readFile(pathOf('deploy/helm/roomcast/Chart.yaml'), 'utf8'), new RegExp(`^version: ${version}$[^]*^appVersion: ${version}$`, 'm'))
+  const [, newest] = /^## (\d+\.\d+\.\d+) - (?:unreleased|\d{4}-\d{2}-\d{2})$/m.exec(await readFile(pathOf('CHANGELOG.md'), 'utf8')) ?? []
+  t.equal(newest, version)
 })
 
 test('publint, attw and a publish that only shows what it would do have nothing to say', async t => {

@@ -1,7 +1,7 @@
 // The pages in a real Chromium: axe finds nothing serious, nothing goes over the side of a phone, and one leads to the other.
-import axe, { type AxeResults } from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { test } from 'tap'
+import { faultsOf } from './helpers/axe.ts'
 import { startInstance } from './helpers/index.ts'
 import { connected, openBrowser, openPage, say, side } from './helpers/browser.ts'
 
@@ -9,15 +9,6 @@ const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch:
 const DESKTOP = { viewport: { width: 1280, height: 800 } }
 /** Both forms and both schemes, each once. */
 const looks = [{ ...PHONE, colorScheme: 'dark' }, { ...DESKTOP, colorScheme: 'light' }] as const
-
-/** What axe calls serious or critical, and what is wider than the window. */
-async function faultsOf (page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const { violations } = await page.evaluate<AxeResults>("axe.run({ resultTypes: ['violations'] })")
-  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-  const isTooWide = await page.evaluate<boolean>('document.documentElement.scrollWidth > screen.width')
-  return [...serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`), ...isTooWide ? ['it goes over the side'] : []]
-}
 
 /** Opens the page in each look, does something there, and expects no fault. */
 async function looksGood (browser: Browser, url: string, act: (page: Page) => Promise<void>): Promise<string[]> {

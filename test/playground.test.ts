@@ -1,15 +1,18 @@
 // The playground in a real browser: two collaborators in one page, lost connections, recovery; what the page may load.
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { test } from 'tap'
+import t, { test } from 'tap'
 import { call, eventually, startInstance, token } from './helpers/index.ts'
 import { connected, fact, log, openBrowser, openPage, say, side } from './helpers/browser.ts'
 
+const browser = await openBrowser(t)
+/** Without a key of its own, so it gives demo tokens. Each test has a room of its own. */
+const instance = await startInstance(t, { JWT_SECRET: '', NODE_ENV: '' })
+await instance.ready()
+
 test('in the demo two collaborators meet in one page: updates, cursors, presence, recovery, all by keyboard too', async t => {
-  const instance = await startInstance(t, { JWT_SECRET: '', NODE_ENV: '' })
-  await instance.ready()
   const link = await eventually(() => /^http\S+#token=\S+$/m.exec(instance.output())?.[0])
-  const { page, faults } = await openPage(await openBrowser(t), link)
+  const { page, faults } = await openPage(browser, link)
   await connected(page)
   t.strictSame(await page.locator('.side h2').allTextContents(), ['Ann', 'Leo'])
   for (const n of [0, 1]) await fact(page, n, 'presence').filter({ hasText: /Ann.*2$/ }).waitFor()
@@ -52,9 +55,7 @@ test('in the demo two collaborators meet in one page: updates, cursors, presence
 })
 
 test('any event with any JSON is published from the page, or from a terminal with what it copies; the raw message can be seen; another room is its own', async t => {
-  const instance = await startInstance(t, { JWT_SECRET: '', NODE_ENV: '' })
-  await instance.ready()
-  const { page, faults } = await openPage(await openBrowser(t), instance.url, { permissions: ['clipboard-read', 'clipboard-write'] })
+  const { page, faults } = await openPage(browser, `${instance.url}/#room=acme/any`, { permissions: ['clipboard-read', 'clipboard-write'] })
   await connected(page)
   await side(page, 0).getByText('Publish any event').click()
   const payload = side(page, 0).getByLabel('Payload, as JSON')
@@ -67,7 +68,7 @@ test('any event with any JSON is published from the page, or from a terminal wit
   await side(page, 0).getByText('Publish event').click()
   await log(page, 1).getByText('NOTED {"text":"it\'s $HOME"}').click()
   const raw = JSON.parse(await log(page, 1).locator('pre').textContent() ?? '') as object
-  t.match(raw, { event: 'NOTED', payload: { text: "it's $HOME" }, userId: 'ann', workspaceId: 'acme', appId: 'board-1', offset: 1 })
+  t.match(raw, { event: 'NOTED', payload: { text: "it's $HOME" }, userId: 'ann', workspaceId: 'acme', appId: 'any', offset: 1 })
 
   await side(page, 0).getByText('Copy as curl').click()
   await log(page, 0).getByText('Copied').waitFor()
@@ -88,9 +89,7 @@ test('any event with any JSON is published from the page, or from a terminal wit
 })
 
 test('on a phone the name at a cursor covers neither the hint nor the edge of the board', async t => {
-  const instance = await startInstance(t, { JWT_SECRET: '', NODE_ENV: '' })
-  await instance.ready()
-  const { page } = await openPage(await openBrowser(t), instance.url, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true })
+  const { page } = await openPage(browser, `${instance.url}/#room=acme/phone`, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true })
   await connected(page)
   const board = side(page, 0).locator('.board')
   const { width, height } = await board.boundingBox() ?? { width: 0, height: 0 }
@@ -125,8 +124,8 @@ test('the page has what it needs and no more: its own files, a strict policy, no
 })
 
 test('without a token the page asks for one, and takes it', async t => {
-  const instance = await startInstance(t)
-  const { page } = await openPage(await openBrowser(t), instance.url)
+  const { url } = await startInstance(t)
+  const { page } = await openPage(browser, url)
   await page.getByLabel('Token').fill(token({ sub: 'ann' }))
   await page.keyboard.press('Enter')
   await connected(page)
@@ -134,14 +133,11 @@ test('without a token the page asks for one, and takes it', async t => {
 })
 
 test('what is not a token brings the form and says so; a side without the other to publish says so too', async t => {
-  const instance = await startInstance(t, { JWT_SECRET: '', NODE_ENV: '' })
-  await instance.ready()
-  const browser = await openBrowser(t)
   const { page, faults } = await openPage(browser, `${instance.url}/#token=not-a-token`)
   await page.getByRole('alert').waitFor()
   t.ok(await page.getByLabel('Token').isVisible())
 
-  const { page: demo } = await openPage(browser, instance.url)
+  const { page: demo } = await openPage(browser, `${instance.url}/#room=acme/away`)
   await connected(demo)
   await side(demo, 1).getByText('Go offline').click()
   await side(demo, 0).getByText('Miss three updates').click()

@@ -102,7 +102,7 @@ test('states are there again after Redis lost everything', async t => {
   t.strictSame(ann.log.filter(entry => entry !== '+carl'), ['+ann', '+bob'], 'nobody seemed to leave')
 })
 
-test('who was acknowledged into a room is in the answer of every instance within 300 ms', async t => {
+test('a user whose SUBSCRIBE was answered is in the presence of every instance within 300 ms', async t => {
   const { a, b } = await pair(t)
   await watcher(t, a, 'ann')
   for (let i = 0; i < 10; i++) {
@@ -117,7 +117,7 @@ test('who was acknowledged into a room is in the answer of every instance within
   }
 })
 
-test('who disconnects, or closes the page, leaves at once; who vanishes stays for the linger', async t => {
+test('a client that disconnects or closes the page leaves at once; one that vanishes stays for the linger', async t => {
   const { a, b } = await pair(t, { PRESENCE_LINGER_MS: '60000' })
   const ann = await watcher(t, a, 'ann')
   const bob = await member(t, b, { sub: 'bob' })

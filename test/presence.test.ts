@@ -5,7 +5,7 @@ import type { PresenceList } from '../services/wire/protocol.ts'
 import { call, connect, eventually, noEvent, subscribe, token, unsubscribe } from './helpers/index.ts'
 import { ask, member, pair, room, users, watcher } from './helpers/presence.ts'
 
-test('who is here is the same on every instance, for the event, the route and the changes; other rooms hear nothing', async t => {
+test('presence is the same on every instance, for the event, the route and the changes; other rooms get nothing', async t => {
   const { a, b } = await pair(t)
   const ann = await watcher(t, a, 'ann')
   const eve = await connect(t, a.url, { token: token({ sub: 'eve' }) })
@@ -57,7 +57,7 @@ test('one user with three tabs is one collaborator with three sessions, gone wit
   t.equal((await ask(ann.socket)).data?.count, 1)
 })
 
-test('who has subscribed is there at once for whoever asks this instance, and who has unsubscribed is not', async t => {
+test('a subscribed user is visible at once on this instance, and an unsubscribed one is not', async t => {
   const { a, b } = await pair(t, { PRESENCE_BATCH_MS: '2000' })
   const ann = await connect(t, a.url, { token: token({ sub: 'ann' }) })
   await subscribe(ann, room.workspaceId, room.appId)
@@ -104,7 +104,7 @@ test('a reconnect within the linger makes no leave and join, on the same instanc
   t.strictSame(ann.log, ['+ann', '+bob', '-bob'])
 })
 
-test('who is put out of a room for good leaves at once, and a renewed subscription changes nothing', async t => {
+test('a user removed from a room for good leaves at once, and a renewed subscription changes nothing', async t => {
   const { a, b } = await pair(t, { PRESENCE_LINGER_MS: '60000' })
   const ann = await watcher(t, a, 'ann')
   const bob = await member(t, b, { sub: 'bob' })

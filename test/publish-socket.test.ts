@@ -11,7 +11,7 @@ async function send (socket: Socket, update: object): Promise<Result<Receipt>> {
   return await socket.timeout(10_000).emitWithAck('publish', { ...room, event: 'N', payload: null, ...update })
 }
 
-test('the receipt is the one of the HTTP door, for the first time and for a repeat; the publisher hears itself once', async t => {
+test('the receipt is the same as over HTTP, for a first publish and for a repeat; the publisher gets its own update once', async t => {
   const redis = await startRedis(t)
   const [a, b] = await cluster(t, 2, { REDIS_URL: redis.url })
   await Promise.all([a.ready(), b.ready()])
@@ -42,7 +42,7 @@ test('userId is that of the token, whatever the update or its payload claims', a
   t.match(await heard, { userId: 'ann', payload: { userId: 'bob' } })
 })
 
-test('what one socket sends in one turn keeps its order, on every instance', async t => {
+test('publishes of one socket in one turn keep their order, on every instance', async t => {
   const redis = await startRedis(t)
   const [a, b] = await cluster(t, 2, { REDIS_URL: redis.url })
   await Promise.all([a.ready(), b.ready()])

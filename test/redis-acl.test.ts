@@ -4,7 +4,7 @@ import { test } from 'tap'
 import type { Redis } from 'ioredis'
 import { redisScripts } from '../services/broker/redis-scripts.ts'
 import {
-  call, cluster, connect, connected, eventually, follow, HOST, listenTo, nextEvent, noEvent, pathOf, publication, publish, redisBroker, roomEvent, startRedis, subscribe, token
+  call, cluster, connect, connected, eventually, follow, HOST, listenTo, nextEvent, noEvent, pathOf, publication, publish, redisBroker, roomEvent, startReceiver, startRedis, subscribe, token, type Receiver
 } from './helpers/index.ts'
 
 const PASSWORD = 'for-this-test-only'
@@ -15,18 +15,23 @@ async function aclLine (): Promise<string[]> {
   return line.replace('PASSWORD', PASSWORD).split(' ')
 }
 
+function webhookTo ({ url }: Receiver) {
+  return { WEBHOOK_URL: url, WEBHOOK_SECRET: 'a-secret-of-the-webhook', WEBHOOK_EVENTS: 'room.occupied,room.vacated,member.joined,member.left', WEBHOOK_BATCH_MS: '50' }
+}
+
 /** What was refused. That a client tells its version is not needed, and Redis below 7.2 does not know it. */
 async function refused (client: Redis): Promise<string[]> {
   const entries = await client.call('ACL', 'LOG') as unknown[]
   return entries.map(entry => JSON.stringify(entry)).filter(entry => !entry.includes('setinfo'))
 }
 
-test('two instances do everything with that user', async t => {
+test('two instances do everything with that user, the webhook too', async t => {
   const redis = await startRedis(t)
   const admin = redis.client()
   const [command = '', ...args] = await aclLine()
   await admin.call(command, ...args)
-  const [a, b] = await cluster(t, 2, { REDIS_URL: `redis://roomcast:${PASSWORD}@${HOST}:${redis.port}`, ROOM_LINGER_MS: '0', POSITION_CHECK_MS: '200' })
+  const receiver = await startReceiver(t)
+  const [a, b] = await cluster(t, 2, { REDIS_URL: `redis://roomcast:${PASSWORD}@${HOST}:${redis.port}`, ROOM_LINGER_MS: '0', POSITION_CHECK_MS: '200', ...webhookTo(receiver) })
   await Promise.all([a.ready(), b.ready()])
 
   const ann = await connect(t, a.url, { token: token({ sub: 'ann', jti: 'one' }) })
@@ -51,6 +56,8 @@ test('two instances do everything with that user', async t => {
   t.equal((await call(a.url, 'GET', '/api/v1/workspaces/acme/apps/board-1/history?limit=10', { token: bearer })).status, 200)
   t.equal((await call(a.url, 'GET', '/api/v1/workspaces/acme/apps/board-1/presence', { token: bearer })).status, 200)
   t.match((await call(a.url, 'POST', '/api/v1/sessions/disconnect', { token: bearer, body: { userId: 'eve' } })).body.data, { sockets: 1, complete: true })
+
+  await eventually(() => receiver.events('board-1').includes('member.left') && receiver.events('board-2').includes('room.occupied'))
 
   // A room that goes back in time gets a new epoch.
   const ended = nextEvent(ann, 'unsubscribed')

@@ -1,6 +1,7 @@
 // Settings: typed, frozen, and every fault told at once.
 import { test } from 'tap'
-import { readSettings, Settings } from '../services/settings.ts'
+import { Settings } from '../services/settings.ts'
+import { readSettings } from '../services/settings/read.ts'
 
 const SECRET = 'x'.repeat(32)
 

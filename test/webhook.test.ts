@@ -32,7 +32,7 @@ test('one event for the first member over all instances and one for the last, si
   }
 })
 
-test('what is not taken is repeated with the same ids', async t => {
+test('a batch that is not accepted is repeated with the same ids', async t => {
   const receiver = await startReceiver(t, [500, 503])
   const [a] = await cluster(t, 1, { ...settingsFor(receiver), WEBHOOK_RETRY_MAX_MS: '100' })
   await a.ready()
@@ -44,7 +44,7 @@ test('what is not taken is repeated with the same ids', async t => {
   t.equal(receiver.requests.length, 3)
 })
 
-test('what is repeated is the same batch, though more has happened since', async t => {
+test('a repeated batch stays the same, even after more events', async t => {
   const receiver = await startReceiver(t, [500, 500])
   const [a] = await cluster(t, 1, { ...settingsFor(receiver), WEBHOOK_RETRY_MAX_MS: '500' })
   await a.ready()
@@ -69,7 +69,7 @@ test('a killed instance leaves its rooms: the others tell, once', async t => {
   await a.kill()
   await eventually(() => receiver.events('board-1').length === 2, 10_000)
   t.strictSame(receiver.events('board-1'), ['room.occupied', 'room.vacated'])
-  t.equal(await redis.client().exists('roomcast:{$/occupancy}:counts'), 0)
+  t.equal(await redis.client().exists('roomcast:{$/hooks}:subjects'), 0)
 })
 
 test('SIGTERM with 250 rooms to be told of: all that waits is sent, though a request under way never ends', async t => {

@@ -16,7 +16,7 @@ export interface Service {
 }
 
 /**
-  * A stock client with shorter pauses, so that the table shows the service and not the client. It uses only WebSocket: a
-  * client whose connection breaks while it upgrades from polling waits for its ping timeout, on any server.
+ * A stock client with shorter pauses, so that the table shows the service and not the client. It uses only WebSocket: a
+ * client whose connection breaks while it upgrades from polling waits for its ping timeout, on any server.
  */
 export const RECONNECTION = { transports: ['websocket'], reconnection: true, reconnectionDelay: 200, reconnectionDelayMax: 1000 }

@@ -1,6 +1,7 @@
 import { settingsKeys } from '../../services/access/keys.ts'
 import { loadTracing } from '../../services/observe/load-tracing.ts'
-import { readSettings, Settings, SettingsError } from '../../services/settings.ts'
+import { Settings, SettingsError } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { defineCommand } from '../command.ts'
 
 export default defineCommand({

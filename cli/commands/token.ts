@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createSigner } from 'fast-jwt'
 import { Action, type Capabilities } from '../../services/access/capabilities.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import type { Result } from '../../services/wire/protocol.ts'
 import { readText } from '../arguments.ts'
 import { CommandError, defineCommand } from '../command.ts'

@@ -37,9 +37,7 @@ export function createClient (url: string, options: ClientOptions): Client {
   let isAway = false
 
   function setStatus (next: Status): void {
-    if (next === client.status) return
-    client.status = next
-    emit('status', next)
+    if (next !== client.status) emit('status', client.status = next)
   }
 
   function tell (error: ErrorInfo): void {
@@ -85,7 +83,7 @@ export function createClient (url: string, options: ClientOptions): Client {
   })
 
   socket.on('connect_error', (error: Error & { data?: ErrorInfo }) => {
-    const info = error.data ?? clientError('client/unreachable', `${url}: ${error.message}. Check address and CORS_ORIGINS.`)
+    const info = error.data ?? clientError('client/unreachable', `${url}: ${error.message}. Check URL and CORS_ORIGINS.`)
     if (!socket.active) return onRefused(info)
     // The transport failed, and socket.io-client retries. Reported once per outage.
     if (!isAway) tell(info)
@@ -107,12 +105,13 @@ export function createClient (url: string, options: ClientOptions): Client {
 
   async function renew (): Promise<void> {
     const token = await takeToken(options.token)
-    if (typeof token === 'object') return tell(token)
-    if (!socket.connected) return
-    ask('authenticate', { token }, error => {
-      if (error) tell(error)
-      else subscriptions.forEach(room => room.subscribe())
-    })
+    if (typeof token === 'object') tell(token)
+    else if (socket.connected) {
+      ask('authenticate', { token }, error => {
+        if (error) tell(error)
+        else subscriptions.forEach(room => room.subscribe())
+      })
+    }
   }
 
   socket.onAny((event: string, data?: { workspaceId?: string, appId?: string }) => {

@@ -49,7 +49,7 @@ export function clientError (code: string, message: string, retryable = true): E
   return { code, name: 'ClientError', message, retryable }
 }
 
-export const noAnswer = clientError('client/no-answer', 'No answer in time: repeat it with the same id.')
+export const noAnswer = clientError('client/no-answer', 'No answer: repeat with the same id.')
 
 /** Whether a retry with a fresh token may help. */
 export function mayPass ({ code, retryable }: { code: string, retryable?: boolean }): boolean {

@@ -28,6 +28,8 @@ export function createSubscription (name: { workspaceId: string, appId: string }
   const [setRenewal, stopRenewal] = createTimer()
   const [setEnd, stopEnd] = createTimer()
   let token: TokenSource | undefined
+  /** The state of this session, sent again after every reconnect. */
+  let state: unknown
   let isAsking = false
   /** Set after an operator has ended the subscription. Then it is not renewed. */
   let barred: ErrorInfo | undefined
@@ -64,8 +66,16 @@ export function createSubscription (name: { workspaceId: string, appId: string }
       emit('joined', result)
       if (since && !recovered) emit('reset', { position })
       outgoing.gate(true)
-      // Without the `presence` capability, nobody is visible.
-      ask<PresenceList>('presence', name, (error, list) => { if (!error && shared.isJoined) onPresenceList(list) })
+      tellPresence()
+    })
+  }
+
+  /** Sends the state of this session and asks who is in the room. Without the `presence` capability, nobody is visible. */
+  function tellPresence (): void {
+    if (!shared.isJoined) return
+    ask<PresenceList>('presence', { ...name, state }, (error, list) => {
+      if (!error) onPresenceList(list)
+      else if (state) onRefused(error)
     })
   }
 
@@ -92,7 +102,7 @@ export function createSubscription (name: { workspaceId: string, appId: string }
     const { position } = shared
     if (!shared.isJoined) return
     if (offset) {
-      if (epoch === position?.epoch && offset <= position.offset) return
+      if (position?.epoch === epoch && position.offset >= offset) return
       shared.position = { epoch, offset }
     }
     if (!OWN_WORDS.test(event)) emit(event, update)
@@ -100,6 +110,7 @@ export function createSubscription (name: { workspaceId: string, appId: string }
   }
 
   function onPresence ({ joined, left, changed, count }: Omit<PresenceChange, 'workspaceId' | 'appId'>): void {
+    if (!shared.isJoined) return
     const here = new Map(shared.presence.collaborators.map(person => [person.userId, person]))
     const fresh = joined.filter(({ userId }) => !here.has(userId))
     for (const { userId } of left) here.delete(userId)
@@ -117,16 +128,14 @@ export function createSubscription (name: { workspaceId: string, appId: string }
   }
 
   function onUnsubscribed ({ code, message }: Unsubscribed): void {
-    away()
+    const error = clientError(code, message, false)
     // The service decides whether it still has all missed updates. If not, it is a reset.
-    if (code === 'history/insufficient') {
-      void subscribe()
-    } else {
-      const error = clientError(code, message, false)
-      if (code === 'auth/unsubscribed') barred = error
-      onPresenceList(nobody)
-      onRefused(error)
-    }
+    const mayReturn = code === 'history/insufficient'
+    if (!mayReturn) onPresenceList(nobody)
+    away()
+    if (code === 'auth/unsubscribed') barred = error
+    if (mayReturn) void subscribe()
+    else onRefused(error)
   }
 
   // ── Holding ───────────────────────────────────────────────────────────────
@@ -171,6 +180,11 @@ export function createSubscription (name: { workspaceId: string, appId: string }
         off,
         publish: (...update: Parameters<Room['publish']>) =>
           holders.has(emit) ? outgoing.publish(...update) : Promise.reject(new ClientError(reason)),
+        setPresence (next: unknown) {
+          if (!holders.has(emit)) return
+          state = next
+          tellPresence()
+        },
         leave () {
           room.isJoined = false
           if (holders.delete(emit) && !holders.size) setEnd(end, LINGER_MS)
@@ -182,8 +196,8 @@ export function createSubscription (name: { workspaceId: string, appId: string }
     hear (event, data) {
       if (event === 'unsubscribed') onUnsubscribed(data as Unsubscribed)
       else if (event === 'token_expiring') setRenewal(subscribe, renewalWait((data as TokenExpiring).expiresAt))
-      else if (event !== 'presence') onUpdate(data as Update)
-      else if (shared.isJoined) onPresence(data as PresenceChange)
+      else if (event === 'presence') onPresence(data as PresenceChange)
+      else onUpdate(data as Update)
     },
     onDisconnect: away,
     end

@@ -9,8 +9,8 @@ const FIRST_RENEWAL_MS = 500
 const LAST_RENEWAL_MS = 10_000
 
 /**
-  * A timer that can be set again and stopped. Without `ms` it is a retry timer: each pause is longer, with jitter, and a timer
-  * that is already waiting is left alone.
+ * A timer that can be set again and stopped. Without `ms` it is a retry timer: each pause is longer, with jitter, and a timer
+ * that is already waiting is left alone.
  */
 export function createTimer (): [set: (ring: () => void, ms?: number) => void, stop: () => void] {
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -18,8 +18,7 @@ export function createTimer (): [set: (ring: () => void, ms?: number) => void, s
   let last = 0
 
   function stop (): void {
-    clearTimeout(timer)
-    timer = undefined
+    timer = clearTimeout(timer) as undefined
   }
 
   return [(ring, ms) => {
@@ -31,15 +30,15 @@ export function createTimer (): [set: (ring: () => void, ms?: number) => void, s
     }
     stop()
     timer = setTimeout(() => {
-      timer = undefined
+      stop()
       ring()
     }, ms)
   }, stop]
 }
 
 /**
-  * How long to wait before a token is renewed that expires soon. The service reports a short-lived token at once, so a part
-  * of its remaining time passes first, to avoid an endless stream of requests.
+ * How long to wait before a token is renewed that expires soon. The service reports a short-lived token at once, so a part
+ * of its remaining time passes first, to avoid an endless stream of requests.
  */
 export function renewalWait (expiresAt: number): number {
   return Math.min(LAST_RENEWAL_MS, Math.max(FIRST_RENEWAL_MS, (expiresAt - Date.now()) / 2))

@@ -31,8 +31,8 @@ export type Status = 'connecting' | 'connected' | 'closed'
 export interface ClientEvents {
   status: Status
   /**
-    * A refused connection, a failed token function, the reason why the server ends the connection, or an error of a room
-    * without an error listener. Without a listener here, each code is logged once to the console.
+   * A refused connection, a failed token function, the reason why the server ends the connection, or an error of a room
+   * without an error listener. Without a listener here, each code is logged once to the console.
    */
   error: ErrorInfo
   /** The instance is shutting down, and the client moves to another one. */
@@ -48,8 +48,8 @@ export interface Client {
   on<E extends keyof ClientEvents> (event: E, listener: (data: ClientEvents[E]) => void): this
   off<E extends keyof ClientEvents> (event: E, listener: (data: ClientEvents[E]) => void): this
   /**
-    * Joins a room. Every call returns a room with its own listeners. All rooms with the same ids share one subscription, which
-    * ends a second after the last of them was left. `Events` maps the app's events to their payloads.
+   * Joins a room. Every call returns a room with its own listeners. All rooms with the same ids share one subscription, which
+   * ends a second after the last of them was left. `Events` maps the app's events to their payloads.
    */
   room<Events extends object = Record<string, unknown>> (workspaceId: string, appId: string, options?: RoomOptions): Room<Events>
   /** Reconnects after `closed`. */
@@ -62,8 +62,8 @@ export interface RoomOptions {
   /** Returns a room token, which adds its actions in this room. */
   token?: TokenSource
   /**
-    * The position of the state that the app already has. Later updates are delivered. If the room is already subscribed at
-    * another position, a `reset` comes at once.
+   * The position of the state that the app already has. Later updates are delivered. If the room is already subscribed at
+   * another position, a `reset` comes at once.
    */
   since?: StreamPosition
 }
@@ -110,11 +110,17 @@ export interface RoomBase<Events extends object = Record<string, unknown>> {
   on<E extends keyof RoomEvents | (keyof Events & string)> (event: E, listener: (data: Heard<Events, E>) => void): this
   off<E extends keyof RoomEvents | (keyof Events & string)> (event: E, listener: (data: Heard<Events, E>) => void): this
   /**
-    * Resolves when the service has stored the update. While disconnected it waits. After a reconnect, a timeout or a
-    * retryable refusal, it is repeated with the same id.
+   * Resolves when the service has stored the update. While disconnected it waits. After a reconnect, a timeout or a
+   * retryable refusal, it is repeated with the same id.
    * @throws ClientError the service's code for a final refusal; `client/no-answer`, `client/left`, `client/closed`
    */
   publish<E extends keyof Events & string> (event: E, payload: Events[E], options?: PublishOptions): Promise<Receipt>
+  /**
+   * Sets the state of this session, which everyone in the room sees: the selection, typing, the page. Any JSON up to the
+   * service's PRESENCE_STATE_BYTES; `null` clears it. The client sends it again after every reconnect. All holders of the
+   * room are one session, so the last call counts. A refusal arrives as `error`.
+   */
+  setPresence (state: unknown): void
 }
 
 export interface Room<Events extends object = Record<string, unknown>> extends RoomBase<Events> {

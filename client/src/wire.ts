@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'limit/read-rate'
   | 'limit/rooms-per-instance'
   | 'limit/command-rate'
+  | 'limit/question-rate'
   | 'limit/rooms-per-socket'
   | 'limit/sockets-per-user'
   | 'limit/sockets-per-instance'

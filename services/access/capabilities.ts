@@ -9,8 +9,8 @@ export const Action = Type.Union([
 export type Action = Static<typeof Action>
 
 /**
-  * Resource (`workspaceId/appId`, each side an id or `*`) → actions. A token may contain unknown actions; they grant
-  * nothing.
+ * Resource (`workspaceId/appId`, each side an id or `*`) → actions. A token may contain unknown actions; they grant
+ * nothing.
  */
 export const Capabilities = Type.Record(Type.String(), Type.Array(Type.String(), { maxItems: 64 }))
 export type Capabilities = Static<typeof Capabilities>
@@ -33,6 +33,12 @@ function allows (capabilities: Capabilities, resource: string, action: Action): 
 export function authorize (capabilities: Capabilities, action: Action, room: RoomName): void {
   if (can(capabilities, action, room)) return
   throw new RoomcastError('auth/forbidden', `The token does not allow ${action} on ${roomKey(room)}: get a token with that capability.`)
+}
+
+/** Workspaces in all of whose rooms the action is allowed; undefined if it is allowed everywhere. */
+export function workspacesWith (capabilities: Capabilities, action: Action): string[] | undefined {
+  if (can(capabilities, action, EVERYWHERE)) return undefined
+  return Object.keys(capabilities).filter(resource => resource.endsWith('/*') && allows(capabilities, resource, action)).map(resource => resource.slice(0, -2))
 }
 
 /** The capabilities of two tokens combined. */

@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 import { Capabilities } from './capabilities.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import { UserId } from '../wire/protocol.ts'
-import { checker } from '../wire/validation.ts'
+import { createValidator } from '../wire/validation.ts'
 import type { Settings } from '../settings.ts'
 
 const Seconds = Type.Number({ minimum: 0, maximum: 8.64e12 })
@@ -18,6 +18,7 @@ const Claims = Type.Object({
   picture: Type.Optional(Type.String({ maxLength: 2048 })),
   capabilities: Type.Optional(Capabilities)
 })
+const claimsValidator = createValidator(Claims)
 
 export interface Identity {
   readonly sub: string
@@ -39,7 +40,7 @@ export type TokenTimes = Pick<Settings, 'TOKEN_MAX_SECONDS' | 'CLOCK_TOLERANCE_S
 
 /** @throws RoomcastError `auth/invalid-token`, `auth/token-expired`, `auth/token-not-yet-valid` */
 export function readIdentity (claims: unknown, times: TokenTimes, now = Date.now()): Identity {
-  if (!checker(Claims).Check(claims)) throw new RoomcastError('auth/invalid-token', 'A claim of the token is missing or has the wrong form: sub and exp are required.')
+  if (!claimsValidator.accepts(claims)) throw new RoomcastError('auth/invalid-token', 'A claim of the token is missing or has the wrong form: sub and exp are required.')
   const { sub, exp, iat = 0, nbf = 0, jti, name, email, picture, capabilities = {} } = claims
   const identity: Identity = {
     sub, name, email, picture, capabilities, expiresAt: Math.floor(exp * 1000), issuedAt: Math.floor(iat * 1000), validFrom: Math.max(iat, nbf) * 1000, jti

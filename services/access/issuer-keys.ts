@@ -12,8 +12,8 @@ import type { Settings } from '../settings.ts'
 export interface IssuerKeys {
   /**
    * Finds the key that a token's header names.
-    * @throws RoomcastError `auth/invalid-token`; `auth/keys-unavailable` when no keys were fetched yet, and for an unknown
-    *   key id while the issuer may not be asked again: the key may be newer than our last fetch
+   * @throws RoomcastError `auth/invalid-token`; `auth/keys-unavailable` when no keys were fetched yet, and for an unknown
+   *   key id while the issuer may not be asked again: the key may be newer than our last fetch
    */
   find (header: { alg: string, kid?: unknown }): Promise<TokenKey>
   close (): void

@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Collaborator, Receipt, StreamPosition } from '../wire/protocol.ts'
 import type { RoomKey } from '../wire/rooms.ts'
+import type { HookBroker } from './hooks.ts'
 import type { Retention } from './retention.ts'
 
 export type { Retention } from './retention.ts'
@@ -95,9 +96,9 @@ export interface BrokerEvents {
 /** Carries updates and keeps their history. */
 export interface UpdateBroker {
   /**
-    * In one atomic step: returns the first receipt if `callerId` is known; otherwise assigns the next offset, appends the
-    * update to the room's history and sends it to every subscriber. Messages arrive in the order of offsets, and
-    * consecutive calls get consecutive offsets.
+   * In one atomic step: returns the first receipt if `callerId` is known; otherwise assigns the next offset, appends the
+   * update to the room's history and sends it to every subscriber. Messages arrive in the order of offsets, and
+   * consecutive calls get consecutive offsets.
    * @throws RoomcastError `broker/unavailable` (not published), `broker/timeout` (unknown; repeat with the same id);
    *   both within PUBLISH_TIMEOUT_MS
    */
@@ -110,21 +111,21 @@ export interface UpdateBroker {
   publishEphemeral (publication: PublishRequest): Promise<Receipt>
 
   /**
-    * Once it resolves, every later message of the room reaches `onMessage`, in the order of offsets, except during
-    * interruptions. A room has one subscription.
-    * @throws RoomcastError `broker/unavailable`
+   * Once it resolves, every later message of the room reaches `onMessage`, in the order of offsets, except during
+   * interruptions. A room has one subscription.
+   * @throws RoomcastError `broker/unavailable`
    */
   subscribe (room: RoomKey, onMessage: (message: Message) => void): Promise<void>
   /** @throws RoomcastError `broker/unavailable` */
   unsubscribe (room: RoomKey): Promise<void>
 
   /**
-    * Reads the rooms' positions. Creates a missing room at offset 0, and renews the life of each room: `roomSeconds`, or
-    * `emptyRoomSeconds` if nothing was published yet.
-    * Once it resolves, every message up to these positions that the present link will deliver has been delivered:
-    * a feed that is behind its room now has a hole.
-    * @returns in the order of `rooms`; undefined for a room that cannot be read
-    * @throws RoomcastError `broker/unavailable` if no room can be read
+   * Reads the rooms' positions. Creates a missing room at offset 0, and renews the life of each room: `roomSeconds`, or
+   * `emptyRoomSeconds` if nothing was published yet.
+   * Once it resolves, every message up to these positions that the present link will deliver has been delivered:
+   * a feed that is behind its room now has a hole.
+   * @returns in the order of `rooms`; undefined for a room that cannot be read
+   * @throws RoomcastError `broker/unavailable` if no room can be read
    */
   touch (rooms: RoomKey[], retention?: Retention): Promise<Array<StreamPosition | undefined>>
 
@@ -135,9 +136,9 @@ export interface UpdateBroker {
   positions (rooms: RoomKey[], retention?: Retention): Promise<Array<StreamPosition | undefined>>
 
   /**
-    * Reads position and history in one atomic step. A missing room is created, and lives READ_ROOM_TTL_SECONDS.
-    * @param caller callers take turns, and reads of one room wait for each other. Default: the room
-    * @throws RoomcastError `broker/unavailable`
+   * Reads position and history in one atomic step. A missing room is created, and lives READ_ROOM_TTL_SECONDS.
+   * @param caller callers take turns, and reads of one room wait for each other. Default: the room
+   * @throws RoomcastError `broker/unavailable`
    */
   history (room: RoomKey, since: number, limits: HistoryLimits, caller?: string): Promise<HistoryRead>
 
@@ -158,20 +159,9 @@ export interface PresenceBroker {
   forgetPresence (room: RoomKey, instance: string, socketIds: string[]): Promise<void>
 }
 
-/** Knows which instances have members in which rooms. Throws like PresenceBroker. */
-export interface OccupancyBroker {
-  /** Records that this instance has members in the room. @returns true if it is the first instance; false when repeated */
-  occupy (room: RoomKey): Promise<boolean>
-  /** Records that it has none any more. @returns true if it was the last instance */
-  vacate (room: RoomKey): Promise<boolean>
-  /** The instances that have members in any room. */
-  occupants (): Promise<string[]>
-  /** Removes a silent instance from its rooms. @returns the rooms that are now empty, to one caller only */
-  vacateAll (instance: string): Promise<RoomKey[]>
-}
-
-/** All three interfaces over one link. */
-export interface Broker extends UpdateBroker, PresenceBroker, OccupancyBroker {
+/** All of it over one link. */
+export interface Broker extends UpdateBroker, PresenceBroker {
+  readonly hooks: HookBroker
   readonly instance: string
   readonly events: EventEmitter<BrokerEvents>
   /** Replaces the links that deliver messages, because a probe got no echo. */

@@ -3,7 +3,7 @@ import { Type, type Static } from '@sinclair/typebox'
 import type { EphemeralUpdate, Message, PresenceDelta, PublishRequest, StoredUpdate } from './broker.ts'
 import { Collaborator, Epoch, EventName, Offset, Time, UpdateId, UserId, type Update } from '../wire/protocol.ts'
 import { roomName, type RoomKey } from '../wire/rooms.ts'
-import { checker, isDeeperThan } from '../wire/validation.ts'
+import { createValidator, isDeeperThan } from '../wire/validation.ts'
 
 export const ENVELOPE_VERSION = 1
 
@@ -22,6 +22,12 @@ const PresenceEnvelope = Type.Object({
   joined: Type.Array(PresenceEntry),
   left: Type.Array(Type.String())
 })
+const validators = {
+  update: createValidator(UpdateEnvelope),
+  ephemeral: createValidator(EphemeralEnvelope),
+  presence: createValidator(PresenceEnvelope),
+  presenceEntry: createValidator(PresenceEntry)
+}
 
 /** The part before the fields that members receive. */
 const headOf = (kind: 'update' | 'ephemeral') => `{"v":${ENVELOPE_VERSION},"kind":"${kind}",`
@@ -31,8 +37,8 @@ const UPDATE_FIELDS = Object.keys(UpdateEnvelope.properties).length - 1
 const EPHEMERAL_FIELDS = Object.keys(EphemeralEnvelope.properties).length - 1
 
 /**
-  * The part of an update's envelope that its publisher knows, without the opening brace. The broker puts version, kind,
-  * epoch, offset and time in front of it, in the step that assigns them.
+ * The part of an update's envelope that its publisher knows, without the opening brace. The broker puts version, kind,
+ * epoch, offset and time in front of it, in the step that assigns them.
  */
 export function envelopeBody ({ event, payloadJson, userId, trace }: PublishRequest, id: string): string {
   const traced = trace === undefined ? '' : `,"trace":${JSON.stringify(trace)}`
@@ -45,7 +51,6 @@ export function presenceEnvelope (delta: Omit<PresenceDelta, 'kind'>): string {
 
 /** Creates a reader for the texts of a room's channel and log. It returns undefined for an unreadable text. */
 export function createEnvelopeReader (room: RoomKey): (text: string) => Message | undefined {
-  const [updates, ephemerals, deltas] = [checker(UpdateEnvelope), checker(EphemeralEnvelope), checker(PresenceEnvelope)]
   const start = publicStart(room)
 
   /** Members receive the text as it came, without its head, unless it has fields that they should not see. */
@@ -58,15 +63,15 @@ export function createEnvelopeReader (room: RoomKey): (text: string) => Message 
 
   return text => {
     const value = parse(text)
-    if (updates.Check(value)) {
+    if (validators.update.accepts(value)) {
       const { kind, epoch, offset, publishedAt, id, event, payload, userId, trace } = value
       return { kind, epoch, offset, publishedAt, id, event, payload, userId, trace, json: publicJson(text, value, UPDATE_FIELDS) }
     }
-    if (ephemerals.Check(value)) {
+    if (validators.ephemeral.accepts(value)) {
       const { kind, epoch, publishedAt, id, event, payload, userId } = value
       return { kind, epoch, publishedAt, id, event, payload, userId, json: publicJson(text, value, EPHEMERAL_FIELDS) }
     }
-    return deltas.Check(value) ? value : undefined
+    return validators.presence.accepts(value) ? value : undefined
   }
 }
 
@@ -82,7 +87,7 @@ export function publicUpdate (room: RoomKey, update: UpdateFields): Update {
 /** A stored presence entry; undefined when it cannot be read. */
 export function readPresenceEntry (text: string): Static<typeof PresenceEntry> | undefined {
   const value = parse(text)
-  return checker(PresenceEntry).Check(value) ? value : undefined
+  return validators.presenceEntry.accepts(value) ? value : undefined
 }
 
 /** The first two fields of a public update. No message contains them, because its channel names the room. */

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Broker, BrokerEvents, HistoryLimits, Message, StoredUpdate, PresenceEntry, PublishRequest } from './broker.ts'
 import { publicUpdate } from './envelope.ts'
+import { createMemoryHooks } from './memory-hooks.ts'
 import { createMemoryRooms } from './memory-rooms.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -25,7 +26,6 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
   const receipts = new Map<string, { receipt: Receipt, expiresAt: number }>()
   const handlers = new Map<RoomKey, (message: Message) => void>()
   const people = new Map<RoomKey, Map<string, PresenceEntry>>()
-  const occupied = new Set<RoomKey>()
   let closed = false
   const retention = defaultRetention(settings)
   const rooms = createMemoryRooms({ settings, metrics, isFollowed: key => handlers.has(key), now })
@@ -105,6 +105,7 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
   return {
     instance,
     events,
+    hooks: createMemoryHooks({ settings, now }),
     publish,
     publishEphemeral,
     history,
@@ -140,24 +141,6 @@ export function createMemoryBroker ({ instance, settings, metrics, now = Date.no
 
     async forgetPresence () {
       // No other instance exists that could have left anything behind.
-    },
-
-    async occupy (key) {
-      const isFirst = !occupied.has(key)
-      occupied.add(key)
-      return isFirst
-    },
-
-    async vacate (key) {
-      return occupied.delete(key)
-    },
-
-    async occupants () {
-      return occupied.size > 0 ? [instance] : []
-    },
-
-    async vacateAll () {
-      return []
     },
 
     reconnect () {

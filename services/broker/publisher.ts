@@ -11,7 +11,7 @@ import { createRates } from '../access/rate.ts'
 import { roomKey, type RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 import { tracePublish } from '../observe/tracing.ts'
-import { isDeeperThan, parse } from '../wire/validation.ts'
+import { createValidator, isDeeperThan } from '../wire/validation.ts'
 
 type Kind = 'update' | 'ephemeral'
 /** The publisher. A room token can give it more `capabilities` than its identity has. */
@@ -19,13 +19,13 @@ type Caller = Pick<Identity, 'sub' | 'capabilities'>
 
 export interface Publisher {
   /**
-    * Publishes one update.
-    * @throws RoomcastError `limit/publish-rate`, `auth/forbidden`, `publish/payload-too-large`, `request/invalid`, `broker/…`
+   * Publishes one update.
+   * @throws RoomcastError `limit/publish-rate`, `auth/forbidden`, `publish/payload-too-large`, `request/invalid`, `broker/…`
    */
   publish (caller: Caller, update: HttpPublish): Promise<Receipt>
   /**
-    * Publishes several updates concurrently; a failed update does not stop the others. After a retryable failure, later
-    * updates of the same room fail too, so that they keep their order when they are all sent again.
+   * Publishes several updates concurrently; a failed update does not stop the others. After a retryable failure, later
+   * updates of the same room fail too, so that they keep their order when they are all sent again.
    * @param updates each is validated separately
    * @returns the outcomes, in the order of the updates
    */
@@ -44,6 +44,7 @@ export interface Publisher {
 
 /** No token has an empty `sub`, so update ids of the host app never collide with those of a caller. */
 const HOST_SUB = ''
+const updateValidator = createValidator(HttpPublish)
 
 export function createPublisher ({ broker, settings, metrics }: { broker: Broker, settings: Settings, metrics: Metrics }): Publisher {
   const rates = createRates(settings.PUBLISHES_PER_SECOND, settings.PUBLISH_BURST)
@@ -85,7 +86,7 @@ export function createPublisher ({ broker, settings, metrics }: { broker: Broker
   async function publishEach (caller: Caller, updates: unknown[], payloadJson?: string): Promise<Array<PromiseSettledResult<Receipt>>> {
     const refused = new Map<RoomKey, RoomcastError>()
     return await Promise.allSettled(updates.map(async given => {
-      const update = parse(HttpPublish, given)
+      const update = updateValidator.parse(given)
       const room = roomKey(update)
       try {
         const earlier = refused.get(room)

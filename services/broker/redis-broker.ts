@@ -12,11 +12,12 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { Receipt } from '../wire/protocol.ts'
 import { createReads } from './reads.ts'
 import { placeOf } from './redis-connect.ts'
+import { createRedisHooks } from './redis-hooks.ts'
 import type { RedisIdentity } from './redis-identity.ts'
 import { createRedisLink } from './redis-link.ts'
 import { createRedisPositions } from './redis-positions.ts'
 import { createRedisPublishes, type RedisPublish } from './redis-publishes.ts'
-import { occupancyNames, redisNames } from './redis-scripts.ts'
+import { redisNames } from './redis-scripts.ts'
 import { defaultRetention, emptyRoomSeconds } from './retention.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
@@ -113,6 +114,7 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
   return {
     instance,
     events,
+    hooks: createRedisHooks({ run: link.run, instance, settings }),
     publish: publication => publish(publication, publication.callerId === undefined ? 'update' : 'once'),
     publishEphemeral: publication => publish(publication, 'ephemeral'),
     subscribe,
@@ -140,21 +142,6 @@ export function createRedisBroker ({ instance, commands, subscriber, settings, l
 
     async forgetPresence (room, silent, socketIds) {
       await link.run('write', redis => redis.hdel(namesOf(room).presence, ...socketIds.map(id => presenceField(silent, id))))
-    },
-
-    async occupy (room) {
-      return await link.run('write', redis => redis.occupy(...occupancyNames(settings.REDIS_PREFIX, instance), instance, room)) === 1
-    },
-
-    async vacate (room) {
-      const empty = await link.run('write', redis => redis.vacate(...occupancyNames(settings.REDIS_PREFIX, instance), instance, room)) as RoomKey[]
-      return empty.length > 0
-    },
-
-    occupants: () => link.run('read', redis => redis.smembers(occupancyNames(settings.REDIS_PREFIX, instance)[2])),
-
-    async vacateAll (silent) {
-      return await link.run('write', redis => redis.vacate(...occupancyNames(settings.REDIS_PREFIX, silent), silent)) as RoomKey[]
     },
 
     reconnect: reason => link.reconnect(reason),

@@ -10,8 +10,8 @@ export interface RedisClock {
   /** Forgets all samples, because the clock was changed or another Redis answers. */
   reset (): void
   /**
-    * A time by Redis' clock, in milliseconds, that is at most `afterMs` from now. It may be too early by the duration of
-    * the fastest answer, but never too late: an answer contains a time that has already passed.
+   * A time by Redis' clock, in milliseconds, that is at most `afterMs` from now. It may be too early by the duration of
+   * the fastest answer, but never too late: an answer contains a time that has already passed.
    */
   deadline (afterMs: number): number
 }

@@ -19,10 +19,10 @@ const INFO_INTERVAL_MS = 30_000
 export type ScriptedRedis = Redis & RedisCalls
 
 /**
-  * Runs a command.
-  * @param kind the state when no answer comes: a `read` changed nothing, a `write` may have run
-  * @param timeoutMs default: PUBLISH_TIMEOUT_MS
-  * @param bytes size of the arguments, if they are more than names and numbers
+ * Runs a command.
+ * @param kind the state when no answer comes: a `read` changed nothing, a `write` may have run
+ * @param timeoutMs default: PUBLISH_TIMEOUT_MS
+ * @param bytes size of the arguments, if they are more than names and numbers
  * @throws RoomcastError `broker/unavailable` (not run), `broker/timeout` (a write that may have run)
  */
 export type Run = <T> (

@@ -56,8 +56,8 @@ function addressOf ({ REDIS_URL }: Settings): RedisAddress | undefined {
 }
 
 /**
-  * The pause before each attempt to connect. ioredis restarts its count after each connection, so it would retry an
-  * unusable Redis (a replica, a wrong password) twenty times a second.
+ * The pause before each attempt to connect. ioredis restarts its count after each connection, so it would retry an
+ * unusable Redis (a replica, a wrong password) twenty times a second.
  */
 function createPauses (maxMs: number): () => number {
   let attempts = 0

@@ -4,13 +4,13 @@ import { RoomcastError } from '../wire/errors.ts'
 
 export interface RedisFault {
   /**
-    * `nothing`: Redis refused the command before its first write. `maybe`: some or all of a script may have run;
-    * scripts are not rolled back.
+   * `nothing`: Redis refused the command before its first write. `maybe`: some or all of a script may have run;
+   * scripts are not rolled back.
    */
   executed: 'nothing' | 'maybe'
   /**
-    * `wrong`: the master is elsewhere, search for it at once. `right`: another connection would get the same answer.
-    * `unknown`: reconnect if no other answers come.
+   * `wrong`: the master is elsewhere, search for it at once. `right`: another connection would get the same answer.
+   * `unknown`: reconnect if no other answers come.
    */
   server: 'wrong' | 'right' | 'unknown'
 }
@@ -72,8 +72,8 @@ function firstWord (reply: string): string {
 }
 
 /**
-  * The error for the caller.
-  * @param kind the state when it is unknown whether the command ran: a `read` changed nothing, a `write` may have run
+ * The error for the caller.
+ * @param kind the state when it is unknown whether the command ran: a `read` changed nothing, a `write` may have run
  */
 export function toBrokerError (error: unknown, kind: 'read' | 'write'): RoomcastError {
   if (error instanceof RoomcastError) return error

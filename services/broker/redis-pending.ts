@@ -6,9 +6,9 @@ import type { Settings } from '../settings.ts'
 
 export interface RedisPending {
   /**
-    * Counts a command that is about to be sent.
-    * @param bytes size of its arguments
-    * @throws RoomcastError `broker/unavailable` if too much is already unanswered
+   * Counts a command that is about to be sent.
+   * @param bytes size of its arguments
+   * @throws RoomcastError `broker/unavailable` if too much is already unanswered
    */
   take (bytes: number): void
   /** Call it when the command was answered, or failed with its connection. */

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 /**
-  * The names of a room's keys and channel. The braces keep a room in one cluster slot. The channel contains the database,
-  * because pub/sub ignores databases.
+ * The names of a room's keys and channel. The braces keep a room in one cluster slot. The channel contains the database,
+ * because pub/sub ignores databases.
  */
 export function redisNames (prefix: string, room: string, database = 0) {
   const base = `${prefix}:{${room}}`
@@ -17,12 +17,6 @@ export function redisNames (prefix: string, room: string, database = 0) {
     // Escaped, so that no pair of `sub` and `id` has the key of another pair, for example `a`, `b:c` and `a:b`, `c`.
     receipt: (sub: string, id: string) => `${base}:id:${sub.replaceAll(/[%:]/g, encodeURIComponent)}:${id}`
   }
-}
-
-/** The keys of occupancy: all in one slot, because a silent instance is removed from its rooms in one step. */
-export function occupancyNames (prefix: string, instance: string): [string, string, string] {
-  const base = `${prefix}:{$/occupancy}`
-  return [`${base}:rooms:${instance}`, `${base}:counts`, `${base}:instances`]
 }
 
 export interface RedisScript {
@@ -40,8 +34,9 @@ export const redisScripts = {
   history: onRoom('history', 2),
   renewEpoch: onRoom('renew-epoch', 2),
   updatePresence: script(read('update-presence'), 1),
-  occupy: script(read('occupy'), 3),
-  vacate: script(read('vacate'), 3)
+  reportHooks: script(read('hooks-report'), 10),
+  claimHooks: script(read('hooks-claim'), 2),
+  hooksTaken: script(read('hooks-taken'), 2)
 }
 
 /** A script on a room, preceded by the functions that these scripts share. */

@@ -20,8 +20,8 @@ export function defaultRetention (settings: Settings): Retention {
 }
 
 /**
-  * How long a room without any publish outlives its last member, in seconds. There is little to remember, but its members
-  * may come back while history would be kept, and its life is renewed only now and then.
+ * How long a room without any publish outlives its last member, in seconds. There is little to remember, but its members
+ * may come back while history would be kept, and its life is renewed only now and then.
  */
 export function emptyRoomSeconds ({ historySeconds, roomSeconds }: Retention): number {
   return Math.min(roomSeconds, Math.max(2 * historySeconds, LEAST_EMPTY_SECONDS))

@@ -2,7 +2,7 @@
 import type { TSchema } from '@sinclair/typebox'
 import { errorCodes, RoomcastError, type ErrorBody, type ErrorCode } from '../wire/errors.ts'
 
-/** The example value of each property, by its name. */
+/** The example value of each property, by its name. A list stands for lists only. */
 const words: Record<string, unknown> = {
   workspaceId: 'acme',
   appId: 'board-1',
@@ -14,6 +14,7 @@ const words: Record<string, unknown> = {
   epoch: 'pA3kX9sVd2Q',
   offset: 42,
   publishedAt: 1767225600000,
+  at: 1767225600000,
   expiresAt: 1767229200000,
   issuedBefore: 1767225600000,
   displayName: 'Ann',
@@ -38,7 +39,25 @@ const words: Record<string, unknown> = {
   ready: true,
   left: [],
   changed: [],
-  reasons: []
+  reasons: [],
+  instance: 'k3j9x2aa',
+  members: 2,
+  behind: 0,
+  updatesPerMinute: 120,
+  isCut: false,
+  connectedAt: 1767225600000,
+  address: '203.0.113.7',
+  tokenEndsAt: 1767229200000,
+  bytesWaiting: 0,
+  roomCount: 1,
+  version: '1.0.0',
+  startedAt: 1767222000000,
+  rooms: 1,
+  cpu: 0.12,
+  eventLoopDelayMs: 21.5,
+  memoryBytes: 104857600,
+  draining: false,
+  silent: []
 }
 
 /** Generates a value of the schema: the first type of a union, and every optional property. @throws Error if a word has no example */
@@ -54,7 +73,7 @@ export function exampleOf (schema: TSchema, name = ''): unknown {
     if (code !== undefined && message !== undefined) return exampleWithCode(properties, exampleOf(code) as ErrorCode)
     return Object.fromEntries(Object.entries(properties).map(([property, part]) => [property, exampleOf(part, property)]))
   }
-  if (Object.hasOwn(words, name)) return words[name]
+  if (Object.hasOwn(words, name) && (schema.type !== 'array' || Array.isArray(words[name]))) return words[name]
   if (Array.isArray(schema.anyOf)) return exampleOf(schema.anyOf[0] as TSchema, name)
   if (schema.type === 'array') return [exampleOf(schema['items'] as TSchema)]
   throw new Error(`no example for ${name === '' ? JSON.stringify(schema) : name}: add the word to services/documents/examples.ts`)

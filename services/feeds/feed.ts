@@ -3,13 +3,12 @@
 // order, however the link to the broker fails; if the history is insufficient, they are told.
 import type { Broker, Message, StoredUpdate, PresenceDelta, Retention } from '../broker/broker.ts'
 import { createCursor } from './cursor.ts'
-import { RoomcastError } from '../wire/errors.ts'
+import { createJoins } from './joins.ts'
 import type { Log } from '../observe/log.ts'
 import type { Member } from './member.ts'
 import type { FeedMemory } from './memory.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { SubscribeResult, StreamPosition } from '../wire/protocol.ts'
-import { isRecoverable } from './recovery.ts'
 import { createEntry } from './packet.ts'
 import { createRelay } from './relay.ts'
 import { createRepair } from './repair.ts'
@@ -58,11 +57,14 @@ export interface Feed {
   join (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void>
   leave (member: Member): void
   members (): Member[]
+  /** Members that have not been given all that the feed has. */
+  behind (): number
+  updatesPerMinute (): number
   /**
-    * Compares the feed with the room's position, and retries what failed. Resolves when differences are repaired.
-    * @param found the room's position, read after `before`
-    * @param before the feed's `position()`
-    * @param foundBy for the metric
+   * Compares the feed with the room's position, and retries what failed. Resolves when differences are repaired.
+   * @param found the room's position, read after `before`
+   * @param before the feed's `position()`
+   * @param foundBy for the metric
    */
   compare (found: StreamPosition, before: StreamPosition, foundBy: string): Promise<void>
   /** Leaves the channel. @throws RoomcastError `broker/unavailable` */
@@ -74,8 +76,6 @@ export function createFeed (options: FeedOptions): Feed {
   const cursor = createCursor()
   const tail = createTail(settings.FEED_TAIL_BYTES, memory.budget)
   let isOpen = false
-  /** Members that are joining. The feed must not be closed meanwhile. */
-  let joining = 0
 
   const repair = createRepair({
     feed: { room, cursor, isOpen: () => isOpen, relay: onNext, reset, failed: () => onFailed?.(feed) },
@@ -112,6 +112,7 @@ export function createFeed (options: FeedOptions): Feed {
     size,
     metrics
   })
+  const joins = createJoins({ cursor, isOpen: () => isOpen, repair, replay, relay, onEnd: () => onMembers?.(feed), metrics })
 
   // ── Updates ───────────────────────────────────────────────────────────────
 
@@ -165,66 +166,12 @@ export function createFeed (options: FeedOptions): Feed {
 
   // ── Members ───────────────────────────────────────────────────────────────
 
-  async function join (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void> {
-    joining++
-    try {
-      await joinFrom(member, since, answer)
-    } finally {
-      joining--
-      onMembers?.(feed)
-    }
-  }
-
-  async function joinFrom (member: Member, since: StreamPosition | undefined, answer: (joined: SubscribeResult) => void): Promise<void> {
-    const recovered = since !== undefined && (isAtHand(since) || await isKept(since, member.caller)) && isReached(since)
-    if (!isOpen) throw new RoomcastError('broker/unavailable', 'The room was closed during the SUBSCRIBE: subscribe again.')
-    relay.flush()
-    const missed = recovered ? cursor.offset - since.offset : 0
-    // The answer may tell where the member stands.
-    member.position = cursor.offset - missed
-    answer({ ...cursor.position(), recovered, missed })
-    if (missed === 0) relay.join(member)
-    else replay.add(member)
-    if (since !== undefined) metrics.recoveries.inc({ outcome: recovered ? 'recovered' : 'insufficient' })
-  }
-
-  /** Whether the feed has everything after `since` in memory, and is not behind it. */
-  function isAtHand (since: StreamPosition): boolean {
-    return isReached(since) && (since.offset === cursor.offset || replay.reaches(since.offset + 1))
-  }
-
-  function isReached (since: StreamPosition): boolean {
-    return since.epoch === cursor.epoch && since.offset <= cursor.offset
-  }
-
-  /** Whether the broker still has everything after `since`. Brings the feed up to `since` if it is behind. */
-  async function isKept (since: StreamPosition, caller: string | undefined): Promise<boolean> {
-    const read = () => replay.read(since.epoch === cursor.epoch ? since.offset : undefined, caller)
-    let found = await read()
-    if (found.epoch !== cursor.epoch) {
-      await repair.recheck()
-      found = await read()
-      if (found.epoch !== cursor.epoch) throw new RoomcastError('broker/unavailable', 'The room is starting a new epoch: subscribe again.')
-    }
-    if (!isRecoverable(since, found)) return false
-    if (isAhead(since)) {
-      cursor.sawAhead(since.offset)
-      await repair.fill('recovery')
-      if (isAhead(since)) throw new RoomcastError('broker/unavailable', 'This instance could not catch up with the room: subscribe again.')
-    }
-    return true
-  }
-
-  function isAhead (since: StreamPosition): boolean {
-    return since.epoch === cursor.epoch && since.offset > cursor.offset
-  }
-
   function members (): Member[] {
     return [...relay.members(), ...replay.members()]
   }
 
   function size (): number {
-    return relay.size() + replay.size() + joining
+    return relay.size() + replay.size() + joins.size()
   }
 
   const feed: Feed = {
@@ -247,7 +194,7 @@ export function createFeed (options: FeedOptions): Feed {
       return { epoch: cursor.epoch, offset: member.position }
     },
 
-    join,
+    join: joins.join,
 
     leave (member) {
       relay.leave(member)
@@ -256,6 +203,9 @@ export function createFeed (options: FeedOptions): Feed {
     },
 
     members,
+    behind: replay.size,
+    updatesPerMinute: relay.updatesPerMinute,
+
     compare (found, before, foundBy) {
       replay.retry()
       return cursor.isAt(found) ? IN_STEP : repair.compare(found, before, foundBy)

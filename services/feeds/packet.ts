@@ -28,25 +28,36 @@ const FINAL_TEXT = 0x81
 const encoder = new Encoder()
 
 export function encodePacket (event: string, data: unknown): Packet {
-  return createPacket([data instanceof RawJson
+  return new TextPacket([data instanceof RawJson
     ? `${PacketType.EVENT}[${JSON.stringify(event)},${data.text}]`
     : encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [event, data] })[0] as string])
 }
 
 /** Creates an entry whose packets are encoded on first use. */
 export function createEntry<T extends StoredUpdate | EphemeralUpdate> (room: RoomKey, update: T): Entry<T> {
-  let packet: Packet | undefined
-  let positioned: Packet | undefined
-  return {
-    update,
-    get packet () {
-      packet ??= createPacket([`${PacketType.EVENT}["${roomEvent(room)}",${update.json}]`])
-      return packet
-    },
-    get positioned () {
-      positioned ??= withPosition(this, room)
-      return positioned
-    }
+  return new RoomEntry(room, update)
+}
+
+/** A class: the getters of an object literal are a hidden class for each object, and there is an entry for each update. */
+class RoomEntry<T extends StoredUpdate | EphemeralUpdate> implements Entry<T> {
+  readonly update: T
+  private readonly room: RoomKey
+  private plain: Packet | undefined
+  private own: Packet | undefined
+
+  constructor (room: RoomKey, update: T) {
+    this.room = room
+    this.update = update
+  }
+
+  get packet (): Packet {
+    this.plain ??= new TextPacket([`${PacketType.EVENT}["${roomEvent(this.room)}",${this.update.json}]`])
+    return this.plain
+  }
+
+  get positioned (): Packet {
+    this.own ??= withPosition(this, this.room)
+    return this.own
   }
 }
 
@@ -57,45 +68,48 @@ export function createEntry<T extends StoredUpdate | EphemeralUpdate> (room: Roo
 export function withPosition ({ update, packet }: Entry<StoredUpdate | EphemeralUpdate>, room: RoomKey, others = ''): Packet {
   if (update.kind !== 'update') return packet
   const position = positionText(room, update)
-  return withArgument(packet, others === '' ? position : `${position};${others}`)
-}
-
-/** With one more argument, of ASCII without quotes. Its texts are made anew for whoever asks: they would be kept beside those without. */
-function withArgument ({ texts }: Packet, argument: string): Packet {
-  const end = `,"${argument}"]`
-  const lengths = texts.map(text => Buffer.byteLength(text) + end.length)
-  return packetOf(lengths, () => texts.map(text => text.slice(0, -1) + end))
+  // ASCII without quotes.
+  return new TextPacket(packet.texts, `,"${others === '' ? position : `${position};${others}`}"]`)
 }
 
 export function joinPackets (packets: readonly Packet[]): Packet {
   const [first] = packets
-  return packets.length === 1 && first !== undefined ? first : createPacket(packets.flatMap(({ texts }) => texts))
+  return packets.length === 1 && first !== undefined ? first : new TextPacket(packets.flatMap(({ texts }) => texts))
 }
 
-function createPacket (texts: readonly string[]): Packet {
-  return packetOf(texts.map(text => Buffer.byteLength(text) + 1), () => texts)
-}
+class TextPacket implements Packet {
+  readonly bytes: number
+  private readonly given: readonly string[]
+  private readonly end: string
+  private encoded: Buffer | undefined
 
-/** @param lengths of the messages of Engine.IO, each a byte more than its text */
-function packetOf (lengths: readonly number[], textsOf: () => readonly string[]): Packet {
-  const bytes = lengths.reduce((sum, length) => sum + headBytes(length) + length, 0)
-  let frames: Buffer | undefined
-  return {
-    get texts () { return textsOf() },
-    bytes,
-    get frames () {
-      frames ??= encodeFrames(textsOf(), lengths, bytes)
-      return frames
+  /** @param end takes the place of each text's last character; texts with it are made anew for whoever asks, and not kept beside those without */
+  constructor (given: readonly string[], end = '') {
+    this.given = given
+    this.end = end
+    this.bytes = 0
+    for (const text of given) {
+      const length = Buffer.byteLength(text) + Math.max(1, end.length)
+      this.bytes += headBytes(length) + length
     }
+  }
+
+  get texts (): readonly string[] {
+    return this.end === '' ? this.given : this.given.map(text => text.slice(0, -1) + this.end)
+  }
+
+  get frames (): Buffer {
+    this.encoded ??= encodeFrames(this.texts, this.bytes)
+    return this.encoded
   }
 }
 
 /** Server frames: final, text, not masked (RFC 6455, section 5.2). */
-function encodeFrames (texts: readonly string[], lengths: readonly number[], bytes: number): Buffer {
+function encodeFrames (texts: readonly string[], bytes: number): Buffer {
   const frames = Buffer.allocUnsafe(bytes)
   let at = 0
-  for (const [i, text] of texts.entries()) {
-    at = writeHead(frames, at, lengths[i] as number)
+  for (const text of texts) {
+    at = writeHead(frames, at, Buffer.byteLength(text) + 1)
     frames[at++] = ENGINE_MESSAGE
     at += frames.write(text, at)
   }

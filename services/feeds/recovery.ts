@@ -7,8 +7,8 @@ export interface Kept extends StreamPosition {
 }
 
 /**
-  * Whether everything after `since` can be delivered: the epoch is the same, `since` is not ahead of the room, and the
-  * history reaches back to the update after `since`, if there is one.
+ * Whether everything after `since` can be delivered: the epoch is the same, `since` is not ahead of the room, and the
+ * history reaches back to the update after `since`, if there is one.
  */
 export function isRecoverable (since: StreamPosition, { epoch, offset, oldest }: Kept): boolean {
   if (since.epoch !== epoch || since.offset > offset) return false

@@ -3,6 +3,7 @@
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import type { Member } from './member.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { createPace } from './pace.ts'
 import { joinPackets, type Entry, type Packet } from './packet.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import { traceRelay } from '../observe/tracing.ts'
@@ -28,6 +29,8 @@ export interface Relay {
   clear (): void
   /** Sends the collected updates now. */
   flush (): void
+  /** Updates that left in about the last minute, ephemeral ones included. */
+  updatesPerMinute (): number
 }
 
 export function createRelay ({ room, turn, maxBytes, behind, demote, size, metrics }: {
@@ -44,6 +47,7 @@ export function createRelay ({ room, turn, maxBytes, behind, demote, size, metri
   metrics: Metrics
 }): Relay {
   const live = new Set<Member>()
+  const pace = createPace()
   let collected: Array<Entry<StoredUpdate | EphemeralUpdate>> = []
   let bytes = 0
 
@@ -52,6 +56,7 @@ export function createRelay ({ room, turn, maxBytes, behind, demote, size, metri
     const entries = collected
     collected = []
     bytes = 0
+    pace.add(entries.length)
     const updates = entries.filter(isStored)
     const ephemeral = entries.filter(entry => !isStored(entry))
     const whole = createBatch(entries)
@@ -122,7 +127,8 @@ export function createRelay ({ room, turn, maxBytes, behind, demote, size, metri
       live.clear()
     },
 
-    flush
+    flush,
+    updatesPerMinute: () => pace.perMinute()
   }
 }
 
@@ -130,19 +136,28 @@ function isStored (entry: Entry<StoredUpdate | EphemeralUpdate>): entry is Entry
   return entry.update.kind === 'update'
 }
 
-/** A batch whose packet is joined on first use. */
+/** A batch whose packets are joined on first use. */
 export function createBatch (entries: Batch['entries']): Batch {
-  let packet: Packet | undefined
-  let positioned: Packet | undefined
-  return {
-    entries,
-    get packet () {
-      packet ??= joinPackets(entries.map(entry => entry.packet))
-      return packet
-    },
-    get positioned () {
-      positioned ??= joinPackets(entries.map(entry => entry.positioned))
-      return positioned
-    }
+  return new EntryBatch(entries)
+}
+
+/** A class, as an entry. */
+class EntryBatch implements Batch {
+  readonly entries: Batch['entries']
+  private plain: Packet | undefined
+  private own: Packet | undefined
+
+  constructor (entries: Batch['entries']) {
+    this.entries = entries
+  }
+
+  get packet (): Packet {
+    this.plain ??= joinPackets(this.entries.map(({ packet }) => packet))
+    return this.plain
+  }
+
+  get positioned (): Packet {
+    this.own ??= joinPackets(this.entries.map(({ positioned }) => positioned))
+    return this.own
   }
 }

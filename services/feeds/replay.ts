@@ -40,10 +40,10 @@ export interface Replay {
   add (member: Member): void
   remove (member: Member): void
   /**
-    * Reads position and history of the room, starting after this call. Concurrent calls share the next read.
-    * @param since a hint from where history will be needed; undefined if only the position is
-    * @param caller whose turn the read takes
-    * @throws RoomcastError `broker/unavailable`
+   * Reads position and history of the room, starting after this call. Concurrent calls share the next read.
+   * @param since a hint from where history will be needed; undefined if only the position is
+   * @param caller whose turn the read takes
+   * @throws RoomcastError `broker/unavailable`
    */
   read (since: number | undefined, caller: string | undefined): Promise<HistoryRead>
   /** Whether the update at an offset is in memory, in the tail or a page. */

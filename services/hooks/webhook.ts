@@ -1,38 +1,33 @@
 // The webhook: events in batches and in order, signed by Standard Webhooks. A batch is retried with back-off until accepted.
-import { randomUUID } from 'node:crypto'
-import { Type, type Static } from '@sinclair/typebox'
+// One instance at a time delivers the events that wait at the broker.
+import { createHash } from 'node:crypto'
 import { Webhook as Signer } from 'standardwebhooks'
+import type { HookBatch, HookBroker } from '../broker/hooks.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { Id, Time } from '../wire/protocol.ts'
-import { roomName, type RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
 const FIRST_RETRY_MS = 1000
-
-export const WebhookEvent = Type.Object({
-  id: Type.String({ description: 'unchanged when the event is sent again, so that you can drop repeats' }),
-  event: Type.Union([Type.Literal('room.occupied'), Type.Literal('room.vacated')]),
-  workspaceId: Id,
-  appId: Id,
-  at: Time
-})
-export type WebhookEvent = Static<typeof WebhookEvent>
-export const WebhookBody = Type.Object({ events: Type.Array(WebhookEvent) })
+/** The lease of the delivery outlives an attempt and the pause after it by this much. */
+const SPARE_MS = 1000
 
 export interface Webhook {
-  add (room: RoomKey, event: 'occupied' | 'vacated'): void
-  /** Sends all waiting events for at most `withinMs`, then drops the rest. */
+  /** Called with the state of the queue at the broker. */
+  onState (state: { waiting: number, dropped: number }): void
+  /** Sends all waiting events for at most `withinMs`. The rest is left to other instances, or dropped if it cannot be. */
   close (withinMs: number): Promise<void>
 }
 
-export function createWebhook ({ settings, metrics, log }: { settings: Settings, metrics: Metrics, log: Log }): Webhook {
+export function createWebhook ({ queue, settings, metrics, log }: {
+  queue: Pick<HookBroker, 'claim' | 'taken' | 'abandon'>, settings: Settings, metrics: Metrics, log: Log
+}): Webhook {
   const signer = new Signer(keyOf(settings.WEBHOOK_SECRET), { format: 'raw' })
-  const queue: WebhookEvent[] = []
-  /** Sent but not accepted yet. It is retried unchanged, because receivers drop repeats by the id of the batch. */
-  let batch: WebhookEvent[] = []
+  /** The last accepted batch. The broker may not know yet that it was accepted. */
+  let lastTaken: string | undefined
   let failures = 0
   let isOverflowing = false
+  /** Events were announced after the last question to the broker. */
+  let isAwaited = false
   let working: Promise<void> | undefined
   let closing: Promise<void> | undefined
   /** Set when nothing more is sent. */
@@ -40,24 +35,38 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
   let endPause: () => void = () => {}
   let endAttempt: () => void = () => {}
 
-  async function work (): Promise<void> {
+  function work (): void {
+    isAwaited = true
+    working ??= deliverAll().then(() => {
+      working = undefined
+      // Events that were announced at the very end.
+      if (isAwaited && !isOver) work()
+    }, (error: Error) => {
+      working = undefined
+      log.debug({ err: error.message }, 'the webhook queue could not be read; retried with the next heartbeat')
+    })
+  }
+
+  async function deliverAll (): Promise<void> {
     if (closing === undefined) await pause(settings.WEBHOOK_BATCH_MS)
-    while (batch.length + queue.length > 0 && !isOver) {
-      if (batch.length === 0) batch = queue.splice(0, settings.WEBHOOK_BATCH_SIZE)
-      if (!await isTaken(batch)) {
-        const retryMs = Math.min(FIRST_RETRY_MS * 2 ** failures, settings.WEBHOOK_RETRY_MAX_MS)
+    while (!isOver) {
+      const retryMs = Math.min(FIRST_RETRY_MS * 2 ** failures, settings.WEBHOOK_RETRY_MAX_MS)
+      isAwaited = false
+      const batch = await queue.claim(settings.WEBHOOK_TIMEOUT_MS + retryMs + SPARE_MS)
+      if (batch === undefined || isOver) return
+      if (batch.last !== lastTaken && !await isTaken(batch)) {
         failures++
         await pause(retryMs)
         continue
       }
-      metrics.webhooks.inc({ outcome: 'delivered' }, batch.length)
-      batch = []
       failures = 0
-      isOverflowing = false
+      lastTaken = batch.last
+      const { delivered, waiting } = await queue.taken(batch.last)
+      metrics.webhooks.inc({ outcome: 'delivered' }, delivered)
+      metrics.webhooksWaiting.set(waiting)
       // If a full batch is waiting, send it at once.
-      if (closing === undefined && queue.length > 0 && queue.length < settings.WEBHOOK_BATCH_SIZE) await pause(settings.WEBHOOK_BATCH_MS)
+      if (closing === undefined && waiting > 0 && waiting < settings.WEBHOOK_BATCH_SIZE) await pause(settings.WEBHOOK_BATCH_MS)
     }
-    working = undefined
   }
 
   function pause (ms: number): Promise<void> {
@@ -71,26 +80,26 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
     })
   }
 
-  async function isTaken (events: WebhookEvent[]): Promise<boolean> {
+  async function isTaken (batch: HookBatch): Promise<boolean> {
     const attempt = new AbortController()
     endAttempt = () => attempt.abort(new Error('the receiver did not answer in time'))
     const timer = setTimeout(endAttempt, settings.WEBHOOK_TIMEOUT_MS)
     try {
-      await post(events, attempt.signal)
+      await post(batch, attempt.signal)
       return true
     } catch (error) {
-      log.warn({ err: (error as Error).message, waiting: batch.length + queue.length, failures: failures + 1 }, 'the webhook receiver did not accept a batch')
+      log.warn({ err: (error as Error).message, events: batch.events.length, failures: failures + 1 }, 'the webhook receiver did not accept a batch')
       return false
     } finally {
       clearTimeout(timer)
     }
   }
 
-  async function post (events: WebhookEvent[], signal: AbortSignal): Promise<void> {
-    // A retried batch keeps its id.
-    const id = `batch_${(events[0] as WebhookEvent).id}`
+  async function post ({ events }: HookBatch, signal: AbortSignal): Promise<void> {
     const at = new Date()
-    const body = JSON.stringify({ events })
+    const body = `{"events":[${events.join(',')}]}`
+    // A retried batch keeps its id, also when another instance retries it.
+    const id = `batch_${createHash('sha256').update(body).digest('base64url')}`
     const response = await fetch(settings.WEBHOOK_URL, {
       method: 'POST',
       redirect: 'error',
@@ -116,11 +125,12 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
     // Retry at once, even if the receiver has refused for long.
     failures = 0
     endPause()
-    while (working !== undefined) await working
+    await working
+    if (!isOver) work()
+    await working
     clearTimeout(timer)
     isOver = true
-    const left = batch.length + queue.splice(0).length
-    batch = []
+    const left = await queue.abandon()
     if (left > 0) drop(left, 'closing: dropped events that the receiver did not accept in time')
   }
 
@@ -130,16 +140,13 @@ export function createWebhook ({ settings, metrics, log }: { settings: Settings,
   }
 
   return {
-    add (room, event) {
-      if (isOver) return drop(1, 'closed: an event was dropped')
-      queue.push({ id: randomUUID(), event: `room.${event}`, ...roomName(room), at: Date.now() })
-      if (batch.length + queue.length > settings.WEBHOOK_QUEUE_SIZE) {
-        queue.shift()
-        if (isOverflowing) metrics.webhooks.inc({ outcome: 'dropped' })
-        else drop(1, 'the webhook queue is full: the oldest events are dropped from now on')
-        isOverflowing = true
-      }
-      working ??= work()
+    onState ({ waiting, dropped }) {
+      metrics.webhooksWaiting.set(waiting)
+      if (waiting < settings.WEBHOOK_QUEUE_SIZE) isOverflowing = false
+      if (dropped > 0 && isOverflowing) metrics.webhooks.inc({ outcome: 'dropped' }, dropped)
+      else if (dropped > 0) drop(dropped, 'the webhook queue is full: the oldest events are dropped from now on')
+      isOverflowing ||= dropped > 0
+      if (waiting > 0 && !isOver) work()
     },
 
     close (withinMs) {

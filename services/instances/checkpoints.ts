@@ -10,7 +10,7 @@ import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Receipt } from '../wire/protocol.ts'
 import type { Settings } from '../settings.ts'
-import { checker } from '../wire/validation.ts'
+import { createValidator } from '../wire/validation.ts'
 
 const RETRY_MS = 200
 /** At least this many revocations fit in one entry: about 40 KB. */
@@ -23,6 +23,7 @@ const Ask = Type.Object({ ask: Type.String({ description: 'the asking instance; 
 const Known = Type.Object({ known: Type.Array(Revocation) })
 const Told = Type.Object({ told: Type.String({ description: 'the id of an ask' }), by: Type.String() })
 const Complete = Type.Object({ complete: Type.String({ description: 'the id of an ask' }) })
+const validators = { ask: createValidator(Ask), known: createValidator(Known), told: createValidator(Told), complete: createValidator(Complete) }
 type Entry = Static<typeof Ask> | Static<typeof Known> | Static<typeof Told> | Static<typeof Complete>
 
 export interface Checkpoints {
@@ -137,26 +138,26 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
   // ── Reading ───────────────────────────────────────────────────────────────
 
   function onEntry ({ id, payload, publishedAt }: StoredUpdate, isOld: boolean): boolean {
-    if (checker(Ask).Check(payload)) {
+    if (validators.ask.accepts(payload)) {
       // An instance that asked long ago no longer waits.
       const isWaiting = !isOld || Date.now() - publishedAt < settings.LEASE_MS
       questions.set(id, isWaiting && isOld)
       if (isWaiting && !isOld) owe(id)
       return true
     }
-    if (checker(Known).Check(payload)) {
+    if (validators.known.accepts(payload)) {
       for (const revocation of payload.known) revocations.learn(revocation)
       onKnown()
       return true
     }
-    if (checker(Told).Check(payload)) {
+    if (validators.told.accepts(payload)) {
       if (state.name === 'asking' && state.question === payload.told) {
         state.tellers.add(payload.by)
         void completeIfTold()
       }
       return true
     }
-    if (!checker(Complete).Check(payload)) return false
+    if (!validators.complete.accepts(payload)) return false
     onComplete(payload.complete)
     return true
   }

@@ -2,26 +2,22 @@
 import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { Type, type Static } from '@sinclair/typebox'
-import type { Broker, StoredUpdate } from '../broker/broker.ts'
+import type { Answers } from './answers.ts'
+import type { Broker, EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import { createCommandRoom } from './command-room.ts'
 import type { Feeds } from '../feeds/feeds.ts'
 import type { Identity } from '../access/identity.ts'
-import type { Inbox } from './inbox.ts'
 import { HEARTBEAT_EVENT, type Peers } from './peers.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { DisconnectCommand, RevokeCommand, UnsubscribeCommand, type CommandResult } from '../wire/protocol.ts'
 import { createRevocations } from '../access/revocations.ts'
-import { instanceRoom, roomKey, roomName } from '../wire/rooms.ts'
+import { roomKey, roomName } from '../wire/rooms.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Settings } from '../settings.ts'
-import { checker } from '../wire/validation.ts'
-
-const ANSWER_EVENT = 'answer'
-/** Callers are answered within 1 s; the rest is for transport. */
-const ANSWERS_WITHIN_MS = 900
+import { createValidator } from '../wire/validation.ts'
 
 export const Command = Type.Union([
   Type.Object({ do: Type.Literal('disconnect'), target: DisconnectCommand }),
@@ -33,7 +29,8 @@ export type Command = Static<typeof Command>
 
 const CommandMessage = Type.Object({ command: Command, from: Type.Optional(Type.String({ description: 'the instance that waits for answers' })) })
 type CommandMessage = Static<typeof CommandMessage>
-const CommandAnswer = Type.Object({ id: Type.String(), instance: Type.String(), sockets: Type.Integer({ minimum: 0 }) })
+const CommandAnswer = Type.Object({ sockets: Type.Integer({ minimum: 0 }) })
+const validators = { message: createValidator(CommandMessage), answer: createValidator(CommandAnswer) }
 
 export interface Commands {
   /** Whether this instance knows all earlier commands. Until then, it must not trust any token. */
@@ -42,18 +39,20 @@ export interface Commands {
   /** Ends a new session, or its subscriptions, that an earlier command concerns. Register the session first. */
   checkNew (session: Session): void
   /**
-    * Runs a command on every instance and collects the results.
-    * @throws RoomcastError `broker/unavailable`, `broker/timeout`
+   * Runs a command on every instance and collects the results.
+   * @throws RoomcastError `broker/unavailable`, `broker/timeout`
    */
   execute (command: Command): Promise<CommandResult>
+  /** What is said to all instances and not kept, by the name of its event. */
+  onSaid (event: string, handler: (update: EphemeralUpdate) => void): void
   start (): void
   close (): void
 }
 
-export function createCommands ({ broker, feeds, inbox, peers, sessions, settings, metrics, log }: {
+export function createCommands ({ broker, feeds, answers, peers, sessions, settings, metrics, log }: {
   broker: Broker
   feeds: Feeds
-  inbox: Inbox
+  answers: Answers
   peers: Peers
   sessions: Sessions
   settings: Settings
@@ -61,7 +60,7 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
   log: Log
 }): Commands {
   const revocations = createRevocations(settings, metrics)
-  const gathering = new Map<string, (instance: string, sockets: number) => void>()
+  const said = new Map([[HEARTBEAT_EVENT, ({ userId }: EphemeralUpdate) => peers.heard(userId)]])
   /** When each user was last disconnected, or unsubscribed from a room, by performance.now(). */
   const endedAt = new Map<string, number>()
   /** Both also concern sockets whose handshake began before the command. No handshake takes longer than this. */
@@ -80,22 +79,16 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
     settings,
     log,
     onEntry,
-    onEphemeral ({ event, userId }) {
-      if (event === HEARTBEAT_EVENT) peers.heard(userId)
-    },
+    onEphemeral: update => said.get(update.event)?.(update),
     onReading: checkpoints.onReading,
     onRead: checkpoints.onRead
-  })
-
-  inbox.on(ANSWER_EVENT, ({ payload }) => {
-    if (checker(CommandAnswer).Check(payload)) gathering.get(payload.id)?.(payload.instance, payload.sockets)
   })
 
   // ── Carrying out ──────────────────────────────────────────────────────────
 
   function onEntry (update: StoredUpdate, isOld: boolean): void {
     const { payload } = update
-    if (checker(CommandMessage).Check(payload)) onCommand(update, payload, isOld)
+    if (validators.message.accepts(payload)) onCommand(update, payload, isOld)
     else if (!checkpoints.onEntry(update, isOld)) metrics.dropped.inc({ reason: 'garbage' })
   }
 
@@ -104,7 +97,7 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
     metrics.commands.inc({ command: command.do })
     if (isOld) return
     log.info({ command: command.do, sockets }, 'command executed')
-    if (from !== undefined) void answer(from, id, sockets)
+    if (from !== undefined) void answers.give(from, id, { sockets } satisfies Static<typeof CommandAnswer>)
   }
 
   function carryOut (command: Command, publishedAt: number): number {
@@ -162,44 +155,18 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
     }
   }
 
-  async function answer (from: string, id: string, sockets: number): Promise<void> {
-    const { instance } = broker
-    if (from === instance) return gathering.get(id)?.(instance, sockets)
-    try {
-      await broker.publishEphemeral({
-        room: instanceRoom(from), event: ANSWER_EVENT, payloadJson: JSON.stringify({ id, instance, sockets }), userId: instance, sub: instance
-      })
-    } catch (error) {
-      log.debug({ err: (error as Error).message }, 'could not send the answer to a command')
-    }
-  }
-
   // ── Giving ────────────────────────────────────────────────────────────────
 
   async function execute (command: Command): Promise<CommandResult> {
     const id = randomUUID()
-    const startedAt = performance.now()
-    const answers = new Map<string, number>()
-    let expected = new Set(peers.alive())
-    let instances = Infinity
-    let finish: () => void = () => {}
-    const finished = new Promise<void>(resolve => { finish = resolve })
-    const isComplete = () => answers.size >= instances && [...expected].every(instance => answers.has(instance))
-    gathering.set(id, (instance, sockets) => {
-      answers.set(instance, sockets)
-      if (isComplete()) finish()
-    })
+    const gathering = answers.open(id, validators.answer.accepts)
     try {
       const receipt = await room.publish({ command, from: broker.instance } satisfies CommandMessage, id)
-      instances = receipt.instances
-      expected = new Set(peers.alive())
-      if (isComplete()) finish()
-      const timer = setTimeout(finish, Math.max(0, ANSWERS_WITHIN_MS - (performance.now() - startedAt)))
-      await finished
-      clearTimeout(timer)
-      return { sockets: [...answers.values()].reduce((sum, sockets) => sum + sockets, 0), complete: isComplete() }
+      gathering.heardBy(receipt.instances)
+      await gathering.done
+      return { sockets: [...gathering.answers.values()].reduce((sum, { sockets }) => sum + sockets, 0), complete: gathering.isComplete() }
     } finally {
-      gathering.delete(id)
+      gathering.close()
     }
   }
 
@@ -218,6 +185,7 @@ export function createCommands ({ broker, feeds, inbox, peers, sessions, setting
     },
 
     execute,
+    onSaid (event, handler) { said.set(event, handler) },
     start: room.start,
 
     close () {

@@ -1,5 +1,5 @@
 // Whether this instance should get traffic. Relies on the probe, not on the state of a connection.
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import type { Broker } from '../broker/broker.ts'
 import type { Commands } from './commands.ts'
 import { LOOP_PACE_MS, type Metrics } from '../observe/metrics.ts'
@@ -8,10 +8,18 @@ import type { Settings } from '../settings.ts'
 
 const LOOP_WINDOW_MS = 1000
 
+export interface Load {
+  /** 1 is a whole core. */
+  cpu: number
+  eventLoopDelayMs: number
+}
+
 export interface Readiness {
   /** The reasons why it is not ready; empty when it is. */
   faults (): string[]
   isDraining (): boolean
+  /** What the process used of a core, and how late its event loop was at most, in the last second. */
+  load (): Load
   startDraining (): void
   start (): void
   close (): void
@@ -23,6 +31,9 @@ export function createReadiness ({ broker, probe, commands, settings, metrics }:
   const delay = monitorEventLoopDelay({ resolution: LOOP_PACE_MS })
   let timer: NodeJS.Timeout | undefined
   let isLoopLate = false
+  let used = process.cpuUsage()
+  let sampledAt = performance.now()
+  let load: Load = { cpu: 0, eventLoopDelayMs: 0 }
   let isDraining = false
 
   function faults (): string[] {
@@ -35,14 +46,24 @@ export function createReadiness ({ broker, probe, commands, settings, metrics }:
     ].filter(fault => fault !== undefined)
   }
 
+  function sample (): void {
+    const { user, system } = process.cpuUsage(used)
+    const now = performance.now()
+    load = { cpu: (user + system) / 1000 / (now - sampledAt), eventLoopDelayMs: Math.max(0, delay.max / 1e6 - LOOP_PACE_MS) }
+    used = process.cpuUsage()
+    sampledAt = now
+  }
+
   return {
     faults,
     isDraining: () => isDraining,
+    load: () => load,
     startDraining () { isDraining = true },
     start () {
       delay.enable()
       timer = setInterval(() => {
-        isLoopLate = delay.max / 1e6 - LOOP_PACE_MS > settings.EVENT_LOOP_MAX_DELAY_MS
+        sample()
+        isLoopLate = load.eventLoopDelayMs > settings.EVENT_LOOP_MAX_DELAY_MS
         delay.reset()
         metrics.ready.set(faults().length === 0 ? 1 : 0)
       }, LOOP_WINDOW_MS)

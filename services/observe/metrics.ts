@@ -48,6 +48,7 @@ export function createMetrics () {
     lagSeconds: latency('roomcast_relay_lag_seconds', "Time from the broker's publish time to the relay on this instance; needs synchronized clocks."),
     logErrors: counter('roomcast_log_errors_total', 'Log lines that could not be written.'),
     webhooks: counter('roomcast_webhook_events_total', 'Events for the webhook, by outcome.', ['outcome']),
+    webhooksWaiting: gauge('roomcast_webhook_events_waiting', 'Events that wait for the webhook, over all instances.'),
     redisUp: gauge('roomcast_redis_up', 'Whether the link to Redis is up.', ['link']),
     redisReconnects: counter('roomcast_redis_reconnects_total', 'Attempts to connect to Redis again.', ['link']),
     redisReplaced: counter('roomcast_redis_links_replaced_total', 'Links to Redis that were replaced because they were silent or unusable.'),

@@ -9,7 +9,7 @@ export interface People {
   readonly hasChanged: boolean
   /** All sessions by instance. Read-only. */
   instances (): Iterable<[instance: string, sessions: PresenceSessions]>
-  sessionsOf (instance: string): PresenceSessions
+  sessionsOf (instance: string): ReadonlyMap<string, PresenceEntry>
   set (instance: string, entry: PresenceEntry): void
   delete (instance: string, socketId: string): void
   /** The collaborator as JSON, encoded once per change; undefined for an absent user. */
@@ -21,7 +21,7 @@ export interface People {
   takeDirty (): Set<string>
 }
 
-const NOBODY: PresenceSessions = new Map()
+const NOBODY: ReadonlyMap<string, PresenceEntry> = new Map()
 
 export function createPeople (): People {
   const byInstance = new Map<string, PresenceSessions>()

@@ -2,7 +2,7 @@
 // the room: read once, updated from the room's channel, and read again after a reconnect and now and then.
 import { performance } from 'node:perf_hooks'
 import type { Identity } from '../access/identity.ts'
-import type { Broker, PresenceDelta, PresenceSnapshot } from '../broker/broker.ts'
+import type { Broker, PresenceDelta, PresenceEntry, PresenceSnapshot } from '../broker/broker.ts'
 import type { Log } from '../observe/log.ts'
 import type { Settings } from '../settings.ts'
 import { RoomcastError } from '../wire/errors.ts'
@@ -24,8 +24,8 @@ export interface Presence {
   /** Removes a socket. After a `disconnect`, the collaborator stays for PRESENCE_LINGER_MS, because it may return. */
   leave (room: RoomKey, socketId: string, reason: 'left' | 'disconnect'): void
   /**
-    * Sets the state of a session; null clears it.
-    * @throws RoomcastError `request/invalid` if the session is not visible in the room, `presence/state-too-large`
+   * Sets the state of a session; null clears it.
+   * @throws RoomcastError `request/invalid` if the session is not visible in the room, `presence/state-too-large`
    */
   setState (room: RoomKey, socketId: string, state: unknown): void
   onDelta (room: RoomKey, delta: PresenceDelta): void
@@ -42,8 +42,13 @@ export interface Presence {
   close (): Promise<void>
 }
 
-export function createPresence ({ broker, isAlive, settings, log }: {
-  broker: Broker, isAlive: (instance: string) => boolean, settings: Settings, log: Log
+export function createPresence ({ broker, isAlive, settings, log, onSession }: {
+  broker: Broker
+  isAlive: (instance: string) => boolean
+  settings: Settings
+  log: Log
+  /** A visible session of this instance has joined a room, or has ended. */
+  onSession?: ((room: RoomKey, person: PresenceEntry['person'], isHere: boolean) => void) | undefined
 }): Presence {
   const views = new Map<RoomKey, View>()
   /** Reads of rooms without a view. Concurrent requests share them. */
@@ -55,8 +60,10 @@ export function createPresence ({ broker, isAlive, settings, log }: {
   function join (room: RoomKey, watcher: Watcher, identity: Identity): void {
     const view = views.get(room) ?? openView(room)
     const known = view.own().get(watcher.id)
+    const person = describe(identity, settings.PRESENCE_SHARE_EMAIL)
     view.announcer.watchers.set(watcher.id, watcher)
-    view.setOwn(watcher.id, { ...known, socketId: watcher.id, person: describe(identity, settings.PRESENCE_SHARE_EMAIL) })
+    view.setOwn(watcher.id, { ...known, socketId: watcher.id, person })
+    if (known === undefined) onSession?.(room, person, true)
     schedule(view)
   }
 
@@ -70,8 +77,10 @@ export function createPresence ({ broker, isAlive, settings, log }: {
   }
 
   function drop (view: View, socketId: string): void {
-    if (!view.own().has(socketId)) return
+    const entry = view.own().get(socketId)
+    if (entry === undefined) return
     view.setOwn(socketId, undefined)
+    onSession?.(view.room, entry.person, false)
     schedule(view)
   }
 
@@ -89,12 +98,7 @@ export function createPresence ({ broker, isAlive, settings, log }: {
   }
 
   function openView (room: RoomKey): View {
-    const view = createView({
-      room,
-      instance: broker.instance,
-      max: settings.PRESENCE_MAX,
-      doubtMs: settings.LEASE_MS
-    })
+    const view = createView({ room, instance: broker.instance, max: settings.PRESENCE_MAX, doubtMs: settings.LEASE_MS })
     views.set(room, view)
     void read(view)
     return view

@@ -17,7 +17,7 @@ export interface View {
   readonly isDue: boolean
   /** Whether this instance has nobody in the room, here or in the broker. */
   isUnused (): boolean
-  own (): PresenceSessions
+  own (): ReadonlyMap<string, PresenceEntry>
   /** Sets one of our own sessions; undefined removes it. */
   setOwn (socketId: string, entry: PresenceEntry | undefined): void
   /** Whether some of our own changes are not stored in the broker yet. */
@@ -37,8 +37,8 @@ export interface View {
 }
 
 /**
-  * If the broker loses its presence, every instance that reads it stores its own people again. Until then, for at most
-  * `doubtMs`, nobody seems to leave.
+ * If the broker loses its presence, every instance that reads it stores its own people again. Until then, for at most
+ * `doubtMs`, nobody seems to leave.
  */
 export function createView ({ room, instance: ownInstance, max, doubtMs }: {
   room: RoomKey, instance: string, max: number, doubtMs: number

@@ -10,7 +10,7 @@ import type { Settings } from '../settings.ts'
 const LOOK_AGAIN_MS = 250
 
 /**
-  * Moves every client away. Publishes are served meanwhile; the app must not close before this resolves.
+ * Moves every client away. Publishes are served meanwhile; the app must not close before this resolves.
  */
 export async function drain ({ startDraining, sessions, countConnections, settings, log }: {
   /** Makes this instance not ready. */

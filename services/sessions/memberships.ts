@@ -22,6 +22,8 @@ import type { Watcher } from '../presence/announcer.ts'
 export interface Memberships {
   has (room: RoomKey): boolean
   rooms (): RoomKey[]
+  /** The position up to which this socket has received the room's updates; undefined if it is not a member. */
+  position (room: RoomKey): StreamPosition | undefined
   /** The answer to a SUBSCRIBE that changes nothing; undefined if the room must be joined. */
   renewal (room: RoomKey, since: StreamPosition | undefined): SubscribeResult | undefined
   /** @throws RoomcastError `limit/rooms-per-socket` */
@@ -94,6 +96,11 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
 
   rooms (): RoomKey[] {
     return [...this.members.keys()]
+  }
+
+  position (room: RoomKey): StreamPosition | undefined {
+    const member = this.members.get(room)
+    return member?.feed.positionOf(member)
   }
 
   renewal (room: RoomKey, since: StreamPosition | undefined): SubscribeResult | undefined {

@@ -2,13 +2,13 @@
 // so it says itself whose it is, and which positions were known before it.
 import { createHash, randomBytes } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
-import { checker } from '../wire/validation.ts'
+import { createValidator } from '../wire/validation.ts'
 
 /** A random part, and two digests of 72 bits each. */
 const PART_BYTES = 9
 const PART = `[A-Za-z0-9_-]{${PART_BYTES / 3 * 4}}`
 
-const Pid = Type.String({ pattern: `^${PART}\\.${PART}\\.${PART}$` })
+const pidValidator = createValidator(Type.String({ pattern: `^${PART}\\.${PART}\\.${PART}$` }))
 
 /**
  * @param sub whose session it is
@@ -24,7 +24,7 @@ export function createPid (sub: string, offset: string): string {
  * anew, what it has from before is not to be gone on from: it may have loaded its state since.
  */
 export function isOfSession (pid: unknown, sub: string, offset: string): pid is string {
-  if (!checker(Pid).Check(pid)) return false
+  if (!pidValidator.accepts(pid)) return false
   const [nonce, owner, before] = pid.split('.') as [string, string, string]
   return owner === digest(nonce, sub) && before !== digest(nonce, offset)
 }

@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 /**
-  * Adds an error handler to a socket that Node handed over. Without one, a reset by the caller ends the process.
-  * Call it before anything is written to the socket; repeated calls do no harm.
+ * Adds an error handler to a socket that Node handed over. Without one, a reset by the caller ends the process.
+ * Call it before anything is written to the socket; repeated calls do no harm.
  */
 export function guard (socket: Socket): void {
   if (!socket.listeners('error').includes(destroyThis)) socket.on('error', destroyThis)
@@ -15,8 +15,8 @@ function destroyThis (this: Socket): void {
 }
 
 /**
-  * Writes an answer to a bare socket and closes it within `lingerMs`, whatever the caller does. Until then it reads what the
-  * caller sends: closing with unread bytes causes a reset, which can destroy the answer.
+ * Writes an answer to a bare socket and closes it within `lingerMs`, whatever the caller does. Until then it reads what the
+ * caller sends: closing with unread bytes causes a reset, which can destroy the answer.
  */
 export function endWith (socket: Socket, answer: string, lingerMs: number): void {
   guard(socket)
@@ -27,8 +27,8 @@ export function endWith (socket: Socket, answer: string, lingerMs: number): void
 }
 
 /**
-  * Reads and drops the rest of a request's body, so that the answer is not lost in a reset. Resolves when the body has
-  * ended, when more than `maxBytes` came, or when nothing came for `idleMs`.
+ * Reads and drops the rest of a request's body, so that the answer is not lost in a reset. Resolves when the body has
+ * ended, when more than `maxBytes` came, or when nothing came for `idleMs`.
  */
 export function discardBody (request: IncomingMessage, { maxBytes, idleMs }: { maxBytes: number, idleMs: number }): Promise<void> {
   return new Promise(resolve => {

@@ -52,8 +52,8 @@ export interface WatchedBuffer extends SendBuffer {
   /** Calls the `whenDrained` callbacks if the buffer is no longer full. */
   onDrain (): void
   /**
-    * Milliseconds for which something has been waiting and nothing has left.
-    * @param elapsedMs time since the last call
+   * Milliseconds for which something has been waiting and nothing has left.
+   * @param elapsedMs time since the last call
    */
   stalledMs (elapsedMs: number): number
   /** Ends the connection at once and frees its bytes. */

@@ -18,6 +18,8 @@ export interface Session {
   readonly sendBuffer: SendBuffer
   /** When the handshake began, by performance.now(). */
   readonly startedAt: number
+  /** The client's address, as far as trusted proxies report it. */
+  readonly address: string
   /** When one of its tokens expires or must be announced, in milliseconds since 1970. */
   readonly dueAt: number
   identity (): Identity
@@ -33,6 +35,8 @@ export interface Session {
   /** The answer to a SUBSCRIBE that changes nothing; undefined if the room must be joined. */
   renewal (room: RoomKey, since: StreamPosition | undefined): SubscribeResult | undefined
   rooms (): RoomKey[]
+  /** The position up to which this socket has received the room's updates; undefined if it is not a member. */
+  position (room: RoomKey): StreamPosition | undefined
   /** The capabilities of the connection's token and the room token combined. */
   capabilities (room: RoomName): Capabilities
   allows (action: Action, room: RoomName): boolean
@@ -71,10 +75,12 @@ export interface SessionContext extends MembershipContext {
   onEnd: (session: Session, reason: string) => void
 }
 
+/** What is kept of it. */
 export interface Handshake {
   identity: Identity
   /** By performance.now(). */
   startedAt: number
+  address: string
   /** The client is a stock one, which sends its positions back when it reconnects. */
   keepsPositions: boolean
 }
@@ -88,15 +94,17 @@ class SocketSession implements Session {
   readonly socket: Socket
   readonly sendBuffer: SendBuffer
   readonly startedAt: number
+  readonly address: string
   private readonly context: SessionContext
   private readonly credentials: Credentials
   private readonly memberships: Memberships
   private readonly attempts = createAttempts()
   private onGone: (() => void) | undefined
 
-  constructor (socket: Socket, { identity, startedAt, keepsPositions }: Handshake, context: SessionContext) {
+  constructor (socket: Socket, { identity, startedAt, address, keepsPositions }: Handshake, context: SessionContext) {
     this.socket = socket
     this.startedAt = startedAt
+    this.address = address
     this.context = context
     this.sendBuffer = context.connections.bufferOf(socket.conn)
     this.credentials = createCredentials(identity, context.settings)
@@ -116,6 +124,8 @@ class SocketSession implements Session {
   isMember (room: RoomKey): boolean { return this.memberships.has(room) }
   renewal (room: RoomKey, since: StreamPosition | undefined): SubscribeResult | undefined { return this.memberships.renewal(room, since) }
   rooms (): RoomKey[] { return this.memberships.rooms() }
+
+  position (room: RoomKey): StreamPosition | undefined { return this.memberships.position(room) }
   assertRoomLimit (room: RoomKey): void { this.memberships.assertRoomLimit(room) }
   tell (event: 'application_response', data: object): void { this.memberships.tell(event, data) }
   leave (room: RoomName): void { this.memberships.leave(room) }

@@ -30,6 +30,7 @@ const codes = {
   'limit/read-rate': { status: 429, retryable: true, message: 'Too many requests for history or presence with this token: send fewer per second.' },
   'limit/rooms-per-instance': { status: 503, retryable: true, message: 'This instance has reached its limit of rooms (MAX_ROOMS): reconnect to another instance, or try again in a moment.' },
   'limit/command-rate': { status: 429, retryable: true, message: 'Too many commands with this token: send fewer per second.' },
+  'limit/question-rate': { status: 429, retryable: true, message: 'Too many questions about rooms, sessions or instances with this token: send fewer per second.' },
   'limit/rooms-per-socket': { status: 429, retryable: true, message: 'This socket has reached its limit of rooms (MAX_ROOMS_PER_SOCKET): leave a room first.' },
   'limit/sockets-per-user': { status: 429, retryable: true, message: 'This user has reached the limit of connections (MAX_SOCKETS_PER_USER): close one first.' },
   'limit/sockets-per-instance': { status: 503, retryable: true, message: 'This instance has reached its limit of connections (MAX_SOCKETS): reconnect to another instance.' },

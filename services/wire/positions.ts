@@ -3,7 +3,7 @@
 import { Type } from '@sinclair/typebox'
 import type { StreamPosition } from './protocol.ts'
 import type { RoomKey } from './rooms.ts'
-import { checker } from './validation.ts'
+import { createValidator } from './validation.ts'
 
 /** Above this many rooms a socket is sent no positions: they would weigh more than most updates. */
 export const MOST_POSITIONS = 16
@@ -19,13 +19,15 @@ export const Positions = Type.String({
   examples: ['acme/board-1:pA3kX9sVd2Q:42']
 })
 
+const positionsValidator = createValidator(Positions)
+
 export function positionText (room: RoomKey, { epoch, offset }: StreamPosition): string {
   return `${room}:${epoch}:${offset}`
 }
 
 /** What a client says that it has; undefined where it is nothing that the service has written. */
 export function readPositions (text: unknown): Map<RoomKey, StreamPosition> | undefined {
-  if (!checker(Positions).Check(text) || text === '') return undefined
+  if (!positionsValidator.accepts(text) || text === '') return undefined
   const positions = new Map<RoomKey, StreamPosition>()
   for (const part of text.split(';')) {
     const [room, epoch, offset] = part.split(':') as [RoomKey, string, string]

@@ -18,12 +18,17 @@ export function roomName (room: RoomKey): RoomName {
 }
 
 /**
-  * The Socket.IO event that carries a room's updates. Two rooms can share one event name (`a_app_b`/`c` and
-  * `a`/`b_app_c`), so members are found by room key, never by this name.
+ * The Socket.IO event that carries a room's updates. Two rooms can share one event name (`a_app_b`/`c` and
+ * `a`/`b_app_c`), so members are found by room key, never by this name.
  */
 export function roomEvent (room: RoomKey): string {
   const { workspaceId, appId } = roomName(room)
   return `workspace_${workspaceId}_app_${appId}`
+}
+
+/** Rooms of the instances themselves. */
+export function isInternal (room: RoomKey): boolean {
+  return room.startsWith('$')
 }
 
 /** The commands of operators to all instances: disconnect, unsubscribe, revoke. */

@@ -35,7 +35,7 @@ test('the actions of every matching resource add up', async t => {
   t.strictSame(actions.filter(action => can(capabilities, action, { workspaceId: 'other', appId: 'board-1' })), ['presence'])
 })
 
-test('what an object inherits is no capability', async t => {
+test('an inherited property is not a capability', async t => {
   t.notOk(can(Object.create({ 'acme/board-1': ['publish'] }) as Capabilities, 'publish', room))
 })
 

@@ -20,13 +20,13 @@ test('fractions of a second are taken', async t => {
   t.equal(read({ sub: 'ann', exp: exp + 0.5 }).expiresAt, exp * 1000 + 500)
 })
 
-test('a token that is over, to the millisecond', async t => {
+test('a token expires to the millisecond', async t => {
   t.throws(() => read({ sub: 'ann', exp: NOW / 1000 }), { code: 'auth/token-expired' })
   t.throws(() => read({ sub: 'ann', exp: 0 }), { code: 'auth/token-expired' })
   t.ok(read({ sub: 'ann', exp: NOW / 1000 + 0.001 }))
 })
 
-test('nbf and iat may be ahead by CLOCK_TOLERANCE_SECONDS; what is further ahead is refused for now, what is over for good', async t => {
+test('nbf and iat may be ahead by CLOCK_TOLERANCE_SECONDS; a token further ahead is refused for now, an expired one for good', async t => {
   for (const claim of ['nbf', 'iat']) {
     t.ok(read({ sub: 'ann', exp, [claim]: NOW / 1000 + 5 }))
     t.throws(() => read({ sub: 'ann', exp, [claim]: NOW / 1000 + 5.001 }), { code: 'auth/token-not-yet-valid', retryable: true })
@@ -42,7 +42,7 @@ test('a token that ends too far away', async t => {
   t.throws(() => read({ sub: 'ann', exp: NOW / 1000 + 3606 }), { code: 'auth/invalid-token', message: /3600 seconds/ })
 })
 
-test('what lacks a claim, or has one of the wrong form, is refused', async t => {
+test('a token without a claim, or with a claim of the wrong form, is refused', async t => {
   for (const claims of [
     null, [], 'text', 7, {}, { sub: 'ann' }, { exp }, { sub: '', exp }, { sub: 7, exp }, { sub: ['ann'], exp }, { sub: 'x'.repeat(257), exp },
     { sub: 'ann', exp: String(exp) }, { sub: 'ann', exp: NaN }, { sub: 'ann', exp: Infinity }, { sub: 'ann', exp: -1 }, { sub: 'ann', exp, iat: 'now' }, { sub: 'ann', exp, nbf: 'now' }, { sub: 'ann', exp, nbf: null },

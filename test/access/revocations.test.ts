@@ -4,7 +4,7 @@ import { test, type Test } from 'tap'
 import { readIdentity } from '../../services/access/identity.ts'
 import { assertWithinReach, createRevocations, type Revocation } from '../../services/access/revocations.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 
 const settings = readSettings({ TOKEN_MAX_SECONDS: '3600' })
 const HOUR = 3_600_000
@@ -73,7 +73,7 @@ test('a revocation is taken back by the same target, and by no other; it can be 
   t.match(await metrics.revocations.get(), { values: [{ value: 2 }] })
 })
 
-test('what is known can be told in any order, also more than once, and everyone ends up with the same', async t => {
+test('entries can be learned in any order and more than once, and every instance ends up with the same', async t => {
   freeze(t)
   const first = create()
   first.revoke({ jti: 'taken back' }, NOW - 3000)
@@ -101,7 +101,7 @@ test('a clock that went back does not make a later command the earlier one', asy
   t.notOk(revocations.isRevoked(identity({ jti: 'a' })))
 })
 
-test('what is told again keeps its own end, and what is over is neither told nor learned', async t => {
+test('an entry learned again keeps its own end, and an outdated one is neither sent nor learned', async t => {
   freeze(t)
   const first = create()
   first.revoke({ jti: 'a' }, NOW)

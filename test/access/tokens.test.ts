@@ -3,7 +3,7 @@ import { mock } from 'node:test'
 import { test, type Test } from 'tap'
 import { createIssuerKey, settingsKeys, type KeyMaterial, type TokenKey } from '../../services/access/keys.ts'
 import { createTokens } from '../../services/access/tokens.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { nowInSeconds, TEST_SECRET, token } from '../helpers/index.ts'
 
 const settings = readSettings({ JWT_SECRET: TEST_SECRET, TOKEN_CACHE_SIZE: '3' })
@@ -53,7 +53,7 @@ test('its end, and that it has begun, are checked at every use', async t => {
   for (let use = 0; use < 2; use++) await t.rejects(tokens.verify(bearer), { code: 'auth/token-expired' })
 })
 
-test('what a key verified that was taken out counts no more', async t => {
+test('tokens of a withdrawn key are no longer trusted', async t => {
   const [old, fresh] = [watched(), watched()]
   const keys = [old]
   const tokens = createTokens({ find: async () => keys.at(-1) as TokenKey, close () {} }, settings)
@@ -82,7 +82,7 @@ test('as many are remembered as TOKEN_CACHE_SIZE says; the one unused for longes
   t.equal(key.verified, 5, 'forgotten')
 })
 
-test('what is refused is not remembered, and a token that differs in anything is another one', async t => {
+test('a refused token is not cached, and a token that differs in any byte is a different one', async t => {
   const key = watched()
   const tokens = createTokens([key], settings)
   const good = token()

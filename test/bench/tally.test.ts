@@ -16,9 +16,9 @@ function tallyOf (...items: Array<number | 'told'>) {
 test('all in order is nothing', async t => t.strictSame(tallyOf(1, 2, 3).take([3]), NOTHING))
 test('a hole is lost, each item once', async t => t.strictSame(tallyOf(1, 4).take([4]), { ...NOTHING, lost: 2 }))
 test('a missing end is lost', async t => t.strictSame(tallyOf(1).take([3]), { ...NOTHING, lost: 2 }))
-test('what comes again is repeated', async t => t.strictSame(tallyOf(1, 2, 2, 1).take([2]), { ...NOTHING, repeated: 2 }))
-test('what comes late is out of order, not lost', async t => t.strictSame(tallyOf(1, 3, 2).take([3]), { ...NOTHING, outOfOrder: 1 }))
-test('what is missed after it was told is told', async t => t.strictSame(tallyOf(1, 'told', 4).take([4]), { ...NOTHING, told: 2 }))
+test('an item received twice counts as repeated', async t => t.strictSame(tallyOf(1, 2, 2, 1).take([2]), { ...NOTHING, repeated: 2 }))
+test('a late item is out of order, not lost', async t => t.strictSame(tallyOf(1, 3, 2).take([3]), { ...NOTHING, outOfOrder: 1 }))
+test('an item missed after a notice counts as told', async t => t.strictSame(tallyOf(1, 'told', 4).take([4]), { ...NOTHING, told: 2 }))
 test('to be told excuses one hole, not the next', async t => t.strictSame(tallyOf(1, 'told', 3, 5).take([5]), { ...NOTHING, told: 1, lost: 1 }))
 test('told, and then nothing comes', async t => t.strictSame(tallyOf(1, 'told').take([3]), { ...NOTHING, told: 2 }))
 

@@ -99,7 +99,7 @@ async function suite (t: Test, start: Start): Promise<void> {
     t.strictSame(offsets((await historyOf(broker)).updates), [3])
   })
 
-  await t.test('history is over HISTORY_TTL_SECONDS after its newest update; offsets go on', async t => {
+  await t.test('history expires HISTORY_TTL_SECONDS after its newest update; offsets continue', async t => {
     const broker = await start(t, { HISTORY_TTL_SECONDS: '1' })
     const { epoch } = await broker.publish(publication())
     await eventually(async () => (await historyOf(broker)).oldest === undefined)
@@ -129,7 +129,7 @@ async function suite (t: Test, start: Start): Promise<void> {
     t.strictSame(await broker.positions(['acme/new', 'acme/board-1']), [made, known])
   })
 
-  await t.test('who subscribes from the position that a reader was told finds that room', async t => {
+  await t.test('a SUBSCRIBE from a position that was read finds the same room', async t => {
     const broker = await start(t)
     const { epoch, offset } = await historyOf(broker, 0, {}, 'acme/read')
     t.strictSame(await broker.touch(['acme/read']), [{ epoch, offset }])
@@ -203,7 +203,7 @@ async function suite (t: Test, start: Start): Promise<void> {
     t.match(await until(2), [{ kind: 'presence', instance, joined: [ann, bob], left: [] }, { kind: 'presence', instance, joined: [], left: ['socket-ann'] }])
   })
 
-  await t.test('what is published is a copy: neither its caller nor a reader changes it for others', async t => {
+  await t.test('a published payload is a copy: neither its caller nor a reader can change it for others', async t => {
     const broker = await start(t)
     const payload = { list: [1] }
     await broker.publish(publication({ payload }))

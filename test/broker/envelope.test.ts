@@ -7,7 +7,7 @@ const update = { v: 1, kind: 'update', epoch: 'e', offset: 7, publishedAt: 1_700
 const readEnvelope = createEnvelopeReader('acme/board-1')
 const write = (rest: object) => JSON.stringify({ ...update, ...rest })
 
-test('what is written is read', async t => {
+test('every written envelope can be read', async t => {
   const body = envelopeBody(publication({ payload: { text: 'ü\u2028"\\' }, userId: 'bob' }), 'an-id')
   t.match(readEnvelope(`{"v":1,"kind":"update","epoch":"e","offset":7,"publishedAt":5,${body}`), {
     kind: 'update', epoch: 'e', offset: 7, publishedAt: 5, id: 'an-id', event: 'MOVE', payload: { text: 'ü\u2028"\\' }, userId: 'bob'
@@ -41,7 +41,7 @@ test('garbage is survived', async t => {
   ]) t.equal(readEnvelope(write(wrong)), undefined, JSON.stringify(wrong))
 })
 
-test('what is written today is what 0.1.0 wrote, field by field', async t => {
+test('envelopes are the same as those of 0.1.0, field by field', async t => {
   const given = publication({ payload: { text: 'ü\u2028"\\' }, userId: 'b"ob', event: 'MOVE' })
   const as010 = ({ trace }: { trace?: string }) => JSON.stringify({ id: 'an-id', event: 'MOVE', payload: { text: 'ü\u2028"\\' }, userId: 'b"ob', trace }).slice(1)
   for (const trace of [undefined, '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01']) {
@@ -60,7 +60,7 @@ test('members receive the text as it came without its head, and the room that it
   t.strictSame(passing?.kind === 'ephemeral' && JSON.parse(passing.json), { ...known, workspaceId: 'acme', appId: 'board-1', payload: 1 })
 })
 
-test('what holds more than members should see, or less plainly, is written anew for them', async t => {
+test('an envelope with more than members may see, or in another form, is encoded again for them', async t => {
   const shown = { epoch: 'e', offset: 7, publishedAt: 1_700_000_000_000, id: 'a', event: 'MOVE', payload: { x: 1 }, userId: 'ann', workspaceId: 'acme', appId: 'board-1' }
   for (const text of [
     write({ trace: 't' }), write({ more: 1 }), write({ workspaceId: 'w', appId: 'a' }), write({ ['__proto__' as string]: 1 }),

@@ -3,7 +3,7 @@ import { test } from 'tap'
 import { createMemoryRooms } from '../../services/broker/memory-rooms.ts'
 import { defaultRetention } from '../../services/broker/retention.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { storedUpdate } from '../helpers/index.ts'
 
 function roomsWith (env: Record<string, string> = {}) {

@@ -2,7 +2,7 @@
 import { test } from 'tap'
 import { createReads, type ReadRequest } from '../../services/broker/reads.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 
 const KIB = 1024
 
@@ -79,7 +79,7 @@ test('of one room one read is made at a time; another room of that caller does n
   t.strictSame(begun, ['first', 'elsewhere', 'second'])
 })
 
-test('who asks the same shares a read that has not begun, never one that has', async t => {
+test('equal requests share a read that has not begun, never one that has', async t => {
   const { ask, answer, begun } = controlled({})
   const same = { room: 'acme/board-1', question: 'history 0' }
   const first = ask('first', same)

@@ -53,7 +53,7 @@ test('refused before anything was written', async t => {
     }
   })
 
-  await t.test('what a script met half-way is in doubt, and so is what nobody knows', async t => {
+  await t.test('an error in the middle of a script leaves the command in doubt, and so does an unknown error', async t => {
     const texts = [
       wrappedAs62("The user executing the script can't run this command or subcommand", 77),
       wrappedAs62(PLAIN_NOPERM, 77),
@@ -191,7 +191,7 @@ test('a database that the server does not have is never taken for another', asyn
   t.strictSame(await redis.client().keys('*'), [])
 })
 
-test('away for long: a line when it begins, one when it ends, and between them none but the summary', async t => {
+test('a long outage: a line when it begins, one when it ends, and only summaries in between', async t => {
   const port = await freePort()
   const broker = redisBroker(t, `redis://:hunter2@${HOST}:${port}`, { REDIS_RECONNECT_MAX_MS: '50' })
   const attempts = async () => (await broker.metrics.redisReconnects.get()).values.reduce((sum, { value }) => sum + value, 0)

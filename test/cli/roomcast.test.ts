@@ -5,7 +5,7 @@ import { test } from 'tap'
 import { packageInfo } from '../../services/documents/package-info.ts'
 import { call, eventually, freePort, HOST, roomcast, startInstance, startRoomcast, TEST_SECRET, token } from '../helpers/index.ts'
 
-const commands = ['start', 'check', 'token', 'publish', 'tail', 'disconnect', 'revoke', 'demo', 'openapi', 'asyncapi']
+const commands = ['start', 'check', 'token', 'publish', 'tail', 'rooms', 'sessions', 'instances', 'disconnect', 'revoke', 'demo', 'openapi', 'asyncapi']
 
 test('help lists every command, and each has its own; the version is that of the package', async t => {
   for (const args of [[], ['--help']]) {

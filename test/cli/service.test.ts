@@ -119,7 +119,7 @@ test('tail: it connects again by itself, and tells what it could not recover', a
   t.strictSame([printed(tail), printed(other)].map(updates => updates.map(({ payload }) => payload)), [[1, 2, 3], [3]])
 })
 
-test('tail: a service that is away for a while is waited for', async t => {
+test('tail waits for a service that is unavailable for a while', async t => {
   const first = await startInstance(t)
   await first.ready()
   const tail = await startRoomcast(t, ['tail', 'acme/board-5', '--url', first.url], env)

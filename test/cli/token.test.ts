@@ -28,7 +28,7 @@ test('without a secret, or with a short one, it says what to do and makes none',
   }
 })
 
-test('what is wrong in the options is named, in one line', async t => {
+test('a wrong option is named in one line', async t => {
   const cases: Array<[string[], RegExp]> = [
     [[], /--sub should/], [['--sub', ''], /--sub should/], [['--sub', 'ann', '--ttl', '1.5'], /--ttl should/], [['--sub', 'ann', '--ttl', '2592001'], /--ttl should .* 2592000/],
     [['--sub', 'ann', '--can', 'acme'], /--can acme: the part before/], [['--sub', 'ann', '--can', 'ac*/b=publish'], /--can ac\*\/b=publish: the part before/],

@@ -101,6 +101,7 @@ const wrong: Array<[what: string, snippet: string, code: number, message: RegExp
   ['a payload that lacks a part', "void room.publish('CARD_MOVED', { card: 'c1' })", 2345, /Property 'column' is missing/],
   ['a part that the payload does not have', "room.on('CARD_MOVED', ({ payload }) => show(payload.colour))", 2339, /'colour' does not exist/],
   ['a part that the service does not send', "room.on('presence', ({ people }) => show(people))", 2339, /'people' does not exist/],
+  ['a state that is not given', 'room.setPresence()', 2554, /Expected 1 arguments/],
   ['an event of the client that there is not', "client.on('state', () => {})", 2345, /"state"' is not assignable/],
   ['an unknown option of publish', "void room.publish('CARD_MOVED', { card: 'c1', column: 1 }, { volatile: true })", 2353, /'volatile' does not exist/],
   ['a client without a token', "createClient('/', {})", 2345, /Property 'token' is missing/],

@@ -46,7 +46,7 @@ test('two clients on two instances hear each other, and another room hears nothi
   t.strictSame(moved.length, 1, 'no second delivery, and nothing after leaving')
 })
 
-test('what may not be done is said once, and not tried again; another room goes on', async t => {
+test('a forbidden subscription is reported once and not retried; another room continues', async t => {
   const instance = await startInstance(t)
   await instance.ready()
   const client = clientOf(t, instance.url, { capabilities: { 'acme/board-1': ['subscribe'] } })
@@ -73,7 +73,7 @@ test('a room token adds its actions in its room only', async t => {
   t.match(await heard(other, 'error'), { code: 'auth/forbidden' })
 })
 
-test('an operator ends a subscription, then the connection: the client is told and stays away', async t => {
+test('an operator ends a subscription, then the connection: the client is told and does not reconnect', async t => {
   const instance = await startInstance(t)
   await instance.ready()
   const client = clientOf(t, instance.url, { sub: 'ann' })
@@ -97,7 +97,7 @@ test('an operator ends a subscription, then the connection: the client is told a
   t.notOk(room.isJoined, 'who was put out of a room does not slip in again')
 })
 
-test('what was not published when the client is closed fails with a code', async t => {
+test('an unpublished update fails with a code when the client is closed', async t => {
   const client = clientOf(t, 'http://127.0.0.1:9')
   const waiting = client.room('acme', 'board-1').publish('N', 1)
   client.close()

@@ -116,7 +116,7 @@ test('Redis is emptied: both clients are told to load anew, and go on in the new
   t.strictSame(ann.position, { epoch: receipt.epoch, offset: receipt.offset })
 })
 
-test('who comes back to a history that no longer reaches is reset; who gives a known position gets what came after it', async t => {
+test('a client with an insufficient history is reset; one with a known position gets the updates after it', async t => {
   const redis = await startRedis(t)
   const instance = await startInstance(t, { REDIS_URL: redis.url, HISTORY_SIZE: '5', FEED_TAIL_BYTES: '0' })
   await instance.ready()

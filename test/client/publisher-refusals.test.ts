@@ -5,7 +5,7 @@ import { accept, answerWith, failure, publisherOf, refusal, refuseWith, startStu
 const A = 'acme/board-a'
 const B = { workspaceId: 'acme', appId: 'board-b' }
 
-test('when the time is over the caller learns why, and that it may have arrived: with the id to repeat it', async t => {
+test('after the timeout the caller gets the reason and the id: the update may have arrived, and can be repeated', async t => {
   const stub = await startStub(t, (request, response) => refuseWith(response, 503, 'broker/timeout'))
   const publisher = publisherOf(stub.url, { publishTimeoutMs: 300 })
   const error = await failure(publisher.publish(A, 'N', 1))
@@ -14,7 +14,7 @@ test('when the time is over the caller learns why, and that it may have arrived:
   t.match(await failure(nobody.publish(A, 'N', 1)), { code: 'client/no-answer', message: /http:\/\/127\.0\.0\.1:9\/api\/v1\/publish is unreachable/ })
 })
 
-test('what is refused for good fails at once and alone', async t => {
+test('a finally refused update fails at once and alone', async t => {
   const stub = await startStub(t, (request, response) => answerWith(response, 200, { results: updatesOf(request).map(({ id, appId }) => appId === 'board-a' ? refusal('auth/forbidden', false) : success(id)) }))
   const publisher = publisherOf(stub.url)
   const [one, two] = [publisher.publish(A, 'N', 1, { id: 'mine' }), publisher.publish(B, 'N', 1)]

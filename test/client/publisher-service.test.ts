@@ -60,7 +60,7 @@ test('the service is killed and restarted under it: every update once, in order 
   t.comment(`${published} updates a room; ${JSON.stringify(receipts).split('"duplicate":true').length - 1} were repeated after they had arrived`)
 })
 
-test('Redis is away for a while: what was published meanwhile comes once, in order', async t => {
+test('Redis is unavailable for a while: updates published meanwhile arrive once, in order', async t => {
   const redis = await startRedis(t, { appendonly: true })
   const instance = await startInstance(t, { REDIS_URL: redis.url })
   await instance.ready()

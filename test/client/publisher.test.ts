@@ -6,7 +6,7 @@ import { accept, answerWith, failure, publisherOf, refusal, refuseWith, startStu
 const A = 'acme/board-a'
 const B = { workspaceId: 'acme', appId: 'board-b' }
 
-test('what is published in one turn is one request, in its order, each with an id; one alone is a publish', async t => {
+test('updates of one turn are one request, in order, each with an id; a single one is a publish', async t => {
   const stub = await startStub(t, accept)
   const publisher = publisherOf(`${stub.url}/behind/a/path`, { token: '\n a.b.c\n' })
   const payload = { n: 1 }
@@ -68,7 +68,7 @@ test('a room that is refused for now keeps its order and holds up no other', asy
   t.strictSame(seen[1], ['board-b 2'], 'it did not wait')
 })
 
-test('what waits is bound, by number and by bytes: more is refused at once, and never dropped', async t => {
+test('the queue is limited in number and bytes: more is refused at once, and never dropped', async t => {
   let mayAnswer = false
   const stub = await startStub(t, (request, response) => { mayAnswer ? accept(request, response) : refuseWith(response, 503, 'broker/unavailable') })
   const publisher = publisherOf(stub.url, { maxWaiting: 3, maxWaitingBytes: 1000 })

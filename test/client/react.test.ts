@@ -7,7 +7,7 @@ import { openBrowser } from '../helpers/browser.ts'
 import { bundle, openWatched, servePage, type WatchedPage } from '../helpers/bundle.ts'
 import { pathOf } from '../helpers/paths.ts'
 
-interface Seen { renders: Record<string, number>, rooms: number, publishers: number, resets: number }
+interface Seen { renders: Record<string, number>, rooms: number, publishers: number, setters: number, resets: number }
 
 const room = { workspaceId: 'acme', appId: 'board-1' }
 const connections = (instance: Instance) => metric(instance.url, 'roomcast_connections_total', 'outcome="connected"')
@@ -24,7 +24,7 @@ async function open (t: Test, env: Record<string, string> = {}, query = ''): Pro
 }
 
 async function seen ({ page }: WatchedPage): Promise<Seen> {
-  return await page.evaluate('({ ...seen, rooms: seen.rooms.size, publishers: seen.publishers.size })')
+  return await page.evaluate('({ ...seen, rooms: seen.rooms.size, publishers: seen.publishers.size, setters: seen.setters.size })')
 }
 
 async function shows ({ page }: WatchedPage, id: string, text: string | RegExp): Promise<void> {
@@ -81,7 +81,7 @@ test('references stay, listeners are those of the last render, and nothing is re
   t.strictSame(opened.faults, [])
 })
 
-test('a service that goes away and comes back shows in the status; what was missed comes, or a reset says that it cannot', async t => {
+test('the status shows that a service is down and up again; missed updates arrive, or a reset reports that they cannot', async t => {
   const redis = await startRedis(t)
   const first = await startInstance(t, { REDIS_URL: redis.url })
   await first.ready()
@@ -101,6 +101,19 @@ test('a service that goes away and comes back shows in the status; what was miss
   await eventually(async () => (await seen(opened)).resets === 1, 15_000)
   await publish(again.url, { ...room, event: 'CARD_MOVED', payload: { card: 'new' } })
   await shows(opened, 'cards', 'missed new')
+})
+
+test('a component says what it does; after the room was left and joined anew it says so again', async t => {
+  const { opened } = await open(t)
+  await shows(opened, 'states', 'null')
+  await opened.page.getByText('select', { exact: true }).click()
+  await shows(opened, 'states', '{"selected":"c7"}')
+  t.equal((await seen(opened)).setters, 1)
+  const people = opened.page.getByText('people', { exact: true })
+  await people.click()
+  await people.click()
+  await shows(opened, 'states', '{"selected":"c7"}')
+  t.strictSame(opened.faults, [])
 })
 
 test('the page of the hooks compiles against the types as they are shipped', async t => {

@@ -83,7 +83,7 @@ test('a room that is left and taken again within the second neither leaves nor j
   t.equal(await people(instance.url), 1)
 })
 
-test('who takes a room that nobody holds any more goes on from its own state, also one behind what came meanwhile', async t => {
+test('a new holder of an abandoned room continues from its own state, even one behind the updates since', async t => {
   const { instance, client } = await start(t)
   const first = client.room('acme', 'board-1')
   const { epoch } = await first.publish('N', 1)
@@ -99,7 +99,7 @@ test('who takes a room that nobody holds any more goes on from its own state, al
   t.strictSame(log.resets, [])
 })
 
-test('who comes to a held room with a state of elsewhere is told to load it anew; the others are not', async t => {
+test('a new holder of a shared room with a different state must load it again; the others must not', async t => {
   const { client, asked } = await start(t)
   const first = client.room('acme', 'board-1')
   const log = record(first)
@@ -129,7 +129,7 @@ test('a room token that a second holder brings counts for all of them', async t 
   t.match(await first.publish('N', 1), { offset: 1 })
 })
 
-test('who was put out of a room hears why, also when taking it again', async t => {
+test('a client removed from a room gets the reason, also when it joins again', async t => {
   const { instance, client } = await start(t)
   const first = client.room('acme', 'board-1')
   await heard(first, 'joined')

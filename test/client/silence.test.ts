@@ -60,7 +60,7 @@ test('a listener at the room hears its errors; without one the listener at the c
   t.strictSame(lines(), [])
 })
 
-test('a service that cannot be reached is told once for each time away', async t => {
+test('an unreachable service is reported once per outage', async t => {
   const instance = await startInstance(t)
   await instance.ready()
   const client = clientOf(t, instance.url, {}, { socket: { reconnectionDelay: 10, reconnectionDelayMax: 20 } })

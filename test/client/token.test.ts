@@ -40,7 +40,7 @@ test('a room token is renewed before it ends', async t => {
   t.strictSame(errors, [])
 })
 
-test('a token that is over is not the end: a fresh one is fetched, at the start and later', async t => {
+test('after a token has expired a fresh one is fetched, at the start and later', async t => {
   const instance = await startInstance(t)
   await instance.ready()
   let asked = 0

@@ -67,9 +67,9 @@ async function away (t: Test, leave: (redis: Redis) => unknown, comeBack: (redis
   await instance.ready()
 }
 
-test('Redis away for 60 s', { jobs: 2, timeout: 110_000 }, async t => {
+test('Redis unavailable for 60 s', { jobs: 2, timeout: 110_000 }, async t => {
   await Promise.all([
     t.test('it hangs (SIGSTOP)', { buffered: true }, t => away(t, redis => redis.pause(), redis => redis.resume())),
-    t.test('it is dead, and comes back with its append-only file', { buffered: true }, t => away(t, redis => redis.stop(), redis => redis.restart()))
+    t.test('it is dead, and restarts with its append-only file', { buffered: true }, t => away(t, redis => redis.stop(), redis => redis.restart()))
   ])
 })

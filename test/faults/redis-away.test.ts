@@ -5,7 +5,7 @@ import {
   call, cluster, connect, eventually, follow, keepPublishing, noEvent, publish, roomEvent, startClock, startRedis, statusOf, subscribe, token, upTo
 } from '../helpers/index.ts'
 
-test('redis away', async t => {
+test('Redis unavailable', async t => {
   const redis = await startRedis(t, { appendonly: true })
   const [a, b] = await cluster(t, 2, { REDIS_URL: redis.url })
   await Promise.all([a.ready(), b.ready()])

@@ -2,7 +2,7 @@
 import { test } from 'tap'
 import { connect, eventually, publish, startInstance, startRedis, statusOf, subscribe, token } from '../helpers/index.ts'
 
-test('Redis away for many attempts, with rooms, presence and publishers: two warnings, and not one line more', async t => {
+test('Redis unavailable for many attempts, with rooms, presence and publishers: two warnings, and no other line', async t => {
   const redis = await startRedis(t, { password: 'hunter2' })
   const instance = await startInstance(t, {
     REDIS_URL: redis.url.replace('redis://', 'redis://:hunter2@'), REDIS_RECONNECT_MAX_MS: '50', POSITION_CHECK_MS: '100', PRESENCE_LINGER_MS: '0', WEBHOOK_URL: 'http://127.0.0.1:1/', WEBHOOK_SECRET: 'x'

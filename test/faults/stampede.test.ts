@@ -9,7 +9,7 @@ import { createTurn } from '../../services/feeds/turn.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import type { SubscribeResult } from '../../services/wire/protocol.ts'
 import { createRedisBroker } from '../../services/broker/redis-broker.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { eventually, startRedis, upTo } from '../helpers/index.ts'
 
 type StoredEntries = readonly Entry[]

@@ -33,7 +33,7 @@ test('over the budget, what was not used for longest is evicted, and counted', a
   t.strictSame([evicted, await kept()], [['b', 'a'], 90])
 })
 
-test('what is given back counts no more, and is not evicted again', async t => {
+test('bytes given back no longer count, and are not evicted again', async t => {
   const { budget, holder, evicted, kept } = budgetOf(100)
   const [a, b] = ['a', 'b'].map(holder) as [ReturnType<typeof holder>, ReturnType<typeof holder>]
   budget.use(a, 90)
@@ -42,7 +42,7 @@ test('what is given back counts no more, and is not evicted again', async t => {
   t.strictSame([evicted, await kept()], [[], 90])
 })
 
-test('what is of use right now stays, however large it is', async t => {
+test('the holder in use is never evicted, however large it is', async t => {
   const { budget, holder, evicted, kept } = budgetOf(100)
   budget.use(holder('small'), 10)
   budget.use(holder('large'), 500)

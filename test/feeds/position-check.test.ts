@@ -5,7 +5,7 @@ import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
 import { createFeeds } from '../../services/feeds/feeds.ts'
 import type { Member } from '../../services/feeds/member.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { COMMANDS_ROOM, type RoomKey } from '../../services/wire/rooms.ts'
 import { RoomcastError } from '../../services/wire/errors.ts'
 import { eventually, publication, silentLog, upTo } from '../helpers/index.ts'
@@ -106,7 +106,7 @@ test('after a reconnect all rooms are compared at once, whatever the pace; the c
   t.ok(reads.every(({ rooms }) => rooms.length <= 500))
 })
 
-test('what the broker refused comes again with the next chunk, and the round goes on', async t => {
+test('a room that the broker refused is checked again with the next chunk, and the round continues', async t => {
   const { counts, reads, refusals } = await watched(t, roomsUpTo(40), { POSITION_CHECK_MS: '100', POSITION_CHECKS_PER_SECOND: '100' })
   refusals.positions = 1
   await eventually(() => counts().every(count => count >= 1))

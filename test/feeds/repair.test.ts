@@ -9,7 +9,7 @@ import type { Member } from '../../services/feeds/member.ts'
 import type { Entry } from '../../services/feeds/packet.ts'
 import type { Batch } from '../../services/feeds/relay.ts'
 import { createTurn } from '../../services/feeds/turn.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { storedUpdate, within } from '../helpers/index.ts'
 
 /** When the updates of a turn leave. */

@@ -8,7 +8,7 @@ import type { Log } from '../../services/observe/log.ts'
 import { createMemoryBroker } from '../../services/broker/memory-broker.ts'
 import { createMetrics, type Metrics } from '../../services/observe/metrics.ts'
 import { createRedisBroker } from '../../services/broker/redis-broker.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { eventually } from './eventually.ts'
 
 export type Env = Record<string, string>

@@ -1,8 +1,8 @@
-// Calls to the HTTP door of a running service.
+// HTTP calls to a running service.
 import type { Failure, HttpPublish, Receipt } from '../../services/wire/protocol.ts'
 import { token } from './token.ts'
 
-/** The answer envelope of both doors, loosely typed: a test asserts on it, it does not narrow it. */
+/** The answer envelope of HTTP and sockets, loosely typed: a test asserts on it, it does not narrow it. */
 export interface Answer<T> {
   status: 'SUCCESS' | 'ERROR'
   data: T

@@ -7,14 +7,18 @@ import { promisify } from 'node:util'
 import { nginxArgs, renderNginx } from '../../scripts/render-nginx.ts'
 import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from './certificate.ts'
 import { startChild, untilReady } from './child.ts'
+import { startInstance, type Instance } from './instance.ts'
 import { pathOf } from './paths.ts'
 import { freePort, HOST } from './ports.ts'
+import { startRedis } from './redis.ts'
 import type { Scope } from './scope.ts'
 
 export interface Nginx {
-  /** The door for browsers. */
+  /** Of the master; the workers are its children. */
+  pid: number
+  /** The address for browsers. */
   url: string
-  /** The door for internal services. */
+  /** The address for internal services. */
   internalUrl: string
   /** `nginx -s reload`. */
   reload (): Promise<void>
@@ -51,12 +55,22 @@ export async function startNginx (t: Scope, [a, b, c]: [number, number, number],
   await untilReady(child, 'nginx', async () => (await fetch(`http://${HOST}:${internalPort}/livez`)).ok)
 
   return {
+    pid: child.pid,
     url: `${tls ? 'https' : 'http'}://${HOST}:${port}`,
     internalUrl: `http://${HOST}:${internalPort}`,
     async reload () { await promisify(execFile)('nginx', [...nginxArgs(dir), '-s', 'reload'], { env }) },
     accessLog: () => log('access.log'),
     errorLog: () => log('error.log')
   }
+}
+
+/** Three instances behind nginx on one Redis. */
+export async function startThree (t: Scope) {
+  const redis = await startRedis(t)
+  const instances = await Promise.all(['a', 'b', 'c'].map(name => startInstance(t, { REDIS_URL: redis.url, INSTANCE_NAME: name }))) as [Instance, Instance, Instance]
+  const [a, b, c] = instances
+  await Promise.all(instances.map(instance => instance.ready()))
+  return { redis, instances, nginx: await startNginx(t, [a.port, b.port, c.port]) }
 }
 
 async function writeTls (dir: string, listen: string): Promise<string> {

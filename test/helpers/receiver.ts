@@ -1,7 +1,7 @@
 // A team's backend, as the webhook meets it.
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { WebhookEvent } from '../../services/hooks/webhook.ts'
+import type { WebhookEvent } from '../../services/hooks/events.ts'
 import type { Scope } from './scope.ts'
 
 export interface Received {
@@ -13,7 +13,7 @@ export interface Received {
 export interface Receiver {
   url: string
   requests: Received[]
-  /** The names of the events of an app, in the order in which they were taken or refused. */
+  /** The names of the events of an app, in order, without repeats. */
   events (appId: string): string[]
   /** The ids of what was answered with 200. */
   taken (): string[]
@@ -44,7 +44,7 @@ export async function startReceiver (t: Scope, answers: number[] | ((request: Re
   return {
     url: `http://127.0.0.1:${port}/hook`,
     requests,
-    events: appId => requests.flatMap(({ events }) => events).filter(event => event.appId === appId).map(({ event }) => event),
+    events: appId => [...new Map(requests.flatMap(({ events }) => events).filter(event => event.appId === appId).map(({ id, event }) => [id, event])).values()],
     taken: () => [...taken]
   }
 }

@@ -4,7 +4,8 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
-import { readSettings, Settings } from '../../services/settings.ts'
+import { Settings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { pathOf } from '../helpers/paths.ts'
 
 const run = promisify(execFile)

@@ -187,7 +187,7 @@ test('each command needs manage on `*/*`, unsubscribe on the room', async t => {
   }
 })
 
-test('a live instance that does not answer makes the result incomplete, within 1 s, and it obeys when it comes to', async t => {
+test('a live instance that does not answer makes the result incomplete, within 1 s, and it obeys when it resumes', async t => {
   const socket = await connect(t, b.url, { token: token({ sub: 'frozen', jti: 'frozen-1' }) })
   const closing = nextEvent(socket, 'closing', undefined, 10_000)
   b.pause()

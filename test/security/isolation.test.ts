@@ -11,7 +11,7 @@ await service.ready()
 
 const ann = () => token({ sub: 'ann', capabilities: { 'acme/board-1': ['subscribe', 'publish', 'presence'], 'shop/*': ['subscribe'] } })
 
-test('another workspace and another app are refused, for every request of both doors', async t => {
+test('another workspace and another app are refused, for every request over HTTP and sockets', async t => {
   const socket = await connect(t, service.url, { token: ann() })
   for (const [workspaceId, appId] of [['acme', 'board-2'], ['other', 'board-1'], ['ACME', 'board-1'], ['acme', 'board-1.'], ['acme.', 'board-1']] as const) {
     t.equal((await subscribe(socket, workspaceId, appId)).error?.code, 'auth/forbidden')

@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 import Fastify from 'fastify'
 import { test, type Test } from 'tap'
 import app from '../../app.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { call, connect, eventually, publish, rawRequest, sessionsOf, startInstance, startRedis, subscribe, TEST_SECRET, token, type Instance } from '../helpers/index.ts'
 
 const PAYLOAD = 'payload-that-nobody-may-log'

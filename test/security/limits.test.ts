@@ -94,7 +94,7 @@ test('EVENT_BURST: an honest client subscribes to all its rooms at once, again a
   t.equal(await limitHits(usual.url, 'event-rate'), 0)
 })
 
-test('PUBLISHES_PER_SECOND: counted by token over both doors; others go on', async t => {
+test('PUBLISHES_PER_SECOND: counted by token over HTTP and sockets together; others go on', async t => {
   const bearer = token({ sub: 'publisher' })
   const socket = await connect(t, url, { token: bearer })
   const overHttp = await Promise.all(Array.from({ length: 10 }, (_, i) => publish(url, { ...update, payload: i }, bearer)))
@@ -128,7 +128,7 @@ test("COMMANDS_PER_SECOND: an operator's commands are counted together; another 
   t.equal(await limitHits(url, 'command-rate'), more.length)
 })
 
-test('MAX_PAYLOAD_BYTES and MAX_PAYLOAD_DEPTH: refused at both doors, and nobody gets any of it', async t => {
+test('MAX_PAYLOAD_BYTES and MAX_PAYLOAD_DEPTH: refused over HTTP and sockets, and nobody gets any of it', async t => {
   const socket = await connect(t, url, { token: token({ sub: 'payloads' }) })
   const follower = await follow(socket, 'acme', 'payloads')
   const room = { workspaceId: 'acme', appId: 'payloads', event: 'N' }

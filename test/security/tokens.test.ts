@@ -1,4 +1,4 @@
-// Tokens that no honest issuer signed, at both doors: each is refused, with the same code, and none is ever logged.
+// Tokens that no honest issuer signed, over HTTP and sockets: each is refused, with the same code, and none is ever logged.
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import t, { test } from 'tap'
@@ -44,7 +44,7 @@ for (const [i, signer] of [hmac, ...pairs].entries()) {
     t.equal(trapped, 0)
   })
 
-  test(`${signer.algorithm}: a validly signed token that is over says so, an altered one does not`, async t => {
+  test(`${signer.algorithm}: a validly signed token that has expired is reported as expired, an altered one is not`, async t => {
     const over = signed(signer, {}, { ...goodClaims(), exp: nowInSeconds() - 1 })
     t.strictSame(await verdicts(t, url, over), both('auth/token-expired'))
     t.strictSame(await verdicts(t, url, `${over.slice(0, -8)}AAAAAAAA`), both('auth/invalid-token'))
@@ -87,7 +87,7 @@ test('a token that is no text is refused', async t => {
   }
 })
 
-test('a token in a URL is never accepted, at either door', async t => {
+test('a token in a URL is never accepted, over HTTP or sockets', async t => {
   const bearer = signed(hmac)
   sent.push(bearer)
   for (const name of ['token', 'access_token', 'auth', 'auth[token]', 'authorization', 'jwt']) {

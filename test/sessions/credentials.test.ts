@@ -2,7 +2,7 @@
 import { test } from 'tap'
 import type { Identity } from '../../services/access/identity.ts'
 import { createCredentials } from '../../services/sessions/credentials.ts'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 
 const settings = readSettings({ TOKEN_EXPIRING_SECONDS: '60' })
 const MINUTE = 60_000

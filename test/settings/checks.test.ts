@@ -1,6 +1,6 @@
 // Settings that contradict one another are named at boot, each pair by what would break.
 import { test } from 'tap'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 
 const SECRET = 'x'.repeat(32)
 

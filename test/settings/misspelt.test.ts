@@ -1,6 +1,7 @@
 // A setting that is misspelt is named with the nearest one; variables of others are left alone.
 import { test } from 'tap'
-import { readSettings, Settings } from '../../services/settings.ts'
+import { Settings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { misspelt } from '../../services/settings/misspelt.ts'
 
 const names = Object.keys(Settings.properties)
@@ -8,7 +9,7 @@ const names = Object.keys(Settings.properties)
 test('a misspelt setting is named at boot with the nearest one, without its value', async t => {
   const pairs = { MAX_BACH: 'MAX_BATCH', MAX_BTACH: 'MAX_BATCH', REDIS_URI: 'REDIS_URL', PUBLISH_TIMOUT_MS: 'PUBLISH_TIMEOUT_MS', HISTROY_SIZES: 'HISTORY_SIZE', JWT_SECERT: 'JWT_SECRET', LOGLEVEL: 'LOG_LEVEL', REDIS_SENTINEL: 'REDIS_SENTINELS' }
   for (const [given, meant] of Object.entries(pairs)) {
-    t.throws(() => readSettings({ [given]: 'hunter2', PORT: '70000' }), { message: new RegExp(`PORT should be[^]*  - ${given} is no setting; the nearest is ${meant}$`) })
+    t.throws(() => readSettings({ [given]: 'hunter2', PORT: '70000' }), { message: new RegExp(`PORT should be[^]*  - ${given} is not a setting; did you mean ${meant}\\?$`) })
     t.throws(() => readSettings({ [given]: 'hunter2' }), { message: /^((?!hunter2)[^])*$/ })
   }
 })

@@ -1,7 +1,7 @@
 // URLs among the settings: a password with a raw character is found out, and shown nowhere.
 import { inspect } from 'node:util'
 import { test } from 'tap'
-import { readSettings } from '../../services/settings.ts'
+import { readSettings } from '../../services/settings/read.ts'
 import { isFetchUrl, readRedisUrl, readSentinels } from '../../services/settings/urls.ts'
 
 const PASSWORD = 'hunter2'

@@ -26,7 +26,7 @@ test('an error carries what its code stands for', async t => {
   t.equal(new Set(codes.map(code => `${code.split('/')[0]} ${new RoomcastError(code).name}`)).size, codes.length)
 })
 
-test('what we did not make ourselves says nothing about the inside', async t => {
+test('a foreign error reveals nothing about the inside', async t => {
   for (const thrown of [new Error('password of 10.0.0.1'), 'text', null, undefined, { code: 'auth/forbidden' }]) {
     const error = toRoomcastError(thrown)
     t.strictSame(error.toBody(), { code: 'server/internal', name: 'InternalError', message: errorCodes['server/internal'].message, retryable: true })

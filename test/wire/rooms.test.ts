@@ -3,7 +3,9 @@ import { test } from 'tap'
 import { Id } from '../../services/wire/protocol.ts'
 import { COMMANDS_ROOM, instanceRoom, roomEvent, roomKey, roomName } from '../../services/wire/rooms.ts'
 import { redisNames } from '../../services/broker/redis-scripts.ts'
-import { checker } from '../../services/wire/validation.ts'
+import { createValidator } from '../../services/wire/validation.ts'
+
+const idValidator = createValidator(Id)
 
 test('a key leads back to its room', async t => {
   for (const room of [{ workspaceId: 'acme', appId: 'board-1' }, { workspaceId: '_', appId: '.' }, { workspaceId: 'a_app_b', appId: 'c' }]) {
@@ -23,6 +25,6 @@ test('rooms whose event names collide have keys and Redis names of their own', a
 test('no id can spell an internal room, or a wildcard, or leave its side of the key', async t => {
   t.equal(roomName(COMMANDS_ROOM).workspaceId, '$')
   t.equal(roomName(instanceRoom('one-1')).workspaceId, '$')
-  for (const id of ['$', '*', 'a/b', '/', 'a b', ' a', 'a\n', '\n', '', 'x'.repeat(65), 'ä', 'a:b', 'a{b}', '%2f', 'a\u0000']) t.notOk(checker(Id).Check(id), JSON.stringify(id))
-  for (const id of ['a', 'A-1_b.c', '..', '.', '-', 'x'.repeat(64), '__proto__']) t.ok(checker(Id).Check(id), id)
+  for (const id of ['$', '*', 'a/b', '/', 'a b', ' a', 'a\n', '\n', '', 'x'.repeat(65), 'ä', 'a:b', 'a{b}', '%2f', 'a\u0000']) t.notOk(idValidator.accepts(id), JSON.stringify(id))
+  for (const id of ['a', 'A-1_b.c', '..', '.', '-', 'x'.repeat(64), '__proto__']) t.ok(idValidator.accepts(id), id)
 })

@@ -14,8 +14,8 @@ interface Lane {
 export interface Lanes {
   add (item: Item): void
   /**
-    * Chooses the next request: updates of any rooms, or one item for many. Each update is the first of its lane, or follows
-    * another one of the same request there.
+   * Chooses the next request: updates of any rooms, or one item for many. Each update is the first of its lane, or follows
+   * another one of the same request there.
    */
   next (limits: { parts: number, bytes: number }): Part[]
   /** Records whether the first updates of these lanes failed for now, or succeeded. */

@@ -4,7 +4,7 @@ import { takeToken } from '../token.ts'
 import type { PublisherOptions } from './types.ts'
 
 /** These statuses say nothing about the update, and the same request may succeed later. */
-const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
+const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
 const TOKEN = /^[\x21-\x7e]+$/
 
 export type Outcome =

@@ -46,10 +46,10 @@ export interface Publisher<Events extends object = Record<string, unknown>> {
   /** The number of unsettled updates, counted per room. */
   readonly waiting: number
   /**
-    * Resolves when the service has stored the update. Updates of one room keep their order. Timeouts, lost connections, 429
-    * and 503 are retried with the same id.
-    * @throws ClientError the service's code for a final refusal; `client/no-answer` after `publishTimeoutMs`: the update may
-    *   have arrived, and can be repeated with the error's `id`; `client/queue-full`, `client/closed`: not sent
+   * Resolves when the service has stored the update. Updates of one room keep their order. Timeouts, lost connections, 429
+   * and 503 are retried with the same id.
+   * @throws ClientError the service's code for a final refusal; `client/no-answer` after `publishTimeoutMs`: the update may
+   *   have arrived, and can be repeated with the error's `id`; `client/queue-full`, `client/closed`: not sent
    */
   publish<E extends keyof Events & string> (room: RoomName, event: E, payload: Events[E], options?: PublishOptions): Promise<Receipt>
   /**
@@ -61,8 +61,8 @@ export interface Publisher<Events extends object = Record<string, unknown>> {
   /** Resolves when everything that was published so far is settled, successfully or not. */
   flush (): Promise<void>
   /**
-    * Accepts no more updates, and resolves when all are settled.
-    * @param options `timeoutMs`: updates that are not settled by then fail with `client/closed`
+   * Accepts no more updates, and resolves when all are settled.
+   * @param options `timeoutMs`: updates that are not settled by then fail with `client/closed`
    */
   close (options?: { timeoutMs?: number }): Promise<void>
 }

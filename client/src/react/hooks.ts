@@ -44,13 +44,19 @@ export function usePublish<Events extends object> (room: MountedRoom<Events>): M
   return room.publish
 }
 
-/** Who is in the room. Renders when someone joins, leaves or changes state. */
-export function usePresence<Events extends object> (room: MountedRoom<Events>): PresenceList {
+export interface Presence extends PresenceList {
+  /** Sets the state of this session. The same function in every render. */
+  setPresence: MountedRoom['setPresence']
+}
+
+/** Who is in the room, and a setter for this session's state. Renders when someone joins, leaves or changes state. */
+export function usePresence<Events extends object> (room: MountedRoom<Events>): Presence {
   const watch = useCallback((onChange: () => void) => {
     room.on('presence', onChange)
     return () => { room.off('presence', onChange) }
   }, [room])
-  return useSyncExternalStore(watch, () => room.presence, () => room.presence)
+  const list = useSyncExternalStore(watch, () => room.presence, () => room.presence)
+  return useMemo(() => ({ ...list, setPresence: room.setPresence }), [list, room])
 }
 
 /** Calls the listener of the last render when the state must be loaded again. Updates after `position` follow. */

@@ -10,13 +10,14 @@ type Listener = (data: never) => void
 const nobody: PresenceList = { collaborators: [], count: 0 }
 
 /**
-  * @param options read on mount; after a remount, the room continues at its last position
-  * @returns the room, and a function that mounts it and returns a function that unmounts it
+ * @param options read on mount; after a remount, the room continues at its last position
+ * @returns the room, and a function that mounts it and returns a function that unmounts it
  */
 export function createMountedRoom (client: Client, workspaceId: string, appId: string, options: () => RoomOptions): { room: MountedRoom, mount: () => () => void } {
   const listeners = new Map<string, Set<Listener>>()
   const token = () => options().token?.() ?? ''
   let joined: Room | undefined
+  let state: unknown
   let last: Pick<Room, 'position' | 'presence'> | undefined
   let onFirstMount = (): void => undefined
   const firstMount = new Promise<void>(resolve => { onFirstMount = resolve })
@@ -42,6 +43,10 @@ export function createMountedRoom (client: Client, workspaceId: string, appId: s
       await firstMount
       if (joined === undefined) throw new ClientError(clientError('client/left', 'The component is no longer mounted.'))
       return await joined.publish(...update)
+    },
+    setPresence (next) {
+      state = next
+      joined?.setPresence(next)
     }
   }
 
@@ -51,6 +56,7 @@ export function createMountedRoom (client: Client, workspaceId: string, appId: s
       const { token: given, since } = options()
       joined = client.room(workspaceId, appId, { ...given && { token }, since: last?.position ?? since })
       for (const [event, all] of listeners) for (const listener of all) joined.on(event, listener as () => void)
+      if (state !== undefined) joined.setPresence(state)
       onFirstMount()
       return () => {
         last = joined && { position: joined.position, presence: joined.presence }

@@ -56,5 +56,5 @@ export function BoardView ({ start, onReset }: { start: Pick<Board, 'cards' | 'p
 }
 
 function People ({ collaborators }: ReturnType<typeof usePresence>) {
-  return <ul aria-label='People'>{collaborators.map(({ userId, displayName, color }) => <li key={userId} style={{ color }}>{displayName}</li>)}</ul>
+  return <ul aria-label='People'>{collaborators.map(({ userId, displayName, color }) => <li key={userId} style={{ borderColor: color }}>{displayName}</li>)}</ul>
 }

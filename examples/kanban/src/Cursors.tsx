@@ -10,6 +10,6 @@ export function Cursors ({ room }: { room: MountedRoom<BoardEvents> }) {
   useEvent(room, 'cursor', ({ userId, payload }) => setCursors(known => ({ ...known, [userId]: payload })))
   return others.map(({ userId, displayName, color }) => {
     const at = cursors[userId]
-    return at && <i key={userId} style={{ left: `${at.x * 100}%`, top: `${at.y * 100}%`, color }}>{displayName}</i>
+    return at && <i key={userId} style={{ left: `${at.x * 100}%`, top: `${at.y * 100}%`, borderColor: color }}>{displayName}</i>
   })
 }

@@ -22,8 +22,8 @@ export interface RequestContext {
 }
 
 /**
-  * Handles a request.
-  * @param answer sends the answer's data; called once, at the moment when the answer must leave
-  * @param attempt tells whether a SUBSCRIBE may continue
+ * Handles a request.
+ * @param answer sends the answer's data; called once, at the moment when the answer must leave
+ * @param attempt tells whether a SUBSCRIBE may continue
  */
 export type Handler<T> = (session: Session, request: T, answer: (data: unknown) => void, context: RequestContext, attempt: Attempt) => Promise<void>

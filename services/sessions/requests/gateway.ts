@@ -11,7 +11,7 @@ import { roomKey } from '../../wire/rooms.ts'
 import type { Session } from '../session.ts'
 import { NO_ATTEMPT, type Attempt } from '../attempts.ts'
 import { RawJson } from '../../wire/raw-json.ts'
-import { checker, parse } from '../../wire/validation.ts'
+import { createValidator, type Validator } from '../../wire/validation.ts'
 import { onAuthenticate } from './authenticate.ts'
 import type { Handler, RequestContext } from './context.ts'
 import { onPresence } from './presence.ts'
@@ -19,17 +19,19 @@ import { onPublish } from './publish.ts'
 import { onSubscribe, onUnsubscribe } from './subscribe.ts'
 
 interface Request {
-  schema: TSchema
+  validator: Validator<TSchema>
   handler: Handler<never>
 }
 
 const handlers = {
-  SUBSCRIBE: { schema: SubscribePayload, handler: onSubscribe },
-  UNSUBSCRIBE: { schema: RoomRef, handler: onUnsubscribe },
-  PUBLISH: { schema: SocketPublish, handler: onPublish },
-  PRESENCE: { schema: PresenceRequest, handler: onPresence },
-  AUTHENTICATE: { schema: AuthenticateRequest, handler: onAuthenticate }
+  SUBSCRIBE: { validator: createValidator(SubscribePayload), handler: onSubscribe },
+  UNSUBSCRIBE: { validator: createValidator(RoomRef), handler: onUnsubscribe },
+  PUBLISH: { validator: createValidator(SocketPublish), handler: onPublish },
+  PRESENCE: { validator: createValidator(PresenceRequest), handler: onPresence },
+  AUTHENTICATE: { validator: createValidator(AuthenticateRequest), handler: onAuthenticate }
 } satisfies Record<string, Request>
+const applicationEventValidator = createValidator(ApplicationEvent)
+const idValidator = createValidator(Id)
 
 /** Socket.IO event → request; an `application` event contains its request's name. */
 const events = { publish: 'PUBLISH', presence: 'PRESENCE', authenticate: 'AUTHENTICATE' } as const
@@ -97,9 +99,9 @@ export function createGateway (context: RequestContext): { listen: (session: Ses
         // The session's own check may be late, after a busy event loop or a change of the clock.
         if (session.identity().expiresAt <= Date.now()) return session.close('auth/token-expired')
         if (name === 'UNKNOWN') throw new RoomcastError('request/invalid', 'There is no such event: see docs/protocol.md.')
-        const request = handlers[isApplication ? parse(ApplicationEvent, data).event : name]
+        const request = handlers[isApplication ? applicationEventValidator.parse(data).event : name]
         const handler = request.handler as Handler<unknown>
-        await handler(session, parse(request.schema, body), data => answer(success(data)), context, attempt)
+        await handler(session, request.validator.parse(body), data => answer(success(data)), context, attempt)
       } catch (error) {
         fail(error)
       } finally {
@@ -153,8 +155,8 @@ function record (value: unknown): Record<string, unknown> {
 function echo (body: unknown): ApplicationResponse['payload'] {
   const { workspaceId, appId } = record(body)
   return {
-    ...checker(Id).Check(workspaceId) ? { workspaceId } : {},
-    ...checker(Id).Check(appId) ? { appId } : {}
+    ...idValidator.accepts(workspaceId) ? { workspaceId } : {},
+    ...idValidator.accepts(appId) ? { appId } : {}
   }
 }
 

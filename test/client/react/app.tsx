@@ -11,6 +11,7 @@ const seen = {
   renders: {} as Record<string, number>,
   rooms: new Set<unknown>(),
   publishers: new Set<unknown>(),
+  setters: new Set<unknown>(),
   resets: 0,
   publish: (event: 'CARD_MOVED', card: string): Promise<unknown> => Promise.reject(new Error(`not yet: ${event} ${card}`))
 }
@@ -25,8 +26,16 @@ function Status () {
 
 function People ({ room }: { room: Room }) {
   count('people')
-  const { collaborators, count: people } = usePresence(room)
-  return <p id='people'>{people}: {collaborators.map(({ displayName }) => displayName).join(', ')}</p>
+  const { collaborators, count: people, setPresence } = usePresence(room)
+  seen.setters.add(setPresence)
+  const states = collaborators.flatMap(({ sessions }) => sessions.map(({ state }) => JSON.stringify(state)))
+  return (
+    <>
+      <p id='people'>{people}: {collaborators.map(({ displayName }) => displayName).join(', ')}</p>
+      <p id='states'>{states.join(' ')}</p>
+      <button onClick={() => setPresence({ selected: 'c7' })}>select</button>
+    </>
+  )
 }
 
 function CardList ({ room }: { room: Room }) {

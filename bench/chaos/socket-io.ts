@@ -4,10 +4,11 @@ import { io } from 'socket.io-client'
 import { startChild, untilReady } from '../../test/helpers/child.ts'
 import { eventually } from '../../test/helpers/eventually.ts'
 import { freePort, HOST } from '../../test/helpers/ports.ts'
-import { RECONNECTION, type Service } from '../chaos/service.ts'
-import type { Item } from '../chaos/tally.ts'
+import { RECONNECTION, type Service } from './service.ts'
+import type { Item } from './tally.ts'
 
-const server = fileURLToPath(new URL('server.js', import.meta.url))
+const ROOM = 'room'
+const server = fileURLToPath(new URL('../peers/socket-io-server.js', import.meta.url))
 
 export function socketIo (adapter: 'pubsub' | 'streams'): Service {
   return {
@@ -17,7 +18,7 @@ export function socketIo (adapter: 'pubsub' | 'streams'): Service {
       const port = await freePort()
       const url = `http://${HOST}:${port}`
       const child = await startChild(scope, process.execPath, [server], { PATH: process.env['PATH'], PORT: String(port), REDIS_URL: redisUrl, ADAPTER: adapter })
-      const isReady = async () => (await fetch(url)).ok
+      const isReady = async () => (await fetch(`${url}/ready`)).ok
       await untilReady(child, 'the server', isReady, 30_000)
       return {
         url,
@@ -31,19 +32,22 @@ export function socketIo (adapter: 'pubsub' | 'streams'): Service {
     },
 
     async publish (url, item, signal) {
-      return (await fetch(`${url}/publish`, { method: 'POST', body: JSON.stringify(item), signal })).ok
+      return (await fetch(`${url}/publish`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ room: ROOM, data: item }), signal })).ok
     },
 
     async follow (scope, url, tally) {
       const socket = io(url, { ...RECONNECTION, forceNew: true })
       scope.teardown(() => { socket.close() })
       let hasJoined = false
-      socket.on('item', (item: Item) => tally.onItem(item))
-      socket.on('connect', () => { if (hasJoined && !socket.recovered) tally.onTold() })
+      socket.on('update', (item: Item) => tally.onItem(item))
       await new Promise<void>(resolve => {
-        socket.on('joined', () => {
-          hasJoined = true
-          resolve()
+        socket.on('connect', () => {
+          if (socket.recovered) return
+          if (hasJoined) tally.onTold()
+          socket.emit('subscribe', ROOM, () => {
+            hasJoined = true
+            resolve()
+          })
         })
       })
     }

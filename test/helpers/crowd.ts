@@ -1,0 +1,109 @@
+// Users with several tabs, who come and go; what is, and what a backend believes that the webhook tells.
+import type { Socket } from 'socket.io-client'
+import type { WebhookEvent } from '../../services/hooks/events.ts'
+import type { Received, Receiver } from './receiver.ts'
+import type { Scope } from './scope.ts'
+import { connect, subscribe, unsubscribe } from './socket.ts'
+import { token } from './token.ts'
+
+const RETRY_MS = 200
+
+/** Settings of an instance that tells a receiver of everything, soon. */
+export function membersWebhook (receiver: Receiver, leaseMs: number, lingerMs: number): Record<string, string> {
+  return {
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_SECRET: 'a-secret-of-the-webhook',
+    WEBHOOK_EVENTS: 'room.occupied,room.vacated,member.joined,member.left',
+    WEBHOOK_BATCH_MS: '20',
+    WEBHOOK_RETRY_MAX_MS: '200',
+    HEARTBEAT_MS: '300',
+    LEASE_MS: String(leaseMs),
+    PRESENCE_LINGER_MS: String(lingerMs),
+    ROOM_LINGER_MS: String(lingerMs)
+  }
+}
+
+export interface Tab {
+  userId: string
+  socket: Socket
+  rooms: Set<string>
+  enter (appId: string): Promise<void>
+  leave (appId: string): Promise<void>
+  /** Its connection breaks, if it has one. */
+  breakOff (): void
+}
+
+/** A tab as everybody writes it: it subscribes anew after every connect, and whenever the server ended a subscription. */
+export async function openTab (t: Scope, url: string, userId: string): Promise<Tab> {
+  const socket = await connect(t, url, {
+    token: token({ sub: userId, name: `Name of ${userId}` }), transports: ['websocket'], reconnection: true, reconnectionDelay: 100, reconnectionDelayMax: 500
+  })
+  const rooms = new Set<string>()
+
+  async function join (appId: string): Promise<void> {
+    try {
+      if ((await subscribe(socket, 'acme', appId)).status === 'SUCCESS') return
+    } catch {
+      // The connection ended: what it subscribes to after the next connect is right.
+      if (!socket.connected) return
+    }
+    if (rooms.has(appId)) setTimeout(() => { void join(appId) }, RETRY_MS)
+  }
+
+  socket.on('connect', () => { for (const appId of rooms) void join(appId) })
+  socket.on('unsubscribed', ({ appId }: { appId: string }) => { if (rooms.has(appId)) void join(appId) })
+  return {
+    userId,
+    socket,
+    rooms,
+    async enter (appId) {
+      rooms.add(appId)
+      await join(appId)
+    },
+    async leave (appId) {
+      rooms.delete(appId)
+      // Where the connection has ended, so has the subscription.
+      await unsubscribe(socket, 'acme', appId).catch((error: unknown) => { if (socket.connected) throw error })
+    },
+    breakOff () {
+      // In the middle of connecting, socket.io-client would stand still until its own time-out.
+      if (socket.connected) socket.io.engine.close()
+    }
+  }
+}
+
+/** `ROOM` for a room with members, `ROOM USER` for a user in it. */
+export function whatIs (tabs: Tab[]): string[] {
+  return [...new Set(tabs.flatMap(({ userId, rooms }) => [...rooms].flatMap(room => [room, `${room} ${userId}`])))].sort()
+}
+
+export interface Belief {
+  take (request: Received): void
+  now (): string[]
+  /** All events, without repeats. */
+  events (): WebhookEvent[]
+  /** Events that say nothing new, though their id is. */
+  readonly superfluous: WebhookEvent[]
+}
+
+export function createBelief (): Belief {
+  const seen = new Map<string, WebhookEvent>()
+  const believed = new Set<string>()
+  const superfluous: WebhookEvent[] = []
+  return {
+    superfluous,
+    take ({ events }) {
+      for (const event of events) {
+        if (seen.has(event.id)) continue
+        seen.set(event.id, event)
+        const subject = 'userId' in event ? `${event.appId} ${event.userId}` : event.appId
+        const isThere = event.event === 'member.joined' || event.event === 'room.occupied'
+        if (believed.has(subject) === isThere) superfluous.push(event)
+        if (isThere) believed.add(subject)
+        else believed.delete(subject)
+      }
+    },
+    now: () => [...believed].sort(),
+    events: () => [...seen.values()]
+  }
+}
