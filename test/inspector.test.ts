@@ -139,7 +139,7 @@ test('without a token, or with one that is none, or revoked, it asks for one and
   t.match(await call(one.url, 'POST', '/api/v1/tokens/revoke', { token: operator, body: { jti: 'inspector-revoked' } }), { status: 200 })
   await page.getByLabel('Token').fill(revoked)
   await page.keyboard.press('Enter')
-  await page.getByText('The token was revoked').waitFor()
+  await page.getByText(/^The token has been revoked/).waitFor()
   await page.getByLabel('Token').fill(operator)
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'Rooms' }).waitFor()
