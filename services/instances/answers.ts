@@ -42,8 +42,10 @@ export function createAnswers ({ broker, inbox, peers, metrics, log }: {
   const gathering = new Map<string, (instance: string, answer: unknown) => void>()
 
   inbox.on(ANSWER_EVENT, ({ payload }) => {
-    if (answerValidator.accepts(payload)) gathering.get(payload.id)?.(payload.instance, payload)
-    else metrics.dropped.inc({ reason: 'garbage' })
+    if (!answerValidator.accepts(payload)) return metrics.dropped.inc({ reason: 'garbage' })
+    // An instance that answers is alive, although its next heartbeat may be seconds away.
+    peers.heard(payload.instance)
+    gathering.get(payload.id)?.(payload.instance, payload)
   })
 
   return {
