@@ -1,9 +1,9 @@
 # The service alone: built with everything, shipped with what it runs on, its command line among it:
 #   docker run --rm roomcast roomcast --version      docker run --rm --env-file FILE roomcast roomcast check
 #
-# A tag moves. For a build that can be repeated, give the base by its digest, which `docker buildx imagetools inspect
-# node:24-alpine` prints: docker build --build-arg NODE_IMAGE=node:24-alpine@sha256:… .
-ARG NODE_IMAGE=node:24-alpine
+# A tag moves, so the base is pinned by its digest. For a newer one: `docker buildx imagetools inspect node:24-alpine` prints
+# it, and docker build --build-arg NODE_IMAGE=node:24-alpine@sha256:… takes it.
+ARG NODE_IMAGE=node:24-alpine@sha256:d32cdf619f63fe0471182d08996dd516c6275bb5fd31ae06e55a570bd9e1ad43
 
 FROM ${NODE_IMAGE} AS build
 # Not empty: with the packages of OpenTelemetry, for OTEL_EXPORTER_OTLP_ENDPOINT; they are 74 MB.

@@ -61,7 +61,9 @@ test('two people at one board: moves are seen by both, survive a lost connection
   const browser = await openBrowser(t)
   const { page: ann, faults } = await open(browser, proxy.url('http'), 'Ann')
   const { page: leo, faults: faultsOfLeo } = await open(browser, `http://127.0.0.1:${port}`, 'Leo')
-  for (const page of [ann, leo]) await page.getByLabel('People').getByText('Ann').and(page.locator('li')).waitFor()
+  for (const page of [ann, leo]) {
+    for (const name of ['Ann', 'Leo']) await page.getByLabel('People').getByText(name).and(page.locator('li')).waitFor()
+  }
   t.strictSame(await ann.getByLabel('People').getByRole('listitem').allTextContents(), ['Ann', 'Leo'])
 
   await t.test('a card that one drags is moved for both, and settles', async () => {

@@ -61,7 +61,7 @@ test('compose.yaml: names, ports and settings are those of nginx.conf and of the
 test('Dockerfile: Node 24, not root, /livez, no development dependencies, the signal goes to node', async t => {
   const text = await read('Dockerfile')
   const [, final = ''] = text.split(/^FROM \$\{NODE_IMAGE\}$/m)
-  t.match(text, /^ARG NODE_IMAGE=node:24-alpine$/m, 'which a digest can take the place of')
+  t.match(text, /^ARG NODE_IMAGE=node:24-alpine@sha256:[0-9a-f]{64}$/m, 'pinned by its digest')
   t.match(text, /^FROM \$\{NODE_IMAGE\} AS build$/m)
   t.match(text, 'npm prune --omit=dev')
   t.match(final, /^USER node$/m)
