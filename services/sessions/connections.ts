@@ -106,7 +106,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
   function onHeld (buffer: WatchedBuffer): void {
     if (buffer.isTerminated || !buffers.has(buffer.connection)) return
     watch(buffer)
-    if (buffer.isOverfull()) cutOff(buffer, 'limit/slow-client', 0)
+    if (buffer.isOverfull()) terminateFor(buffer, 'limit/slow-client', 0)
   }
 
   function watch (buffer: WatchedBuffer): void {
@@ -128,7 +128,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
       const stalledMs = buffer.stalledMs(elapsedMs)
       if (buffer.connection.readyState === 'closed') forget(buffer.connection)
       else if (now >= buffer.endsAt) terminateLate(buffer)
-      else if (buffer.isOverfull() || stalledMs >= stallTimeout(buffer)) cutOff(buffer, 'limit/slow-client', stalledMs)
+      else if (buffer.isOverfull() || stalledMs >= stallTimeout(buffer)) terminateFor(buffer, 'limit/slow-client', stalledMs)
       else if (bytes === 0 && buffer.endsAt === Infinity) watched.delete(buffer)
       else buffer.onDrain()
     }
@@ -150,11 +150,11 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
   }
 
   function terminateLate (buffer: WatchedBuffer): void {
-    if (buffer.connection.readyState === 'open') cutOff(buffer, 'limit/auth-time', 0)
+    if (buffer.connection.readyState === 'open') terminateFor(buffer, 'limit/auth-time', 0)
     else buffer.terminate()
   }
 
-  function cutOff (buffer: WatchedBuffer, code: ErrorCode, stalledMs: number): void {
+  function terminateFor (buffer: WatchedBuffer, code: ErrorCode, stalledMs: number): void {
     watched.delete(buffer)
     countLimit(metrics, code.slice('limit/'.length))
     metrics.disconnects.inc({ reason: code })

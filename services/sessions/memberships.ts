@@ -33,7 +33,7 @@ export interface Memberships {
   hold (): void
   release (): void
   /** Sends an event that comes with a change of rooms, with the new positions if the client keeps them. */
-  tell (event: 'application_response' | 'unsubscribed', data: object): void
+  notify (event: 'application_response' | 'unsubscribed', data: object): void
   /** Leaves all rooms after the connection has ended. @param isForGood the client will not reconnect on its own */
   clear (isForGood: boolean): void
 }

@@ -58,7 +58,7 @@ export interface Session {
   /** CONNECT is answered. */
   release (): void
   /** Tells an event that goes with a change of rooms, together with the positions after it where the client keeps them. */
-  tell (event: 'application_response', data: object): void
+  notify (event: 'application_response', data: object): void
   leave (room: RoomName): void
   /** Ends a subscription, even one that is being made, and tells the client. */
   endMembership (room: RoomName, code: UnsubscribedCode): void
@@ -128,7 +128,7 @@ class SocketSession implements Session {
 
   position (room: RoomKey): StreamPosition | undefined { return this.memberships.position(room) }
   assertRoomLimit (room: RoomKey): void { this.memberships.assertRoomLimit(room) }
-  tell (event: 'application_response', data: object): void { this.memberships.tell(event, data) }
+  notify (event: 'application_response', data: object): void { this.memberships.notify(event, data) }
   leave (room: RoomName): void { this.memberships.leave(room) }
   attempt (room: RoomKey): Attempt { return this.attempts.begin(room) }
   isConcerned (room: RoomKey): boolean { return this.memberships.has(room) || this.attempts.has(room) }

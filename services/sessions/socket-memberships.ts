@@ -27,7 +27,7 @@ export function createMemberships (
 /** What waits for the end of a hold. */
 interface Held {
   callbacks: Array<() => void>
-  untold: Unsubscribed[]
+  pendingNotices: Unsubscribed[]
 }
 
 /** A class, because closures would cost each connection a kilobyte. */
@@ -131,8 +131,8 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
     if (!this.members.has(roomKey(room))) return
     this.forget(roomKey(room), mayReturn ? 'disconnect' : 'left')
     const ended: Unsubscribed = { ...room, code, message: errorCodes[code].message }
-    if (this.held === undefined) this.tell('unsubscribed', ended)
-    else this.held.untold.push(ended)
+    if (this.held === undefined) this.notify('unsubscribed', ended)
+    else this.held.pendingNotices.push(ended)
   }
 
   review (room: RoomName, code: UnsubscribedCode): void {
@@ -142,14 +142,14 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
   }
 
   hold (): void {
-    this.held = { callbacks: [], untold: [] }
+    this.held = { callbacks: [], pendingNotices: [] }
   }
 
   release (): void {
     const { held } = this
     if (held === undefined) return
     this.held = undefined
-    for (const ended of held.untold) this.tell('unsubscribed', ended)
+    for (const ended of held.pendingNotices) this.notify('unsubscribed', ended)
     for (const room of this.rooms()) this.showPresence(roomName(room))
     for (const callback of held.callbacks) callback()
   }
@@ -161,7 +161,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
     for (const callback of held?.callbacks ?? []) callback()
   }
 
-  tell (event: 'application_response' | 'unsubscribed', data: object): void {
+  notify (event: 'application_response' | 'unsubscribed', data: object): void {
     if (!this.keepsPositions) {
       this.socket.emit(event, data)
       return

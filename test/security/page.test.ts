@@ -6,7 +6,7 @@ import { pathOf } from '../helpers/paths.ts'
 
 const folder = pathOf('test/security/')
 const page = await readFile(pathOf('docs/security.md'), 'utf8')
-const named = [...page.matchAll(/`([\w-]+\.test\.ts)` “([^”]+)”/g)].map(([, file = '', title = '']) => ({ file, title }))
+const named = [...page.matchAll(/`([\w./-]+\.test\.ts)` “([^”]+)”/g)].map(([, file = '', title = '']) => ({ file, title }))
 
 test('every test that docs/security.md names exists', async t => {
   t.ok(named.length > 40)

@@ -78,7 +78,7 @@ export function createGateway (context: RequestContext): { listen: (session: Ses
     const answer = (result: Result<unknown>): void => {
       const response: ApplicationResponse = { event: isApplication ? applicationEvent(data) : name, payload: room, ...result }
       // Before the callback: who has the answer has the positions that go with it, wherever the connection breaks.
-      if (isApplication || (callback === undefined && result.status === 'ERROR')) session.tell('application_response', response)
+      if (isApplication || (callback === undefined && result.status === 'ERROR')) session.notify('application_response', response)
       if (isApplication) callback?.(response)
       else callback?.(result.data instanceof RawJson ? new RawJson(`{"status":"SUCCESS","data":${result.data.text},"error":null}`) : result)
     }
