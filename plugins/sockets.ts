@@ -42,7 +42,7 @@ export async function openSockets (fastify: FastifyInstance, {
 }: SocketParts): Promise<Server> {
   const origins = listOrigins(settings.CORS_ORIGINS)
   const connectionRate = createRate(settings.CONNECTIONS_PER_SECOND, settings.CONNECTION_BURST)
-  /** Sessions whose CONNECT is not answered yet. */
+  /** Sessions without an answer to their CONNECT yet. */
   const arriving = new WeakMap<Socket, Session>()
   const stockRecovery = createStockRecovery({ feeds, settings, metrics, log })
   const addressOf = createAddressOf(settings)
@@ -137,13 +137,13 @@ export async function openSockets (fastify: FastifyInstance, {
       const identity = await authenticator.verify(token)
       if (commands.isRevoked(identity)) throw new RoomcastError('auth/token-revoked')
       if (sessions.ofUser(identity.sub).length >= settings.MAX_SOCKETS_PER_USER) throw limitError(metrics, 'sockets-per-user')
-      // It has gone meanwhile; Socket.IO forgets it then.
+      // The client has gone meanwhile, so Socket.IO forgets the socket.
       if (socket.conn.readyState !== 'open') return next()
       const { auth } = socket.handshake
       const keepsPositions = stockRecovery.isWanted(auth)
       const session = createSession(socket, { identity, startedAt, address: addressOf(socket.request), keepsPositions }, sessionContext)
       arriving.set(socket, session)
-      // What CONNECT is answered with.
+      // Socket.IO answers CONNECT with this.
       if (keepsPositions) Object.assign(socket, { pid: await stockRecovery.comeBack(session, auth) })
       if (identity.expiresAt <= Date.now()) throw new RoomcastError('auth/token-expired')
       next()

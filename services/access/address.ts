@@ -1,10 +1,10 @@
-// Where a request comes from: the peer, or what the proxies that TRUST_PROXY names say of it; as Fastify tells it of its own requests.
+// The address of a client: the peer, or what the proxies in TRUST_PROXY report. Fastify does the same for its own requests.
 import type { IncomingMessage } from 'node:http'
 import proxyAddress from '@fastify/proxy-addr'
 import type { Settings } from '../settings.ts'
 
 export function createAddressOf ({ TRUST_PROXY }: Settings): (request: IncomingMessage) => string {
   const isTrusted = proxyAddress.compile(TRUST_PROXY === '' ? [] : TRUST_PROXY.split(',').map(range => range.trim()))
-  // None once the peer has gone.
+  // There is no address once the peer has gone.
   return request => proxyAddress(request, isTrusted) ?? ''
 }

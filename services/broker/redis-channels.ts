@@ -1,4 +1,4 @@
-// The channels of this instance, each at the shard that serves its slot: where a slot is moved, its channels follow.
+// The channels of this instance, each at the shard that serves its slot. When a slot moves, its channels follow.
 import { performance } from 'node:perf_hooks'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
@@ -6,7 +6,7 @@ import type { RoomKey } from '../wire/rooms.ts'
 import { describeRedisError, readRedirect, type Redirect } from './redis-errors.ts'
 import type { RedisShard } from './redis-shard.ts'
 
-/** A channel that a slot which was moved away and back again took along is found that soon. */
+/** The interval at which lost channels are found, for example of a slot that moved away and back. */
 const CONFIRM_AFTER_MS = 1000
 
 export interface RedisChannels {
@@ -14,7 +14,7 @@ export interface RedisChannels {
   subscribe (room: RoomKey, slot: number, channel: string, onText: (text: string) => void): Promise<void>
   /** @throws RoomcastError `broker/unavailable` */
   unsubscribe (channel: string): Promise<void>
-  /** Slots are at other shards now: so are their channels. */
+  /** Moves the channels of slots that are now at other shards. */
   follow (): void
   /** A shard ended a subscription by itself. */
   onMoved (shard: RedisShard): void
@@ -66,7 +66,7 @@ export function createRedisChannels ({ ownerOf, redirected, onInterrupted, onRes
       await shard.link.adopt(name, channel.onText)
     } catch (error) {
       log.debug({ err: describeRedisError(error) }, 'a channel that was moved is not confirmed yet')
-      // It is moved with the next look.
+      // The next look moves it.
       if (channel.shard === shard && readRedirect(error) !== undefined) channel.shard = undefined
     }
   }
@@ -90,7 +90,7 @@ export function createRedisChannels ({ ownerOf, redirected, onInterrupted, onRes
       try {
         await subscribe(name, channel)
       } catch (error) {
-        // Not that of a later attempt.
+        // A later attempt has its own subscription.
         if (channels.get(name) === channel) channels.delete(name)
         throw error
       }

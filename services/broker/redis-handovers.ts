@@ -1,16 +1,15 @@
-// Slots that were moved from one master of a cluster to another. A room that comes with its slot was last written by
-// another process than the one that has it now, and is whole all the same, if nothing was lost on the way. That is known
-// where we saw the slot at the one before and at the one after, and every master was the same process all the time in
-// between: none was restarted, none was promoted, so there was nothing but moves, and a move takes all that there is.
+// Slots that moved from one master of a cluster to another. The room of a moved slot was last written by another process,
+// but it is whole if nothing was lost on the way. That is certain if this instance saw the slot before and after the move,
+// and every master was the same process in between: a move transfers everything, a restart or a promotion may not.
 import type { RedisProcess } from './redis-commands.ts'
 import { identityOf, type RedisIdentity } from './redis-identity.ts'
 
-/** Processes that are remembered for one slot; a room that was last written by an earlier one begins anew. */
+/** The number of processes to remember per slot. A room that an earlier process wrote last starts a new epoch. */
 const MOST_PROCESSES = 16
-/** A master that does not say by then who it is, is not known to be the same. */
+/** A master that does not identify itself within this time counts as another process. */
 const TELL_TIMEOUT_MS = 300
 
-/** A master, as far as it matters here. */
+/** The properties of a master that matter here. */
 export interface Holder {
   readonly id: string
   readonly link: { process (timeoutMs: number): Promise<RedisProcess | undefined> }
@@ -19,25 +18,25 @@ export interface Holder {
 export interface Move<H extends Holder> {
   slot: number
   from: H
-  /** Undefined for one that was no master at the look before. */
+  /** Undefined if it was no master at the previous look. */
   to: H | undefined
 }
 
 export interface RedisHandovers<H extends Holder> {
   /**
-   * Slots were seen at other masters than at the look before.
-   * @param masters of the look before
+   * Records slots that are at other masters than at the previous look.
+   * @param masters of the previous look
    * @param sinceMs when that look began, by performance.now()
-   * @returns whether it is known that nothing was lost on the way
+   * @returns whether certainly nothing was lost on the way
    */
   moved (moves: Array<Move<H>>, masters: H[], sinceMs: number): Promise<boolean>
-  /** A process of some master ended, or began: from here on nothing is known of what was moved before. */
+  /** A master was restarted or replaced, so earlier moves prove nothing any more. */
   forget (): void
-  /** What a script on a room of the slot is told of the Redis it runs on. */
+  /** The identity that a script on a room of this slot gets. */
   identityAt (holder: H, slot: number, identity: RedisIdentity): RedisIdentity
 }
 
-/** What one process was handed. */
+/** The slots that moved to one process. */
 interface Received {
   runId: string
   bySlot: Map<number, { from: string[], identity: RedisIdentity | undefined }>
@@ -76,7 +75,7 @@ export function createRedisHandovers<H extends Holder> (): RedisHandovers<H> {
       const at = received.get(holder)
       const handed = at?.runId === identity.runId ? at.bySlot.get(slot) : undefined
       if (handed === undefined) return identity
-      // The same object, as long as nothing changes: publishes of one turn go together by it.
+      // The same object while nothing changes, because publishes of one turn are grouped by it.
       handed.identity ??= { runId: identity.runId, whole: [identity.whole, ...handed.from].join(' ').trim() }
       return handed.identity
     }

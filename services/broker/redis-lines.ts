@@ -1,5 +1,5 @@
-// Writes to one slot of a cluster stand in line: where a node says that it did nothing, since the slot is moved, they are
-// sent again in their order, and none that was given later overtakes them.
+// Writes to one slot of a cluster wait in line. If a node executed nothing because the slot moves, they are sent again in
+// their order, and no later write overtakes them.
 import { performance } from 'node:perf_hooks'
 import { RoomcastError } from '../wire/errors.ts'
 import type { RoomKey } from '../wire/rooms.ts'
@@ -16,7 +16,7 @@ export interface RedisWrite<Shard, T> {
 }
 
 export interface RedisLines<Shard> {
-  /** @throws RoomcastError as `send` does; `broker/unavailable` where no shard took it by the deadline */
+  /** @throws RoomcastError as `send` does; `broker/unavailable` if no shard accepted it by the deadline */
   run<T> (write: RedisWrite<Shard, T>): Promise<T>
 }
 
@@ -25,25 +25,25 @@ interface Job<Shard> extends RedisWrite<Shard, unknown> {
   reject: (error: unknown) => void
 }
 
-/** A slot with writes under way. */
+/** A slot with unanswered writes. */
 interface Line<Shard> {
   shard: Shard | undefined
   unanswered: number
-  /** Nothing is sent until all that was sent is answered. */
+  /** While true, nothing is sent until all writes are answered. */
   isHeld: boolean
   redirect: Redirect | undefined
-  /** What was sent, and was not done. */
+  /** Writes that were sent and not executed. */
   missed: Array<Job<Shard>>
   later: Array<Job<Shard>>
-  /** Rooms of which something was done that had been given after what is missed. */
+  /** Rooms in which a later write was executed while an earlier one was not. */
   passed: Set<RoomKey>
 }
 
 export function createRedisLines<Shard> ({ ownerOf, redirected, waiting }: {
   ownerOf: (slot: number) => Shard | undefined
-  /** Resolves when the slot may be asked for again. */
+  /** Resolves when the slot can be asked again. */
   redirected: (redirect: Redirect, slot: number, shard: Shard) => Promise<void>
-  /** What waits in lines is held here. */
+  /** Bounds the writes that wait in line. */
   waiting: RedisPending
 }): RedisLines<Shard> {
   const lines = new Map<number, Line<Shard>>()
@@ -109,7 +109,7 @@ export function createRedisLines<Shard> ({ ownerOf, redirected, waiting }: {
     Object.assign(line, { isHeld: false, redirect: undefined, missed: [], later: [], passed: new Set() })
     for (const { bytes } of [...missed, ...later]) waiting.release(bytes)
     for (const job of missed) {
-      // Sent again, it would come after what was given after it.
+      // A retry would come after a later write of its room.
       if (passed.has(job.room)) job.reject(new RoomcastError('broker/unavailable'))
       else send(line, job)
     }

@@ -1,5 +1,4 @@
-// Looks at a cluster for which master serves which slots: whenever a node or a connection says that something changed, and
-// now and then.
+// Asks a cluster which master serves which slots: when a node or a connection reports a change, and at intervals.
 import { performance } from 'node:perf_hooks'
 import type { Log } from '../observe/log.ts'
 import type { Settings } from '../settings.ts'
@@ -8,17 +7,17 @@ import { createRedisOutage } from './redis-outage.ts'
 import type { RedisShard } from './redis-shard.ts'
 import { createRedisTopology, type Master } from './redis-topology.ts'
 
-/** While nothing says that something changed. */
+/** The interval if no change is reported. */
 const INTERVAL_MS = 5000
-/** While a shard is not up, or a slot not served. */
+/** The interval while a shard is down or a slot is not served. */
 const HURRY_MS = 200
 
 export interface RedisLooks {
-  /** Looks, from now on; resolves when what was found is in use. @param teller is asked first */
+  /** Asks the cluster; resolves when the answer is in use. @param teller the node to ask first */
   now (teller?: RedisShard): Promise<void>
-  /** Something may have changed. */
+  /** Reports that something may have changed. */
   soon (): void
-  /** Why nothing is known of the cluster; undefined when it is. */
+  /** The reason why the cluster is unknown; undefined if it is known. */
   fault (): string | undefined
   start (): void
   close (): void
@@ -29,7 +28,7 @@ export function createRedisLooks ({ settings, log, shards, isWhole, onMasters }:
   log: Log
   shards: () => RedisShard[]
   isWhole: () => boolean
-  /** @param sinceMs when the look before began, by performance.now() */
+  /** @param sinceMs when the previous look began, by performance.now() */
   onMasters: (masters: Master[], sinceMs: number) => Promise<void>
 }): RedisLooks {
   const topology = createRedisTopology(settings)
@@ -40,7 +39,7 @@ export function createRedisLooks ({ settings, log, shards, isWhole, onMasters }:
   let next: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
   let dueAt = Infinity
-  /** Something changed while a look was under way. */
+  /** Something changed during a look. */
   let isStale = false
   let isClosed = false
 
@@ -53,7 +52,7 @@ export function createRedisLooks ({ settings, log, shards, isWhole, onMasters }:
       })
       return running
     }
-    // The one under way may have asked too early.
+    // The current look may have asked too early.
     next ??= running.then(() => {
       next = undefined
       return now(teller)
@@ -75,7 +74,7 @@ export function createRedisLooks ({ settings, log, shards, isWhole, onMasters }:
     }
   }
 
-  /** Not always the same first: one that is cut off from the others tells what was. */
+  /** The first node changes, because a node that is cut off from the others reports an old state. */
   function inTurn (teller: RedisShard | undefined): RedisShard[] {
     const standing = shards().filter(({ link }) => link.stands.commands())
     const first = turns++ % Math.max(1, standing.length)

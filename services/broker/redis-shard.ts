@@ -1,4 +1,4 @@
-// One shard of Redis, and what a command on one of its rooms runs with.
+// One shard of Redis, and the arguments of a command on one of its rooms.
 import type { RoomKey } from '../wire/rooms.ts'
 import type { BrokerShard } from './broker.ts'
 import type { RedisClock } from './redis-clock.ts'
@@ -14,14 +14,14 @@ export interface RedisShard extends BrokerShard {
   readonly publish: PublishInTurn
 }
 
-/** What a command on a room runs with. */
+/** The arguments of a command on a room. */
 export interface RedisPlace extends Pick<RedisShard, 'publish'> {
   redis: ScriptedRedis
   identity: RedisIdentity
   clock: RedisClock
-  /** The room's; a call names keys of one slot. */
+  /** The slot of the room. A call names keys of one slot only. */
   slot: number
-  /** Until the command has to be answered. */
+  /** The deadline of the answer. */
   leftMs: number
 }
 

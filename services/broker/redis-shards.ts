@@ -1,5 +1,5 @@
 // The shards of Redis: each master with a link of its own and the slots that it serves. A standalone Redis is one shard
-// with the one slot that all rooms are in. A room's slot picks the link, anew whenever a node says that it is not there.
+// with one slot for all rooms. The slot of a room picks the link, and picks again when a node reports that the slot has moved.
 import type { EventEmitter } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -24,27 +24,27 @@ import type { Master } from './redis-topology.ts'
 import { faultOfAll } from './shard-faults.ts'
 
 const SLOTS = 16_384
-/** A slot that is just being moved is asked for again that soon. */
+/** The pause before a slot in transit is asked again. */
 const RETRY_MS = 20
-/** A look at the masters that takes longer holds up no write: it is sent where the slot was, and finds out there. */
+/** A longer look at the masters does not delay writes: they go to the last known shard, which reports if the slot has moved. */
 const LOOK_PATIENCE_MS = 50
 
 export interface RedisShards {
   /**
-   * Runs a command at the shard of a room, as `Run` does. Where Redis did nothing because the slot is moved, it is run
-   * again, with what it needs there; writes of one room keep their order.
+   * Runs a command at the shard of a room, as `Run` does. If Redis executed nothing because the slot moves, the command runs
+   * again with the arguments for its new shard. Writes of one room keep their order.
    * @throws RoomcastError `broker/unavailable` (not run), `broker/timeout` (a write that may have run)
    */
   run<T> (room: RoomKey, kind: 'read' | 'write', command: (place: RedisPlace) => Promise<T>, timeoutMs?: number, bytes?: number): Promise<T>
-  /** Those of no shard are left out. */
+  /** Rooms without a shard are left out. */
   group (rooms: RoomKey[]): ShardRooms[]
-  /** Resolves when a room of which Redis said so may be asked for again. */
+  /** Resolves when a room whose slot moved can be asked again. */
   redirected (redirect: Redirect, room: RoomKey): Promise<void>
   subscribe (room: RoomKey, channel: string, onText: (text: string) => void): Promise<void>
   unsubscribe (channel: string): Promise<void>
-  /** Those that serve rooms. */
+  /** Shards that serve rooms. */
   all (): readonly RedisShard[]
-  /** Why they cannot be used; undefined when they can. */
+  /** The reason why the shards cannot be used; undefined if they can. */
   fault (): string | undefined
   close (): void
 }
@@ -90,7 +90,7 @@ export function createRedisShards ({ open, newEpoch, settings, log, metrics, eve
   async function onMasters (masters: Master[], sinceMs: number): Promise<void> {
     const next = masters.map(master => shards.find(shard => isAt(shard, master)))
     const moves = masters.flatMap(({ slots }, i) => slots.flatMap(range => movesTo(next[i], range)))
-    // Before anything runs at its new place.
+    // This must come before any command runs at the new shard.
     if (moves.length > 0) log.info({ slots: moves.length, whole: await handovers.moved(moves, shards, sinceMs) }, 'slots have moved to other masters of the cluster')
     use(masters)
   }
@@ -153,7 +153,7 @@ export function createRedisShards ({ open, newEpoch, settings, log, metrics, eve
     return shard
   }
 
-  /** What is under way is answered first: it is told where to go. */
+  /** Unanswered commands are answered first, with the new shard. */
   function retire ({ link }: RedisShard): void {
     setTimeout(link.close, settings.PUBLISH_TIMEOUT_MS).unref()
   }

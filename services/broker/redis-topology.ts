@@ -1,4 +1,4 @@
-// Which master of a cluster serves which slots, as its nodes tell.
+// Which master of a cluster serves which slots, according to its nodes.
 import { once } from 'node:events'
 import type { Redis } from 'ioredis'
 import type { Settings } from '../settings.ts'
@@ -10,18 +10,17 @@ export interface Master {
   /** The id of the node. */
   id: string
   address: HostAndPort
-  /** From and to, both included. */
+  /** The first and the last slot of a range. */
   slots: Array<[number, number]>
 }
 
-/** How long one node may take to tell; another one is asked then. */
+/** The timeout of one node; then another one is asked. */
 const ASK_TIMEOUT_MS = 500
 
 export interface RedisTopology {
   /**
-   * The masters, those without slots included, as the first of these nodes tells that answers; as one of the settings
-   * does where none of them answers.
-   * @throws the error of the last that was asked
+   * All masters, also those without slots, from the first of these nodes that answers, or else from a node of the settings.
+   * @throws the error of the last node that was asked
    */
   masters (nodes: Redis[]): Promise<Master[]>
 }
@@ -40,7 +39,7 @@ export function createRedisTopology (settings: Settings): RedisTopology {
       await withTimeout(once(redis, 'ready'), ASK_TIMEOUT_MS)
       return await ask(redis)
     } finally {
-      // What the connection says after its end is no one's concern.
+      // Errors of a closed connection do not matter.
       redis.removeAllListeners().on('error', ignore).disconnect()
     }
   }
@@ -62,25 +61,25 @@ export function createRedisTopology (settings: Settings): RedisTopology {
 
 /**
  * @param reply to CLUSTER SHARDS: for each shard its ranges of slots and its nodes
- * @param host of the node that told: one that knows no address of itself names none
+ * @param host of the node that answered; a node that does not know its own address names none
  */
 export function readMasters (reply: unknown, host: string): Master[] {
   return (reply as unknown[]).flatMap(shard => {
     const { slots, nodes } = fieldsOf(shard) as { slots: unknown[], nodes: unknown[] }
     const masters = nodes.map(fieldsOf).filter(({ role }) => String(role) === 'master')
-    // The one before may still be listed after a failover.
+    // After a failover, the previous master may still be listed.
     const master = masters.find(({ health }) => String(health) === 'online') ?? masters[0]
     if (master === undefined) return []
     const { id, endpoint, port, 'tls-port': tlsPort } = master
     const place = String(endpoint ?? '')
     const ranges = slots.flatMap((from, i): Array<[number, number]> => i % 2 === 0 ? [[Number(from), Number(slots[i + 1])]] : [])
-    // A master that is gone, and serves nothing, has nothing to ask.
+    // A dead master without slots cannot be asked.
     if (ranges.length === 0 && String(master['health']) !== 'online') return []
     return [{ id: String(id), address: { host: place === '' || place === '?' ? host : place, port: Number(port ?? tlsPort) }, slots: ranges }]
   })
 }
 
-/** Names and values in turn, or a map of them: that depends on the protocol. */
+/** Converts the reply, which is a list of names and values or a map, depending on the protocol. */
 function fieldsOf (reply: unknown): Record<string, unknown> {
   if (reply instanceof Map) return Object.fromEntries(reply) as Record<string, unknown>
   if (!Array.isArray(reply)) return Object(reply) as Record<string, unknown>

@@ -1,9 +1,9 @@
-// Shards fail each by itself. What works is enough if the commands are heard, which decide who may get the rest, and at
-// least half of the shards work.
+// Each shard fails on its own. The instance is usable while it hears the commands, which decide who may receive updates,
+// and at least half of the shards work.
 import { COMMANDS_ROOM } from '../wire/rooms.ts'
 import type { BrokerShard } from './broker.ts'
 
-/** Why what works is not enough; undefined when it is. */
+/** The reason why too few shards work; undefined if enough do. */
 export function faultOfAll (shards: readonly BrokerShard[], faultOf: (shard: BrokerShard) => string | undefined): string | undefined {
   const commands = shards.find(shard => shard.has(COMMANDS_ROOM))
   const fault = commands === undefined ? 'not connected to Redis' : faultOf(commands)

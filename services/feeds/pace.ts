@@ -1,12 +1,12 @@
-// How many updates a minute a room has: a count that fades, so that it costs one addition when updates leave.
+// Updates per minute of a room: a decaying count, which costs one addition when updates leave.
 import { performance } from 'node:perf_hooks'
 
 const MINUTE_MS = 60_000
 
 export interface Pace {
-  /** So many more updates, now. */
+  /** Counts updates. */
   add (count: number): void
-  /** Of about the last minute: at a steady pace, as many as come in one. */
+  /** About the updates of the last minute. */
   perMinute (): number
 }
 

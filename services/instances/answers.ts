@@ -1,4 +1,4 @@
-// Answers of all instances to what one of them has said: gathered until every live one has answered, or until time is up.
+// Gathers the answers of all instances to a question or command, until every live instance has answered or time is up.
 import { Type } from '@sinclair/typebox'
 import type { Broker } from '../broker/broker.ts'
 import type { Inbox } from './inbox.ts'
@@ -9,29 +9,29 @@ import { instanceRoom } from '../wire/rooms.ts'
 import { createValidator } from '../wire/validation.ts'
 
 const ANSWER_EVENT = 'answer'
-/** A caller has its answer within 1 s; this leaves time for the way. */
+/** A caller is answered within 1 s; the rest is for transport. */
 const ANSWERS_WITHIN_MS = 900
 
 const answerValidator = createValidator(Type.Object({ id: Type.String(), instance: Type.String() }))
 
 export interface Answers {
-  /** To be opened before it is said, and closed in any case. @param isAnswer what is not one does not count */
+  /** Open this before the question is sent, and close it in any case. @param isAnswer anything else is ignored */
   open<T> (id: string, isAnswer: (value: unknown) => value is T): Gathering<T>
-  /** Sends an answer to the instance that waits for it. A lost one shows there as incomplete. */
+  /** Sends an answer to the instance that waits for it. If it is lost, the result there is incomplete. */
   give (to: string, id: string, answer: object): Promise<void>
 }
 
 export interface Gathering<T> {
-  /** By instance. */
+  /** The answers by instance. */
   readonly answers: ReadonlyMap<string, T>
-  /** It was said, and so many instances have heard it: they and all that live are waited for. */
+  /** The question was sent to this many instances. Waits for them, and for all live ones. */
   heardBy (instances: number): void
-  /** It could not be said: nobody is waited for. */
+  /** The question could not be sent, so there is nothing to wait for. */
   giveUp (): void
   /** Resolves when all have answered, or when time is up. */
   readonly done: Promise<void>
   isComplete (): boolean
-  /** Instances that live and have not answered. */
+  /** Live instances that have not answered. */
   silent (): string[]
   close (): void
 }

@@ -1,4 +1,4 @@
-// What goes on over all instances: questions to all of them, and their answers put together into pages.
+// Pages of what all instances hold: asks all of them and merges their answers.
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Broker, StoredUpdate } from '../broker/broker.ts'
 import { merge, type Several } from './merge.ts'
@@ -13,21 +13,21 @@ import {
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
 
 const RECENT_UPDATES = 20
-/** As long as the instances have to answer. */
+/** The time that the instances have to answer. */
 const READ_WITHIN_MS = 900
 
 type Recent = StreamPosition & { updates: RecentUpdate[] }
 
-/** A page begins after a key, and has at most so many rows. */
+/** A page starts after a key and has at most `limit` rows. */
 export interface Span {
   after?: string
   limit: number
 }
 
-/** What an operator may look into: these workspaces, or undefined for everything. */
+/** The workspaces that an operator may see; undefined for all. */
 export type Reach = string[] | undefined
 
-/** Each answers within 1 s, and says whether every live instance has answered. */
+/** Each resolves within 1 s, and tells whether every live instance has answered. */
 export interface Overview {
   rooms (reach: Reach, span: Span): Promise<RoomsPage>
   /**
@@ -70,7 +70,7 @@ export function createOverview ({ questions, broker, settings, log }: { question
     }
   }
 
-  /** Undefined where the broker did not answer in time. */
+  /** Undefined if the broker did not answer in time. */
   async function recentUpdates (room: RoomKey, caller: string): Promise<Recent | undefined> {
     const isLate = new AbortController()
     const reading = readRecent(room, caller).catch((error: unknown) => {
@@ -119,7 +119,7 @@ function placed ({ instance, rows, more }: Parts['rooms'] & { instance: string }
   return { rows: rows.map(row => ({ ...row, instance })), more }
 }
 
-/** Name and position of the room, as the instance that is furthest in it has them. */
+/** Name and position of the room at the instance that is furthest. */
 function furthest ([first, ...others]: Several<PlacedRoom>): RoomName & StreamPosition {
   const { workspaceId, appId, epoch, offset } = others.reduce((most, part) => part.offset > most.offset ? part : most, first)
   return { workspaceId, appId, epoch, offset }
@@ -134,7 +134,7 @@ function together (parts: PlacedRoom[]): Omit<RoomOverview, keyof RoomName | key
     members: sum('members'),
     sockets: sum('sockets'),
     behind: sum('behind'),
-    // Each has all of them; one that came later knows of fewer.
+    // Each instance sees all updates; one that joined later has counted fewer.
     updatesPerMinute: Math.max(0, ...parts.map(({ updatesPerMinute }) => updatesPerMinute)),
     instances
   }

@@ -1,5 +1,5 @@
-// What this instance alone answers to a question of operators: its rows of the page, in the order of their keys.
-// One pass over what it holds finds them; what it answers is bounded in rows, in bytes, and in members that are looked at.
+// The answer of this instance to a question of operators: its rows of the page, in the order of their keys. One pass finds
+// them. The answer is bounded in rows, bytes and inspected members.
 import type { Feed } from '../feeds/feed.ts'
 import type { Feeds } from '../feeds/feeds.ts'
 import type { Readiness } from './readiness.ts'
@@ -10,9 +10,9 @@ import type { InstanceOverview, Parts, Question, RoomPart, SessionOverview } fro
 import { isInternal, roomName, type RoomKey } from '../wire/rooms.ts'
 import { createFirst } from './first.ts'
 
-/** Most members of rooms that one answer looks at; a room alone may have more. */
+/** The most members that one answer inspects; a single room may have more. */
 const MEMBERS_LOOKED_AT = 50_000
-/** Most rooms of a session that are listed; a hundred sessions of five hundred rooms each would be too much for a page. */
+/** The most listed rooms of a session, because a hundred sessions of five hundred rooms would exceed a page. */
 const ROOMS_LISTED = 100
 
 interface Span { after?: string, limit: number }
@@ -101,7 +101,7 @@ export function createParts ({ instance, version, feeds, sessions, readiness, se
     }
   }
 
-  /** Rows of the keys, as many as fit. @param row undefined: no more of them */
+  /** As many rows as fit. @param row undefined ends the list */
   function rows<Row> ({ keys, isMore }: { keys: () => string[], isMore: () => boolean }, row: (key: string) => Row | undefined): { rows: Row[], more: boolean } {
     const taken: Row[] = []
     let bytes = 0
@@ -123,7 +123,7 @@ export function createParts ({ instance, version, feeds, sessions, readiness, se
   }
 }
 
-/** Whether a room lies in one of the workspaces; undefined stands for all. */
+/** Whether a room belongs to one of the workspaces; undefined stands for all. */
 function reach (workspaces: string[] | undefined): (room: RoomKey) => boolean {
   if (workspaces === undefined) return () => true
   const within = new Set(workspaces)

@@ -1,4 +1,4 @@
-// Questions to all instances. They are said on the commands room, as an instance says that it lives, and kept nowhere.
+// Questions to all instances. They are ephemeral messages in the commands room, like heartbeats, and are not stored.
 import { randomUUID } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
 import type { Answers } from './answers.ts'
@@ -22,12 +22,12 @@ export interface Gathered<T> {
   answers: Array<T & { instance: string }>
   /** Every live instance has answered. */
   complete: boolean
-  /** Instances that live and did not answer. */
+  /** Live instances that did not answer. */
   silent: string[]
 }
 
 export interface Questions {
-  /** Answers within 1 s with what has come, this instance's own in any case: also when the broker is away. */
+  /** Resolves within 1 s with the answers so far. The answer of this instance is always there, even without the broker. */
   ask<Ask extends Question['ask']> (question: Question & { ask: Ask }): Promise<Gathered<Parts[Ask]>>
 }
 

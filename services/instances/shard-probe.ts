@@ -10,16 +10,16 @@ import type { Inbox } from './inbox.ts'
 export const PROBE_EVENT = 'probe'
 /** The room of a dead instance is useless, so it lives only briefly. */
 const PROBE_RETENTION: Retention = { historySize: 1, historySeconds: 60, roomSeconds: 60 }
-/** A master with one slot of 16,384 has one in as many rooms; this many names find it but for one case in a million. */
+/** Names to try for a room in a slot of the shard. Even for a master with one slot of 16,384, this fails once in a million cases. */
 const MOST_NAMES = 250_000
 
 export interface ShardProbe {
   /** Since the last receipt or echo, whichever is longer ago. */
   ageMs (): number
-  /** Why no receipt or echo came lately; undefined when both did. */
+  /** The reason why no receipt or echo came lately; undefined if both did. */
   fault (): string | undefined
   onEcho (): void
-  /** @param blockedMs for how long an echo could not be read, since our event loop was blocked */
+  /** @param blockedMs how long our event loop was blocked, so that no echo could be read */
   onTick (blockedMs: number): void
   close (): void
 }

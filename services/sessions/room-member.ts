@@ -7,7 +7,7 @@ import type { RoomKey } from '../wire/rooms.ts'
 import type { ErrorCode } from '../wire/errors.ts'
 import type { StreamPosition } from '../wire/protocol.ts'
 
-/** The connection, as its members need it. */
+/** The part of a connection that its members use. */
 export interface MemberConnection {
   readonly caller: string
   readonly replayLock: Lock
@@ -21,9 +21,9 @@ export interface MemberConnection {
 /** A class: closures would cost each of the many members a kilobyte. */
 export class RoomMember implements Member, StreamPosition {
   position = 0
-  /** Of the offsets it is given: it is ended before the room begins another. */
+  /** The epoch of its offsets. The membership ends before the room starts another epoch. */
   epoch = ''
-  /** Where its recovery began, if it came back with the connection; a SUBSCRIBE from there on has nothing to add. */
+  /** The offset where its recovery began, if the connection recovered it. A SUBSCRIBE from there on adds nothing. */
   began: number | undefined
   readonly feed: Feed
   private readonly connection: MemberConnection

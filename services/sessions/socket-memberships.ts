@@ -24,7 +24,7 @@ export function createMemberships (
   return new SocketMemberships(socket, sendBuffer, credentials, keepsPositions, context)
 }
 
-/** What waits for the end of a hold. */
+/** Calls and notices that wait for the end of a hold. */
 interface Held {
   callbacks: Array<() => void>
   pendingNotices: Unsubscribed[]
@@ -69,7 +69,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
     const position = member.feed.positionOf(member)
     const renewed: SubscribeResult = { ...position, recovered: began !== undefined, missed: 0 }
     if (since === undefined) return renewed
-    // What came back with the connection was handed over from `began` on.
+    // A recovered connection has already got everything from `began` on.
     const isCovered = began !== undefined && since.epoch === position.epoch && since.offset >= began && since.offset <= position.offset
     return isCovered ? renewed : undefined
   }
@@ -113,7 +113,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
     authorize(this.credentials.capabilities(roomName(member.room)), 'subscribe', roomName(member.room))
     this.assertRoomLimit(member.room)
     if (!this.members.has(member.room)) this.context.metrics.subscriptions.inc()
-    // What was collected is of the time before, and comes with the positions of then.
+    // Collected updates leave first, with the positions before this change.
     this.context.flush()
     member.epoch = epoch
     this.members.set(member.room, member)
@@ -125,7 +125,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
   }
 
   end (room: RoomName, code: UnsubscribedCode): void {
-    // A client that must subscribe again keeps its room token, and does not seem to leave meanwhile.
+    // A client that must subscribe again keeps its room token, and does not leave presence meanwhile.
     const mayReturn = code === 'history/insufficient'
     if (!mayReturn) this.credentials.dropRoomToken(roomKey(room))
     if (!this.members.has(roomKey(room))) return
@@ -166,7 +166,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
       this.socket.emit(event, data)
       return
     }
-    // What was collected leaves before, and moves them.
+    // Collected updates leave first, because they change the positions.
     this.context.flush()
     this.socket.emit(event, data, this.members.size > MOST_POSITIONS ? '' : this.positions())
   }
@@ -179,7 +179,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
     return text
   }
 
-  // ── As its members see it ─────────────────────────────────────────────────
+  // ── For its members ───────────────────────────────────────────────────────
 
   get caller (): string { return this.credentials.identity.sub }
 
@@ -192,7 +192,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
   deliver (member: RoomMember, batch: Batch): void {
     if (!this.keepsPositions || this.members.size > MOST_POSITIONS) return this.sendBuffer.send(batch.packet)
     if (this.members.size === 1) return this.sendBuffer.send(batch.positioned)
-    // Updates that were collected for other rooms leave first: they could otherwise be written before this packet, but with newer positions.
+    // Collected updates of other rooms leave first. Otherwise their newer positions could be written before this packet.
     this.context.flush()
     const others = this.positions(member)
     this.sendBuffer.send(joinPackets(batch.entries.map(entry => withPosition(entry, member.room, others))))

@@ -1,5 +1,5 @@
-// Recovery of an unmodified socket.io-client: it keeps the positions that come with updates, and sends them back with its `pid`
-// when it reconnects, to any instance. Where every room named is recovered, the same `pid` goes back; else all begins anew.
+// Recovery of an unmodified socket.io-client. It keeps the positions that come with updates, and sends them back with its
+// `pid` when it reconnects to any instance. If every named room is recovered, it gets the same `pid`; else it starts fresh.
 import { setTimeout as pause } from 'node:timers/promises'
 import { authorize } from '../access/capabilities.ts'
 import type { Feeds } from '../feeds/feeds.ts'
@@ -20,8 +20,8 @@ export interface StockRecovery {
   /** Whether a client that sent this keeps positions. */
   isWanted (auth: Record<string, unknown>): boolean
   /**
-   * The rooms of a session that comes back, before CONNECT is answered: all of them, or none. Nothing is written to it before
-   * it is released.
+   * Recovers all rooms of a returning session, or none, before CONNECT is answered. Nothing is written to the session before
+   * its release.
    * @returns the `pid` to answer with
    */
   comeBack (session: Session, auth: Record<string, unknown>): Promise<string>
@@ -37,7 +37,7 @@ export function createStockRecovery ({ feeds, settings, metrics, log }: {
     session.hold()
     try {
       await inTime(Promise.all(rooms.map(([room, since], i) => recoverRoom(session, room, since, attempts[i] as Attempt))))
-      // A subscription can have ended again while the others were waited for.
+      // A subscription may have ended while others were recovering.
       if (session.rooms().length < rooms.length) throw new RoomcastError('history/insufficient')
     } catch (error) {
       session.giveUp()
@@ -60,7 +60,7 @@ export function createStockRecovery ({ feeds, settings, metrics, log }: {
     }
   }
 
-  /** A connection that is not authenticated in time is cut off, and this is a part of it. */
+  /** Recovery is part of the handshake, which has its own timeout. */
   const timeoutMs = Math.min(settings.STOCK_RECOVERY_TIMEOUT_MS, settings.AUTH_TIMEOUT_MS / 2)
 
   async function inTime (work: Promise<unknown>): Promise<void> {

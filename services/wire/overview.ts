@@ -1,4 +1,4 @@
-// What operators see of rooms, sessions and instances: the answers of the routes that look inside, a page each.
+// The pages that operators see of rooms, sessions and instances.
 import { Type, type Static, type TProperties } from '@sinclair/typebox'
 import { Epoch, EventName, Offset, RoomRef, StreamPosition, Time, UpdateId, UserId } from './protocol.ts'
 
@@ -12,11 +12,11 @@ export const RoomKeyText = Type.String({
 
 const SOCKET_ID = 'x1Zk8QmT0aBcDeFgAAAB'
 
-/** Most rows of a page. */
+/** The most rows of a page. */
 export const MAX_ROWS = 100
 export const Limit = Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_ROWS, default: MAX_ROWS, description: 'most rows of the page', examples: [MAX_ROWS] }))
 
-/** What every page says of itself. */
+/** The properties of every page. */
 const page = {
   at: Type.Integer({ description: 'when this was gathered: milliseconds since 1970' }),
   complete: Type.Boolean({ description: 'false when a live instance did not answer within 1 s' })
@@ -126,10 +126,10 @@ export type InstancesPage = Static<typeof InstancesPage>
 // ── Questions ───────────────────────────────────────────────────────────────
 
 const Span = { after: Type.Optional(Type.String()), limit: Type.Integer({ minimum: 1, maximum: MAX_ROWS }) }
-/** Workspaces to which the caller's reach is limited. */
+/** The workspaces that the caller may see. */
 const Workspaces = Type.Optional(Type.Array(Type.String()))
 
-/** What an instance asks all of them. */
+/** A question to all instances. */
 export const Question = Type.Union([
   Type.Object({ ask: Type.Literal('rooms'), workspaces: Workspaces, ...Span }),
   Type.Object({ ask: Type.Literal('room'), room: RoomKeyText }),
@@ -142,7 +142,7 @@ const { instances: _instances, ...ofOneInstance } = roomFields
 export const RoomPart = Type.Object(ofOneInstance)
 export type RoomPart = Static<typeof RoomPart>
 
-/** What one instance answers: rows in the order of their keys; `more` where it has more of them. */
+/** The answer of one instance: rows in the order of their keys; `more` if there are further rows. */
 export const parts = {
   rooms: Type.Object({ rows: Type.Array(RoomPart), more: Type.Boolean() }),
   room: Type.Object({ rows: Type.Array(RoomPart), more: Type.Boolean() }),
