@@ -37,7 +37,7 @@ test(`comings and goings of ${USERS} users with three tabs each, an instance kil
     tabs.push(...await Promise.all(doors.map(door => openTab(t, door.url('http'), `user-${user}`))))
   }
 
-  /** Who comes to its door from now on comes to the instance beside it. */
+  /** New connections to this address go to the neighbouring instance. */
   async function end (i: number, signal: NodeJS.Signals): Promise<void> {
     doors[i]?.retarget((instances[(i + 1) % 3] as Instance).port)
     await instances[i]?.kill(signal)

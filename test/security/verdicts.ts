@@ -1,4 +1,4 @@
-// What each door says of a token: `accepted`, or the code of its refusal.
+// What each gateway says of a token: `accepted`, or the code of its refusal.
 import type { Test } from 'tap'
 import { call, eventually, openWebSocket } from '../helpers/index.ts'
 

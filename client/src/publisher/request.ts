@@ -78,7 +78,7 @@ function read (answered: Answer, address: URL): Outcome {
   const { status, headers, text } = answered
   const answer = envelope(text)
   if (answer?.error === null) return answer
-  const error = answer?.error ?? clientError('client/not-roomcast', stranger(answered, address))
+  const error = answer?.error ?? clientError('client/not-roomcast', describeAnswer(answered, address))
   return {
     data: null,
     error: { ...error, retryable: PASSING.has(status) || (answer !== undefined && error.retryable) || error.code === 'auth/token-expired' },
@@ -101,7 +101,7 @@ export function failure (error: ErrorInfo): Outcome {
 }
 
 /** Describes a foreign answer (a proxy's page, a redirect, another service), so that its origin is clear. */
-function stranger ({ status, headers }: Answer, { href }: URL): string {
+function describeAnswer ({ status, headers }: Answer, { href }: URL): string {
   const location = headers.get('location')
   const answer = `${href} answered ${status} (${headers.get('content-type') ?? 'without a type'}), which is not an answer of Roomcast`
   return location === null ? `${answer}: check the address, and the proxy in front of the service.` : `${answer}: it points to ${location}.`
