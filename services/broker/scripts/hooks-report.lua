@@ -126,7 +126,7 @@ end
 local isRetired = true
 if retired ~= '' then
   local reportedAt = tonumber(redis.call('ZSCORE', KEYS[5], retired))
-  if instanceOf(retired) == instanceOf(teller) or (reportedAt and reportedAt < now - ARGV[4]) then
+  if instanceOf(retired) == instanceOf(teller) or (reportedAt and reportedAt <= now - ARGV[4]) then
     if not isLeaving then redis.call('ZADD', KEYS[6], text(now), retired) end
     for _, subject in ipairs(redis.call('SRANDMEMBER', KEYS[9], 200)) do
       local linger = string.sub(subject, 1, 5) == 'room ' and ARGV[8] or ARGV[9]
