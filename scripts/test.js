@@ -13,8 +13,8 @@ const isOne = process.argv.includes('--one')
 /** Tests mostly wait for leases, deadlines and failovers. More files would compete for the two cores. */
 const JOBS = 3
 
-/** The folders that mirror services/, and scripts, without faults, attacks and browser tests. */
-const QUICK = /^test\/(?!faults|security|client|cli\/)[^/]+\/|^test\/(round|settings)\.test\.ts$/
+/** The folders that mirror services/, without faults, attacks, browser tests, and files that take long. */
+const QUICK = /^test\/(?!faults|security|client|cli\/|bench|scripts|broker\/redis-errors|instances\/overview)[^/]+\/|^test\/(round|settings)\.test\.ts$/
 
 const tools = ['node', 'scripts/system-tools.js']
 const versions = ['node', 'scripts/check-versions.js']
