@@ -12,6 +12,7 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
   if (!settings.INSPECTOR) return
   const importmap = JSON.stringify({ imports: { 'socket.io-client': SOCKET_IO } })
   await servePage(fastify, '/inspector/', 'inspector', { importmap, socketPath: settings.SOCKET_PATH })
+  await serveFolder(fastify, 'inspector', 'pages')
   await serveFolder(fastify, 'inspector', 'inspector')
   await serveFolder(fastify, 'inspector/client', 'client/src')
   // Socket.IO serves it itself only outside production.

@@ -12,6 +12,7 @@ const playground: FastifyPluginAsyncTypebox<{ settings: Settings, authenticator:
   if (settings.NODE_ENV === 'production') return
   const importmap = JSON.stringify({ imports: { 'socket.io-client': `${settings.SOCKET_PATH}socket.io.esm.min.js` } })
   await servePage(fastify, '/', 'playground', { importmap, socketPath: settings.SOCKET_PATH })
+  await serveFolder(fastify, 'playground', 'pages')
   await serveFolder(fastify, 'playground', 'playground')
   await serveFolder(fastify, 'client', 'client/src')
 

@@ -2,7 +2,7 @@
 import { cpSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-export const assets = ['inspector', 'playground', 'services/broker/scripts']
+export const assets = ['inspector', 'pages', 'playground', 'services/broker/scripts']
 
 export function copyAssets () {
   for (const asset of assets) cpSync(pathOf(asset), pathOf(`dist/${asset}`), { recursive: true })

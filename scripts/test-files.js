@@ -5,8 +5,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Parser } from 'tap-parser'
 
-/** The timeout of a file: fault tests wait for failovers, leases and deadlines. Tap then reports what is still open. */
-const TIMEOUT_SECONDS = 120
+/** The timeout of a file: fault tests wait for failovers, leases and deadlines. Tap then reports what is still open. The long forms of some tests need more. */
+const TIMEOUT_SECONDS = Number(process.env.TEST_TIMEOUT_SECONDS ?? 120)
 
 /** Ends a file whose event loop hangs, which tap cannot end. */
 const KILL_AFTER_MS = (TIMEOUT_SECONDS + 15) * 1000

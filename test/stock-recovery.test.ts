@@ -58,6 +58,21 @@ test('positions stand on updates and answers; not on ephemeral updates and prese
   for (const [name, events] of heard) if (name.startsWith('1 ')) t.ok(events.every(args => args.length === 1), name)
 })
 
+test('a room whose UNSUBSCRIBE got no answer comes back with the connection, and is left by asking again', async t => {
+  const { url, publish } = await start(t)
+  // The positions of before: those in the answer never came.
+  const { raw, isRecovered, updates } = await comeBack(t, url, await subscribeAndLeave(t, url, [BOARD]))
+  t.ok(isRecovered)
+  await publish(BOARD, 1)
+  await eventually(() => updates().length === 1)
+  raw.send(`42${JSON.stringify(['application', { event: 'UNSUBSCRIBE', payload: { workspaceId: 'acme', appId: 'board-1' } }])}`)
+  const answer = JSON.parse((await raw.frame('42["application_response",{"event":"UNSUBSCRIBE"')).slice(2)) as unknown[]
+  t.match(answer, ['application_response', { status: 'SUCCESS' }, ''])
+  await publish(BOARD, 2)
+  await settled(raw)
+  t.equal(updates().length, 1, 'nothing comes any more')
+})
+
 test('STOCK_RECOVERY=false: no pid, no positions', async t => {
   const { url, publish } = await start(t, { STOCK_RECOVERY: 'false' })
   const { raw, pid } = await comeBack(t, url, { pid: 'a', offset: 'b' })

@@ -96,8 +96,7 @@ async function runPhase ({ name, publishes, rate, window = 1 }: Phase): Promise<
   while (!counted.isComplete() && performance.now() - Math.max(publishedAt, counted.lastAt()) < SILENCE_MS) await pause(2)
   const endedAt = Math.max(publishedAt, counted.lastAt())
   await pause(TAIL_MS)
-  const { lost, delivered, repeated, outOfOrder, p50Ms, p99Ms } = counted.counts()
-  return { name, publishes, delivered, lost, repeated, outOfOrder, p50Ms, p99Ms, seconds: (endedAt - startedAt) / 1000, ...usedSince(before) }
+  return { name, publishes, ...counted.counts(), seconds: (endedAt - startedAt) / 1000, ...usedSince(before) }
 }
 
 const { memoryFrom, idleMs } = load

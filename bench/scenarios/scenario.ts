@@ -1,4 +1,6 @@
 // A scenario: how many instances, rooms and members, what is published, and what is read from it.
+import type { TallyCounts } from '../load/tally.ts'
+
 export interface Phase {
   name: 'warm' | 'paced' | 'full'
   publishes: number
@@ -24,15 +26,9 @@ export interface Load {
   phases: Phase[]
 }
 
-export interface PhaseResult {
+export interface PhaseResult extends TallyCounts {
   name: Phase['name']
   publishes: number
-  delivered: number
-  lost: number
-  repeated: number
-  outOfOrder: number
-  p50Ms: number
-  p99Ms: number
   seconds: number
   /** In microseconds, by instance. */
   servers: number[]

@@ -40,8 +40,9 @@ export interface Replay {
   add (member: Member): void
   remove (member: Member): void
   /**
-   * Reads position and history of the room, starting after this call. Concurrent calls share the next read.
-   * @param since a hint from where history will be needed; undefined if only the position is
+   * Reads position and history of the room. Concurrent calls share the next read; a call during a read that brings what it
+   * needs shares that one.
+   * @param since from where history will be needed; undefined for a position that is read after this call
    * @param caller whose turn the read takes
    * @throws RoomcastError `broker/unavailable`
    */
@@ -138,11 +139,19 @@ export function createReplay ({ feed, broker, memory, settings, metrics, log }: 
           pages.add(found.updates.map(update => createEntry(feed.room, update)))
         }
         for (const { resolve } of batch) resolve(found)
+        if (found.epoch === feed.epoch()) serve(found)
       } catch (error) {
         for (const { reject } of batch) reject(error)
       }
     }
     isReading = false
+  }
+
+  /** Requests that came during a read and ask for what is in memory now need no read of their own. */
+  function serve (found: HistoryRead): void {
+    const isServed = ({ since }: WaitingRead) => since !== undefined && since < feed.position() && entryAt(since + 1) !== undefined
+    for (const { resolve } of waiting.filter(isServed)) resolve(found)
+    waiting = waiting.filter(request => !isServed(request))
   }
 
   return {

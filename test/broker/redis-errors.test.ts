@@ -107,7 +107,7 @@ test('a server that says that it is a replica, or still loads, is not asked; it 
   for (const [name, value] of Object.entries({ role: 'slave', loading: '1' })) {
     old.tell({ [name]: value })
     old.refuse(refusals.READONLY)
-    await broker.publish(publication()).catch(() => undefined)
+    await t.rejects(broker.publish(publication()), { code: NOTHING_WAS_DONE })
     const seen = old.connections()
     await eventually(() => old.connections() > seen + 5)
     t.match(broker.fault(), /not connected/)

@@ -1,5 +1,5 @@
 // Who comes and goes, as the backend hears it: at every quiet moment it believes what is, whatever broke, and no event is too
-// many. `MEMBERS_USERS=200 MEMBERS_SECONDS=60` is the long form; `MEMBERS_SEED` repeats one.
+// many. `TEST_TIMEOUT_SECONDS=600 MEMBERS_USERS=200 MEMBERS_SECONDS=60` is the long form; `MEMBERS_SEED` repeats one.
 import { randomInt } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { test } from 'tap'

@@ -33,12 +33,17 @@ export interface Tab {
   breakOff (): void
 }
 
-/** A tab as everybody writes it: it subscribes anew after every connect, and whenever the server ended a subscription. */
+/**
+ * A tab as everybody writes it: it subscribes anew after every connect, and whenever the server ended a subscription. A room
+ * that it left without an answer it leaves again, since recovery may bring it back.
+ */
 export async function openTab (t: Scope, url: string, userId: string): Promise<Tab> {
   const socket = await connect(t, url, {
     token: token({ sub: userId, name: `Name of ${userId}` }), transports: ['websocket'], reconnection: true, reconnectionDelay: 100, reconnectionDelayMax: 500
   })
   const rooms = new Set<string>()
+  /** Left, without an answer yet. */
+  const leaving = new Set<string>()
 
   async function join (appId: string): Promise<void> {
     try {
@@ -50,7 +55,21 @@ export async function openTab (t: Scope, url: string, userId: string): Promise<T
     if (rooms.has(appId)) setTimeout(() => { void join(appId) }, RETRY_MS)
   }
 
-  socket.on('connect', () => { for (const appId of rooms) void join(appId) })
+  async function leave (appId: string): Promise<void> {
+    leaving.add(appId)
+    try {
+      await unsubscribe(socket, 'acme', appId)
+      leaving.delete(appId)
+    } catch (error) {
+      // It is repeated after the next connect.
+      if (socket.connected) throw error
+    }
+  }
+
+  socket.on('connect', () => {
+    for (const appId of leaving) if (!rooms.has(appId)) void leave(appId)
+    for (const appId of rooms) void join(appId)
+  })
   socket.on('unsubscribed', ({ appId }: { appId: string }) => { if (rooms.has(appId)) void join(appId) })
   return {
     userId,
@@ -58,12 +77,12 @@ export async function openTab (t: Scope, url: string, userId: string): Promise<T
     rooms,
     async enter (appId) {
       rooms.add(appId)
+      leaving.delete(appId)
       await join(appId)
     },
     async leave (appId) {
       rooms.delete(appId)
-      // Where the connection has ended, so has the subscription.
-      await unsubscribe(socket, 'acme', appId).catch((error: unknown) => { if (socket.connected) throw error })
+      await leave(appId)
     },
     breakOff () {
       // In the middle of connecting, socket.io-client would stand still until its own time-out.

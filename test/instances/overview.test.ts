@@ -1,28 +1,16 @@
 // Looking inside: what three instances say together is what is, to those who may see it, and a silent one is named.
-import t, { test, type Test } from 'tap'
+import t, { test } from 'tap'
 import type { Socket } from 'socket.io-client'
 import type { InstancesPage, RoomPage, RoomsPage, SessionsPage } from '../../services/wire/overview.ts'
 import {
-  call, cluster, connect, eventually, publish, startClock, startInstance, startRedis, subscribe, token, type Instance
+  cluster, connect, enter, eventually, lookFrom, publish, startClock, startInstance, startRedis, subscribe, token, type Instance
 } from '../helpers/index.ts'
 
 const redis = await startRedis(t)
 const instances = await cluster(t, 3, { REDIS_URL: redis.url, LOG_LEVEL: 'trace' })
 await Promise.all(instances.map(({ ready }) => ready()))
 const [one, two, three] = instances
-const operator = token({ sub: 'operator', capabilities: { '*/*': ['manage'] } })
-
-async function look<T> (path: string, { url }: Instance = one, bearer = operator) {
-  const { status, body, text } = await call<T>(url, 'GET', `/api/v1${path}`, { token: bearer })
-  return { status, data: body.data, code: body.error?.code, text }
-}
-
-/** A socket of a user that is in some rooms of a workspace. */
-async function enter (t: Test, { url }: Instance, sub: string, workspaceId: string, ...apps: string[]): Promise<Socket> {
-  const socket = await connect(t, url, { token: token({ sub }), transports: ['websocket'] })
-  for (const appId of apps) t.equal((await subscribe(socket, workspaceId, appId)).status, 'SUCCESS')
-  return socket
-}
+const look = lookFrom(one)
 
 /** All pages, one after the other. */
 async function all<T extends { next: string | null }> (path: string, limit: number): Promise<T[]> {

@@ -1,26 +1,13 @@
 // Who may look inside: `manage` on everything, or on a workspace for its part; how much, how often, and what is kept of it.
-import t, { test, type Test } from 'tap'
-import type { Socket } from 'socket.io-client'
+import t, { test } from 'tap'
 import type { RoomsPage, SessionsPage } from '../../services/wire/overview.ts'
-import { call, cluster, connect, limitHits, startInstance, startRedis, subscribe, token, type Instance } from '../helpers/index.ts'
+import { cluster, enter, limitHits, lookFrom, startInstance, startRedis, subscribe, token } from '../helpers/index.ts'
 
 const redis = await startRedis(t)
 const instances = await cluster(t, 3, { REDIS_URL: redis.url, LOG_LEVEL: 'trace' })
 await Promise.all(instances.map(({ ready }) => ready()))
 const [one, two, three] = instances
-const operator = token({ sub: 'operator', capabilities: { '*/*': ['manage'] } })
-
-async function look<T> (path: string, { url }: Instance = one, bearer = operator) {
-  const { status, body, text } = await call<T>(url, 'GET', `/api/v1${path}`, { token: bearer })
-  return { status, data: body.data, code: body.error?.code, text }
-}
-
-/** A socket of a user that is in a room. */
-async function enter (t: Test, { url }: Instance, sub: string, workspaceId: string, appId: string): Promise<Socket> {
-  const socket = await connect(t, url, { token: token({ sub }), transports: ['websocket'] })
-  t.equal((await subscribe(socket, workspaceId, appId)).status, 'SUCCESS')
-  return socket
-}
+const look = lookFrom(one)
 
 test('nobody without manage sees anything; manage on a workspace shows that workspace, and no address', async t => {
   await enter(t, one, 'mia', 'mine', 'a')
