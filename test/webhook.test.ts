@@ -89,3 +89,14 @@ test('SIGTERM with 250 rooms to be told of: all that waits is sent, though a req
   t.strictSame(new Set(told.filter(({ event }) => event === 'room.vacated').map(({ appId }) => appId)).size, 250)
   t.equal(new Set(told.map(({ id }) => id)).size, 500, 'each once')
 })
+
+test('SIGTERM while Redis is away ends as it should, with events that wait there', async t => {
+  const redis = await startRedis(t)
+  const receiver = await startReceiver(t, () => 503)
+  const [a] = await cluster(t, 1, { REDIS_URL: redis.url, ...settingsFor(receiver), DRAIN_DELAY_SECONDS: '0', DRAIN_SECONDS: '0', CLOSE_TIMEOUT_MS: '1000' })
+  await a.ready()
+  await subscribe(await connect(t, a.url, { token: token(), reconnection: false }), 'acme', 'board-1')
+  await eventually(() => receiver.requests.length > 0)
+  await redis.stop()
+  t.equal((await within(10_000, 'exit', a.kill('SIGTERM'))).code, 0)
+})

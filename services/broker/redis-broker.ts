@@ -20,12 +20,9 @@ import type { RedisPublish } from './redis-publishes.ts'
 import { redisNames } from './redis-scripts.ts'
 import { createRedisShards } from './redis-shards.ts'
 import { defaultRetention, emptyRoomSeconds } from './retention.ts'
-import type { RoomKey } from '../wire/rooms.ts'
+import { HOOKS_ROOM, type RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 import { readRedisUrl, type HostAndPort } from '../settings/urls.ts'
-
-/** The keys of the webhook's state carry this name in their braces. */
-const HOOKS_ROOM: RoomKey = '$/hooks'
 
 /** A `late` answer within this part of the timeout means that Redis' clock was changed, not that the update is late. */
 const SOON = 0.5

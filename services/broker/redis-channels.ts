@@ -66,8 +66,10 @@ export function createRedisChannels ({ ownerOf, redirected, onInterrupted, onRes
       await shard.link.adopt(name, channel.onText)
     } catch (error) {
       log.debug({ err: describeRedisError(error) }, 'a channel that was moved is not confirmed yet')
-      // The next look moves it.
-      if (channel.shard === shard && readRedirect(error) !== undefined) channel.shard = undefined
+      // The next look moves it. The link must not subscribe to it meanwhile.
+      if (channel.shard !== shard) return
+      leave(name, shard)
+      channel.shard = undefined
     }
   }
 
@@ -103,18 +105,19 @@ export function createRedisChannels ({ ownerOf, redirected, onInterrupted, onRes
     },
 
     follow () {
-      const moved = new Set<RoomKey>()
+      const moved = new Map<RoomKey, Channel>()
       const moves: Array<Promise<void>> = []
       for (const [name, channel] of channels) {
         const shard = ownerOf(channel.slot)
         if (shard === undefined || shard === channel.shard) continue
-        moved.add(channel.room)
+        moved.set(channel.room, channel)
         moves.push(moveTo(name, shard, channel))
       }
       if (moved.size === 0) return
-      const concerns = (room: RoomKey) => moved.has(room)
-      onInterrupted(concerns)
-      void Promise.all(moves).then(() => onResumed(concerns))
+      onInterrupted(room => moved.has(room))
+      // A shard whose link does not stand yet announces its rooms when it does.
+      const isHeard = (room: RoomKey) => moved.get(room)?.shard?.link.stands.subscriber() === true
+      void Promise.all(moves).then(() => onResumed(isHeard))
     },
 
     onMoved (shard) {

@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto'
 import type { Settings } from '../settings.ts'
 import type { HookAnswer, HookBroker, HookReport, HookState } from './hooks.ts'
 import type { Run } from './redis-commands.ts'
+import { HOOKS_ROOM } from '../wire/rooms.ts'
 
 /** How long Redis keeps this state after the last report. */
 const KEPT_SECONDS = 7 * 24 * 3600
 
 export function createRedisHooks ({ run, instance, settings }: { run: Run, instance: string, settings: Settings }): HookBroker {
   const { REDIS_PREFIX: prefix, LEASE_MS, WEBHOOK_EVENTS, WEBHOOK_QUEUE_SIZE, ROOM_LINGER_MS, PRESENCE_LINGER_MS } = settings
-  const nameOf = (what: string) => `${prefix}:{$/hooks}:${what}`
+  const nameOf = (what: string) => `${prefix}:{${HOOKS_ROOM}}:${what}`
   const outbox = [nameOf('meta'), nameOf('outbox')] as const
   const shared = [nameOf('subjects'), nameOf('due'), nameOf('outbox'), nameOf('meta'), nameOf('tellers'), nameOf('retired')]
   const namesOf = (teller: string) => [nameOf(`held:${teller}`), nameOf(`report:${teller}`)]

@@ -47,7 +47,11 @@ export function createRedisPositions (options: RedisPositionsOptions): Pick<Brok
     })
     // The room is missing, or another Redis process wrote it last: the script decides what that means.
     const unsure = rooms.filter((_, i) => found[i] === null)
-    const decided = unsure.length === 0 ? [] : await touch(unsure, keep)
+    const decided = await touch(unsure, keep).catch((error: unknown) => {
+      if (unsure.length === rooms.length) throw error
+      // The other rooms are known.
+      return []
+    })
     return found.map(position => position === null ? decided.shift() : position)
   }
 

@@ -176,14 +176,15 @@ export function createRedisShards ({ open, newEpoch, settings, log, metrics, eve
     if (owners[slot] === shard) await pause(RETRY_MS)
   }
 
-  async function read<T> (slot: number, send: (shard: RedisShard) => Promise<T>, deadline: number): Promise<T> {
+  /** A standalone Redis redirects nothing: what it answers is the outcome. */
+  async function ask<T> (slot: number, send: (shard: RedisShard) => Promise<T>, deadline: number): Promise<T> {
     for (;;) {
       const shard = owners[slot]
       if (shard === undefined) throw new RoomcastError('broker/unavailable')
       try {
         return await send(shard)
       } catch (error) {
-        const redirect = readRedirect(error)
+        const redirect = isCluster ? readRedirect(error) : undefined
         if (redirect === undefined || performance.now() >= deadline) throw error
         await redirected(redirect, slot, shard)
       }
@@ -200,7 +201,7 @@ export function createRedisShards ({ open, newEpoch, settings, log, metrics, eve
           redis, identity: handovers.identityAt(shard, slot, identity), clock: shard.link.clock, publish: shard.publish, slot, leftMs
         }), leftMs, bytes)
       }
-      return kind === 'read' ? read(slot, send, deadline) : lines.run({ slot, room, send, deadline, bytes })
+      return kind === 'read' || !isCluster ? ask(slot, send, deadline) : lines.run({ slot, room, send, deadline, bytes })
     },
 
     group (rooms) {

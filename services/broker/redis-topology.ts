@@ -29,8 +29,8 @@ export function createRedisTopology (settings: Settings): RedisTopology {
   const seeds = readAddresses(settings.REDIS_CLUSTER)
 
   async function ask (redis: Redis): Promise<Master[]> {
-    const { host = '' } = redis.options
-    return readMasters(await withTimeout(redis.call('CLUSTER', 'SHARDS'), ASK_TIMEOUT_MS), host)
+    const { host = '', tls } = redis.options
+    return readMasters(await withTimeout(redis.call('CLUSTER', 'SHARDS'), ASK_TIMEOUT_MS), host, tls !== undefined)
   }
 
   async function askSeed (seed: HostAndPort): Promise<Master[]> {
@@ -62,8 +62,9 @@ export function createRedisTopology (settings: Settings): RedisTopology {
 /**
  * @param reply to CLUSTER SHARDS: for each shard its ranges of slots and its nodes
  * @param host of the node that answered; a node that does not know its own address names none
+ * @param isTls which of its ports a node is asked at
  */
-export function readMasters (reply: unknown, host: string): Master[] {
+export function readMasters (reply: unknown, host: string, isTls = false): Master[] {
   return (reply as unknown[]).flatMap(shard => {
     const { slots, nodes } = fieldsOf(shard) as { slots: unknown[], nodes: unknown[] }
     const masters = nodes.map(fieldsOf).filter(({ role }) => String(role) === 'master')
@@ -75,7 +76,7 @@ export function readMasters (reply: unknown, host: string): Master[] {
     const ranges = slots.flatMap((from, i): Array<[number, number]> => i % 2 === 0 ? [[Number(from), Number(slots[i + 1])]] : [])
     // A dead master without slots cannot be asked.
     if (ranges.length === 0 && String(master['health']) !== 'online') return []
-    return [{ id: String(id), address: { host: place === '' || place === '?' ? host : place, port: Number(port ?? tlsPort) }, slots: ranges }]
+    return [{ id: String(id), address: { host: place === '' || place === '?' ? host : place, port: Number(isTls ? tlsPort ?? port : port ?? tlsPort) }, slots: ranges }]
   })
 }
 

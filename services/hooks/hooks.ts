@@ -5,7 +5,7 @@ import type { Peers } from '../instances/peers.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Settings } from '../settings.ts'
-import type { RoomKey } from '../wire/rooms.ts'
+import { isInternal, type RoomKey } from '../wire/rooms.ts'
 import { fieldsOf, roomSubject, type Person } from './events.ts'
 import { createLedger } from './ledger.ts'
 import { createMembers } from './members.ts'
@@ -40,7 +40,7 @@ export function createHooks ({ broker, peers, settings, metrics, log }: {
   return {
     onOccupancy (room, isOccupied) {
       // Internal rooms are not reported.
-      if (hasRooms && !room.startsWith('$')) ledger.change(roomSubject(room), isOccupied ? fieldsOf(room) : undefined)
+      if (hasRooms && !isInternal(room)) ledger.change(roomSubject(room), isOccupied ? fieldsOf(room) : undefined)
     },
     onSession (room, person, isHere) {
       if (hasMembers) members.change(room, person, isHere)

@@ -148,7 +148,7 @@ export function createLedger ({ broker, peers, settings, log, onState }: {
     for (const [subject, { decidedAt }] of ended) if (decidedAt < deliveredBefore) ended.delete(subject)
     if (state.isRetired && retired === formerTellers[0]) formerTellers.shift()
     silent = state.silent.find(teller => !peers.isAlive(teller.slice(0, teller.lastIndexOf('.'))))
-    if (state.dueInMs >= 0) reportIn(Math.max(LEAST_WAIT_MS, state.dueInMs))
+    if (state.dueInMs >= 0 && !isLeaving) reportIn(Math.max(LEAST_WAIT_MS, state.dueInMs))
     onState(state)
   }
 

@@ -34,6 +34,9 @@ export function isInternal (room: RoomKey): boolean {
 /** The commands of operators to all instances: disconnect, unsubscribe, revoke. */
 export const COMMANDS_ROOM: RoomKey = '$/commands'
 
+/** No room of updates: its slot holds what the webhook reports. */
+export const HOOKS_ROOM: RoomKey = '$/hooks'
+
 /** The internal room of one instance: it receives its own probes and the answers to its commands there. */
 export function instanceRoom (instance: string): RoomKey {
   return `$/instance-${instance}`

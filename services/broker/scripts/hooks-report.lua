@@ -117,7 +117,7 @@ end
 local isLeaving, isAlone = retired == teller, false
 if isLeaving then
   isAlone = true
-  for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], text(now - ARGV[4]), '+inf')) do
+  for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. text(now - ARGV[4]), '+inf')) do
     if instanceOf(other) ~= instanceOf(teller) then isAlone = false end
   end
   if isAlone then settledAt = 0 end
