@@ -76,6 +76,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
     Object.assign(connection.transport, { closeTimeout: CLOSE_GRACE_MS })
     connection.on('packetCreate', onPacket)
     connection.on('upgrade', onUpgrade)
+    connection.on('close', onClose)
   }
 
   // Listeners shared by all connections. engine.io passes the connection as `this`.
@@ -92,10 +93,10 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
     if (buffer.webSocket !== undefined) carried.set(buffer.webSocket, buffer)
   }
 
-  function forget (connection: Connection): void {
-    const buffer = buffers.get(connection)
+  function onClose (this: Connection): void {
+    const buffer = buffers.get(this)
     if (buffer === undefined) return
-    buffers.delete(connection)
+    buffers.delete(this)
     watched.delete(buffer)
     buffer.onClose()
     if (buffers.size === 0) onEmpty?.()
@@ -126,8 +127,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
       const bytes = buffer.waiting()
       sum += bytes
       const stalledMs = buffer.stalledMs(elapsedMs)
-      if (buffer.connection.readyState === 'closed') forget(buffer.connection)
-      else if (now >= buffer.endsAt) terminateLate(buffer)
+      if (now >= buffer.endsAt) terminateLate(buffer)
       else if (buffer.isOverfull() || stalledMs >= stallTimeout(buffer)) terminateFor(buffer, 'limit/slow-client', stalledMs)
       else if (bytes === 0 && buffer.endsAt === Infinity) watched.delete(buffer)
       else buffer.onDrain()
@@ -178,11 +178,9 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
 
     onSessionEnd (connection) {
       connection.close()
-      const buffer = buffers.get(connection)
-      if (buffer === undefined) return
-      if (connection.readyState === 'closed') forget(connection)
       // A long-polling client that polls no more does not close the connection.
-      else endWithin(buffer, CLOSE_GRACE_MS)
+      const buffer = buffers.get(connection)
+      if (buffer !== undefined) endWithin(buffer, CLOSE_GRACE_MS)
     },
 
     onHeld (webSocket) {

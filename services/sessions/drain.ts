@@ -36,7 +36,7 @@ export async function drain ({ startDraining, sessions, countConnections, settin
     if (countConnections() === 0 || performance.now() >= endsAt) break
     await wait(Math.min(LOOK_AGAIN_MS, Math.max(0, endsAt - performance.now())))
   }
-  await Promise.all(leaving.values())
+  if (countConnections() > 0) await Promise.all(leaving.values())
   log.info({ sockets: sessions.size }, 'drained')
 }
 

@@ -10,7 +10,6 @@ import type { Handler, RequestContext } from './context.ts'
 export const onSubscribe: Handler<SubscribePayload> = async (session, { workspaceId, appId, token, since }, answer, context, attempt) => {
   const room = { workspaceId, appId }
   const key = roomKey(room)
-  const wasMember = session.isMember(key)
   try {
     attempt.assertStanding()
     if (token !== undefined) await addRoomToken(session, room, token, context, attempt)
@@ -25,7 +24,7 @@ export const onSubscribe: Handler<SubscribePayload> = async (session, { workspac
     await session.join(feed, since, attempt, answer)
   } catch (error) {
     // A refused SUBSCRIBE leaves no room token behind.
-    if (!wasMember) session.leave(room)
+    if (!session.isMember(key)) session.leave(room)
     throw error
   }
 }
