@@ -65,15 +65,16 @@ export function createClient (url: string, options: ClientOptions): Client {
   }
 
   function onRefused (error: ErrorInfo): void {
-    tell(error)
     socket.disconnect()
     if (mayPass(error)) again()
     else setStatus('closed')
+    // Last, because a listener may close the client.
+    tell(error)
   }
 
   function again (): void {
+    setRetry(client.connect)
     setStatus('connecting')
-    setRetry(() => socket.connect())
   }
 
   socket.on('connect', () => {
@@ -83,7 +84,7 @@ export function createClient (url: string, options: ClientOptions): Client {
   })
 
   socket.on('connect_error', (error: Error & { data?: ErrorInfo }) => {
-    const info = error.data ?? clientError('client/unreachable', `${url}: ${error.message}. Check URL and CORS_ORIGINS.`)
+    const info = error.data ?? clientError('client/unreachable', `${url}: ${error.message}: check URL and CORS_ORIGINS.`)
     if (!socket.active) return onRefused(info)
     // The transport failed, and socket.io-client retries. Reported once per outage.
     if (!isAway) tell(info)
@@ -137,14 +138,15 @@ export function createClient (url: string, options: ClientOptions): Client {
     connect () {
       if (socket.active) return
       stopRetry()
-      setStatus('connecting')
       socket.connect()
+      setStatus('connecting')
     },
     close () {
       stopRetry()
       stopRenewal()
-      subscriptions.forEach(room => room.end(clientError('client/closed', 'The client was closed.')))
+      // First, so that requests without an answer set no retry after the end.
       socket.disconnect()
+      subscriptions.forEach(room => room.end(clientError('client/closed', 'The client was closed.')))
       setStatus('closed')
     }
   }

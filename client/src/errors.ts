@@ -53,5 +53,5 @@ export const noAnswer = clientError('client/no-answer', 'No answer: repeat with 
 
 /** Whether a retry with a fresh token may help. */
 export function mayPass ({ code, retryable }: { code: string, retryable?: boolean }): boolean {
-  return retryable || /^(auth\/token-expired|limit|server|broker|client)/.test(code)
+  return retryable || /^(limit|server|broker|client)|expired/.test(code)
 }

@@ -48,8 +48,9 @@ export function createSubscription (name: { workspaceId: string, appId: string }
   async function subscribe (): Promise<void> {
     if (!socket.connected || !holders.size) return
     if (barred) return onRefused(barred)
-    const mine = ++turn
+    stopRetry()
     isAsking = true
+    const mine = ++turn
     const given = token && await takeToken(token)
     if (mine !== turn) return
     if (typeof given === 'object') return onRefused(given)
@@ -60,7 +61,6 @@ export function createSubscription (name: { workspaceId: string, appId: string }
       if (error) return onRefused(error)
       const { epoch, offset, recovered } = result
       const position = { epoch, offset }
-      isAsking = false
       shared.isJoined = true
       if (!recovered) shared.position = position
       emit('joined', result)
@@ -75,7 +75,7 @@ export function createSubscription (name: { workspaceId: string, appId: string }
     if (!shared.isJoined) return
     ask<PresenceList>('presence', { ...name, state }, (error, list) => {
       if (!error) onPresenceList(list)
-      else if (state) onRefused(error)
+      else if (shared.isJoined && (state != null || mayPass(error))) onRefused(error)
     })
   }
 

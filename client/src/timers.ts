@@ -1,6 +1,7 @@
 // The timers of the client. All can be stopped, so that nothing is left running after `close`.
 
-const FIRST_RETRY_MS = 250
+/** The first pause is this long, or up to twice as long. */
+const LEAST_RETRY_MS = 125
 /** The longest pause is 8 s. */
 const DOUBLINGS = 5
 /** Attempts within this time belong together: each waits longer than the one before. */
@@ -26,7 +27,7 @@ export function createTimer (): [set: (ring: () => void, ms?: number) => void, s
       if (timer) return
       attempts = Date.now() - last < SERIES_MS ? attempts + 1 : 0
       last = Date.now()
-      ms = FIRST_RETRY_MS * 2 ** Math.min(DOUBLINGS, attempts) * (0.5 + Math.random() / 2)
+      ms = LEAST_RETRY_MS * 2 ** Math.min(DOUBLINGS, attempts) * (1 + Math.random())
     }
     stop()
     timer = setTimeout(() => {

@@ -103,7 +103,11 @@ export function createReplay ({ feed, broker, memory, settings, metrics, log }: 
     try {
       const { epoch, offset, updates } = await read(member.position, member.caller)
       if (!members.has(member) || entryAt(member.position + 1) !== undefined) return
-      if (epoch !== feed.epoch() || offset <= member.position) return await feed.diverged()
+      if (epoch !== feed.epoch() || offset <= member.position) {
+        await feed.diverged()
+        if (!members.has(member)) return
+        throw new RoomcastError('broker/unavailable', 'The room could not be compared: the replay goes on after the next comparison.')
+      }
       const next = updates.find(update => update.offset > member.position)
       const isGone = next === undefined ? updates.length === 0 : next.offset !== member.position + 1
       if (isGone) {

@@ -111,6 +111,22 @@ test('after close() nothing keeps the process: no renewal, no retry, no deadline
   t.notMatch(child.output(), 'still here')
 })
 
+test('a client that a listener closes stays closed', async t => {
+  const instance = await startInstance(t)
+  await instance.ready()
+  const failing = () => {
+    const asked = { times: 0 }
+    const client = clientOf(t, instance.url, {}, { token: () => { throw new Error(`no session, ${++asked.times}`) } })
+    return { client, asked }
+  }
+  const [closing, other] = [failing(), failing()]
+  closing.client.on('error', () => { closing.client.close() })
+  other.client.on('error', () => {})
+  // The other one goes on trying meanwhile.
+  await eventually(() => other.asked.times >= 4, 10_000)
+  t.strictSame([closing.asked.times, closing.client.status, closing.client.socket.active], [1, 'closed', false])
+})
+
 test('a listener that throws is heard of, and keeps no update from the others', async t => {
   const instance = await startInstance(t)
   await instance.ready()
