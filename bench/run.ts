@@ -18,10 +18,12 @@ const { values } = parseArgs({
     services: { type: 'string', default: '' },
     rounds: { type: 'string' },
     size: { type: 'string' },
-    out: { type: 'string', default: 'docs' }
+    out: { type: 'string' }
   }
 })
 const isQuick = values.quick
+/** The pages that ship are of whole runs. */
+const out = values.out ?? (isQuick ? '.tap/bench' : 'docs')
 const only = values.only.split(',').filter(Boolean)
 const services = values.services.split(',').filter(Boolean)
 const isChosen = (name: string) => only.length === 0 || only.some(start => name === start || name.startsWith(`${start}-`))
@@ -40,7 +42,7 @@ const total = sum(steps.map(({ seconds, peers, rounds }) => seconds * peers.leng
 const startedAt = performance.now()
 let done = 0
 const taken: Taken = { day: new Date().toISOString().slice(0, 10), machine: await describeMachine(), isQuick }
-const results = await readResults(values.out)
+const results = await readResults(out)
 
 /** One line a step; `seconds` is what it was to take. */
 function note (what: string, seconds: number): void {
@@ -59,7 +61,7 @@ async function runSteps (): Promise<void> {
         some.push({ round, peer, result })
         results.scenarios[step.scenario.name] = summarize(step.scenario, some, taken)
         // A run that is stopped leaves what it has found so far.
-        await writeResults(values.out, results)
+        await writeResults(out, results)
         const figures = step.scenario.figures.map(({ name, unit, read }) => `${name} ${formatNumber(read(result))} ${unit}`)
         const wrong = wrongIn(result)
         note(`round ${round}, ${step.scenario.name}, ${peer}: ${figures.join('; ')}${wrong === 0 ? '' : `; ${wrong} LOST, REPEATED OR OUT OF ORDER`}`, step.seconds)
@@ -72,8 +74,8 @@ console.log(`${steps.length} scenarios, ${chosenParts.length} other parts, about
 await runSteps()
 for (const { name, seconds, measure } of chosenParts) {
   note(`${name}: ${await measure(results, taken, values.size === undefined ? undefined : Number(values.size))}`, seconds)
-  await writeResults(values.out, results)
+  await writeResults(out, results)
 }
-await writePages(values.out, results)
-console.log(`written to ${values.out}/benchmarks.md after ${Math.round((performance.now() - startedAt) / 1000)} s`)
+await writePages(out, results)
+console.log(`written to ${out}/benchmarks.md after ${Math.round((performance.now() - startedAt) / 1000)} s`)
 process.exit(0)

@@ -39,7 +39,7 @@ export async function writePages (dir: string, results: Results): Promise<void> 
 function head (): string {
   return `# Benchmarks
 
-Written by \`npm run bench\`, from [what the runs have found](${RESULTS}); no number here was typed by hand. \`npm run bench -- --quick\` takes two minutes, \`--only S1,S2\` runs these alone and leaves the rest of the page as it is.
+Written by \`npm run bench\`, from [what the runs have found](${RESULTS}); no number here was typed by hand. \`npm run bench -- --quick\` takes two minutes and writes to \`.tap/bench/\`, \`--only S1,S2\` runs these alone and leaves the rest of the page as it is.
 
 What is compared is the **processor time of the servers**, all instances together, as Linux counts it for each thread (\`schedstat\`): clients, servers and Redis share one machine, where times on the wall say little. Redis is counted apart. Every run has a private Redis and fresh instances; runs of the services alternate, the order reversed every other round; a number is the median of the rounds, in brackets its ratio to ${REFERENCE} within the same round. Compare the rows, not the numbers with those of another machine.
 

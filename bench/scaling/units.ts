@@ -32,11 +32,11 @@ export interface Units {
   nginxDelivery: number
 }
 
-/** Undefined while something of it has not been measured. */
+/** Undefined while something of it has not been measured, or was only in the quick form, whose sizes are others. */
 export function unitsOf (results: Results): Units | undefined {
   const { rooms, bigRoom, nginx, redisMemory, scenarios } = results
   if (rooms === undefined || bigRoom === undefined || nginx === undefined || redisMemory === undefined) return undefined
-  if (['S1', 'S4', 'S6', 'S7'].some(name => scenarios[name] === undefined)) return undefined
+  if (['S1', 'S4', 'S6', 'S7'].some(name => scenarios[name]?.isQuick !== false)) return undefined
   const { presence, instances } = bigRoom
   const value = (scenario: string, figure: string) => valueOf(results, scenario, figure, ROOMCAST)
   const standing = redisMemory.standing.instance * 1000
