@@ -1,4 +1,4 @@
-// The instances that live, and how each fares.
+// The live instances and their state.
 import { bytesText, chip, facts, h, many, spanText } from './elements.js'
 import { freshness } from './freshness.js'
 

@@ -3,7 +3,8 @@ import { confirmed } from './confirm.js'
 import { showInstances } from './instances.js'
 import { showRoom } from './room.js'
 import { showRooms } from './rooms.js'
-import { createService, readClaims } from './service.js'
+import { readClaims } from './claims.js'
+import { createService } from './service.js'
 import { showUser } from './user.js'
 
 const views = { rooms: showRooms, room: showRoom, user: showUser, instances: showInstances }
@@ -67,22 +68,34 @@ function askForToken (why) {
 }
 
 function show () {
-  const [name, ...words] = window.location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent)
+  const [name, ...words] = window.location.hash.replace(/^#\/?/, '').split('/').map(decoded)
   const known = Object.hasOwn(views, name) ? name : 'rooms'
   shown.end()
   for (const element of [nav, who]) element.hidden = false
   const active = known === 'room' ? 'rooms' : known
-  for (const link of nav.children) link.toggleAttribute('aria-current', link.hash === `#/${active}`)
+  for (const link of nav.children) {
+    if (link.hash === `#/${active}`) link.setAttribute('aria-current', 'page')
+    else link.removeAttribute('aria-current')
+  }
   shown = start(views[known], words)
 }
 
-/** Shows a view, and lets it ask anew while the page can be seen. */
+/** A part of an address that somebody typed: it need not be well encoded. */
+function decoded (part) {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+/** Shows a view, and lets it ask again while the page is visible. */
 function start (createView, words) {
   let timer
   let isOver = false
   const root = document.createElement('div')
   view.replaceChildren(root)
-  const { refresh, end = () => {} } = createView({ root, words, service, tell, act })
+  const { refresh, end = () => {} } = createView({ root, words, service, tell, act, again: () => again() })
   const again = async () => {
     clearTimeout(timer)
     if (!document.hidden) await attempt(refresh, () => isOver)

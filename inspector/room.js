@@ -1,8 +1,8 @@
-// One room: where it stands by asking, its updates and who is there by a socket of its own, where the token allows that.
+// One room: its position by polling; its updates and people by a socket of its own, if the token allows that.
 import { createClient } from '/inspector/client/index.js'
 import { chip, facts, h, many, shortEpoch, table, userLink } from './elements.js'
 import { freshness } from './freshness.js'
-import { readClaims } from './service.js'
+import { readClaims } from './claims.js'
 import { createUpdates } from './updates.js'
 
 const COLUMNS = [{ head: 'Instance' }, { head: 'Users', number: true }, { head: 'Sockets', number: true }, { head: 'Behind', number: true }, { head: 'Position', wide: true }]

@@ -7,9 +7,9 @@ const COLUMNS = [
   { head: 'Updates / min', number: true }, { head: 'Position', wide: true }, { head: 'Instances', number: true, wide: true }
 ]
 
-export function showRooms ({ root, service, tell }) {
+export function showRooms ({ root, service, tell, again }) {
   const list = h('div', { class: 'card' })
-  const more = h('button', { type: 'button', hidden: true, on: { click: () => { pages++; refresh() } } }, 'Show more')
+  const more = h('button', { type: 'button', hidden: true, on: { click: () => { pages++; again() } } }, 'Show more')
   const form = h('form', { class: 'search', on: { submit: onSearch } },
     h('label', { for: 'workspace' }, 'Workspace'),
     h('input', { id: 'workspace', name: 'workspace', placeholder: 'all', pattern: '[A-Za-z0-9_.\\-]{1,64}', autocomplete: 'off', spellcheck: 'false' }),
@@ -22,7 +22,7 @@ export function showRooms ({ root, service, tell }) {
     event.preventDefault()
     workspaceId = form.elements.workspace.value.trim()
     pages = 1
-    refresh().catch(error => tell(`${error.code}: ${error.message}`, 'bad'))
+    again()
   }
 
   async function refresh () {

@@ -1,4 +1,4 @@
-// What one side knows: of its connection, of the room, of who is there, and of what its token allows.
+// The facts of one side: its connection, its room, the people there, and what its token allows.
 import { chip, describeDoing, describeRooms, element, shortVersion } from './words.js'
 
 const VERSION_HELP = "Updates are counted within a version of the room (the protocol's epoch). A new version means that the past was lost."

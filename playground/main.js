@@ -1,7 +1,7 @@
 // The playground: finds a token for each side and puts two people next to each other.
 import { createDemo } from './demo.js'
 import { createSide } from './side.js'
-import { readClaims } from './words.js'
+import { readClaims } from './claims.js'
 
 const fragment = new URLSearchParams(window.location.hash.slice(1))
 const name = fragment.get('room') ?? 'acme/board-1'

@@ -4,7 +4,7 @@ import { createBoard } from './board.js'
 import { createFacts } from './facts.js'
 import { createForms } from './forms.js'
 import { createLog } from './log.js'
-import { readClaims } from './words.js'
+import { readClaims } from './claims.js'
 
 export function createSide ({ token, workspaceId, appId, socketPath, root }) {
   const section = document.getElementById('side').content.firstElementChild.cloneNode(true)

@@ -22,12 +22,6 @@ export function describeDoing (sessions) {
   return [...new Set(doing.map(state => typeof state === 'string' ? state : JSON.stringify(state)))].join(', ')
 }
 
-/** @throws where it is no token */
-export function readClaims (token) {
-  const text = atob((token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/'))
-  return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, letter => letter.charCodeAt(0))))
-}
-
 /** The command that publishes the same from a terminal. */
 export function curlOf ({ url, token, update }) {
   return [

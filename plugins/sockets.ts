@@ -31,7 +31,7 @@ const AFTER_AUTH_TIMEOUT_MS = 1000
 /** Token errors that can pass on their own. */
 const FOR_NOW = new Set<ErrorCode>(['auth/keys-unavailable', 'auth/token-not-yet-valid'])
 
-export interface SocketParts extends Base, Updates, People {
+interface SocketParts extends Base, Updates, People {
   authenticator: Authenticator
   publisher: Publisher
   readiness: Readiness

@@ -20,7 +20,7 @@ const After = Type.Optional(Type.String({ minLength: 1, maxLength: 256, descript
 const overviewRoutes: FastifyPluginAsyncTypebox<{ overview: Overview, settings: Settings, metrics: Metrics }> = async (fastify, { overview, settings, metrics }) => {
   const rates = createRates(settings.QUESTIONS_PER_SECOND, settings.QUESTION_BURST)
 
-  /** After authorization: who may not ask is told so. */
+  /** Counted after authorization, so that a refusal names the missing capability. */
   function assertRate (request: FastifyRequest): void {
     if (!rates.take(identityOf(request).sub)) throw limitError(metrics, 'question-rate')
   }
@@ -47,7 +47,7 @@ const overviewRoutes: FastifyPluginAsyncTypebox<{ overview: Overview, settings: 
     schema: {
       operationId: 'room',
       tags: ['operators'],
-      summary: 'One room: who is in it, where it stands, and its newest updates',
+      summary: 'One room: its members, its position, and its newest updates',
       params: RoomRef,
       response: { 200: Answer(RoomPage), ...failures(...CODES) }
     }

@@ -45,7 +45,7 @@ function check () {
 
 /** @returns path below deploy/kubernetes/ → text; undefined where helm is not installed */
 function render () {
-  const { error, status, stdout, stderr } = spawnSync('helm', ['template', 'roomcast', chart, '--set', 'httpRoute.enabled=true'], { encoding: 'utf8' })
+  const { error, status, stdout, stderr } = spawnSync('helm', ['template', 'roomcast', chart, ...['httpRoute', 'podMonitor', 'prometheusRule'].flatMap(kind => ['--set', `${kind}.enabled=true`])], { encoding: 'utf8' })
   if (error !== undefined) return undefined
   if (status !== 0) throw new Error(stderr)
   const files = new Map()

@@ -30,7 +30,7 @@ export function renderNginx (text: string, { instances: [a, b, c], listen, liste
     ['error_log stderr', `error_log ${dir}/error.log`],
     // The default folders belong to root.
     ['http {\n', `http {\n${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(kind => `    ${kind}_temp_path ${dir}/${kind};\n`).join('')}`],
-    ...demo === undefined ? [] : [openDoor(text, demo)]
+    ...demo === undefined ? [] : [openControl(text, demo)]
   ]
   return places.reduce((rendered, [place, value]) => {
     if (!rendered.includes(place)) throw new Error(`nginx.conf has no "${place.trim()}"`)
@@ -39,7 +39,7 @@ export function renderNginx (text: string, { instances: [a, b, c], listen, liste
 }
 
 /** Handles publishes on the listener for browsers like those on the other one. */
-function openDoor (text: string, demo: string): [string, string] {
+function openControl (text: string, demo: string): [string, string] {
   const [closed] = /location ~\* \^\/api\/v1\/\(publish.*/.exec(text) ?? ['location ~* ^/api/v1/(publish']
   const [publish] = /location = \/api\/v1\/publish \{[^}]*\}/.exec(text) ?? ['']
   return [closed, `${publish}\n\n        location /demo/ {\n            proxy_pass http://${demo};\n            proxy_read_timeout 30s;\n        }`]

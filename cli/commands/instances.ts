@@ -6,7 +6,7 @@ import { agoText, tableText } from '../table.ts'
 const HEAD = ['INSTANCE', 'VERSION', 'UP FOR', 'SOCKETS', 'ROOMS', 'CPU', 'LOOP LATE', 'MEMORY', 'STATE']
 
 export default defineCommand({
-  summary: 'Lists the instances that live, and how they fare.',
+  summary: 'Lists the live instances and their state.',
   options: pageOptions,
   notes: '  The token needs manage on */*. CPU: share of one core; LOOP LATE: the most by which the event loop was late in the last second.',
   run: async values => await showPage<InstancesPage>(values, '/api/v1/instances', {}, ({ at, instances, silent }) => [

@@ -1,6 +1,5 @@
-// Slots that moved from one master of a cluster to another. The room of a moved slot was last written by another process,
-// but it is whole if nothing was lost on the way. That is certain if this instance saw the slot before and after the move,
-// and every master was the same process in between: a move transfers everything, a restart or a promotion may not.
+// Slots that moved from one master of a cluster to another. Their rooms are whole if this instance saw the slot before and
+// after the move, and every master was the same process in between: a restart or a promotion may lose updates, a move does not.
 import type { RedisProcess } from './redis-commands.ts'
 import { identityOf, type RedisIdentity } from './redis-identity.ts'
 

@@ -1,6 +1,5 @@
-// A feed follows one room that has local members, and is the only place that orders its updates. An offset already
-// relayed is dropped, the next one is relayed, a hole is filled from history. So members get every update once and in
-// order, however the link to the broker fails; if the history is insufficient, they are told.
+// A feed follows one room that has local members, and alone orders its updates: an offset already relayed is dropped, the
+// next one is relayed, a hole is filled from history. If the history is insufficient, the members are told.
 import type { Broker, Message, StoredUpdate, PresenceDelta, Retention } from '../broker/broker.ts'
 import { createCursor } from './cursor.ts'
 import { createJoins } from './joins.ts'
@@ -21,7 +20,7 @@ import type { Turn } from './turn.ts'
 /** Created once: every room is compared every few seconds, and nearly all are in sync. */
 const IN_STEP = Promise.resolve()
 
-export interface FeedOptions {
+interface FeedOptions {
   room: RoomKey
   broker: Broker
   memory: FeedMemory

@@ -24,7 +24,7 @@ interface Renewal {
   share: number
 }
 
-export interface PositionCheck {
+interface PositionCheck {
   /** Records that the feed has just touched its room. */
   opened (feed: Feed): void
   /** Compares the feed with the next chunk. */

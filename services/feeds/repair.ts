@@ -10,7 +10,7 @@ import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
 /** The parts of a feed that repair needs. */
-export interface RepairFeed {
+interface RepairFeed {
   readonly room: RoomKey
   readonly cursor: Cursor
   isOpen (): boolean

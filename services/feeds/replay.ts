@@ -12,7 +12,7 @@ import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
 /** The parts of a feed that replay needs. */
-export interface ReplayFeed {
+interface ReplayFeed {
   readonly room: RoomKey
   epoch (): string
   position (): number

@@ -2,7 +2,7 @@
 import type { Budget } from './budget.ts'
 import type { Entry } from './packet.ts'
 
-export interface Tail {
+interface Tail {
   /** Adds the next update. Offsets in a tail have no holes. */
   push (entry: Entry): void
   /** The entry with this offset, if it is still there. */

@@ -1,6 +1,5 @@
-// Checkpoints in the command log tell an instance that is new, or missed entries, what the others know. It writes `ask`.
-// Every instance that reads it writes all it knows, then `told`. When all have, the asker writes `complete`. Reading from an
-// `ask` to its `complete` brings an instance up to date, so the log can be trimmed, and a lost log fills up again.
+// Checkpoints in the command log: an instance that lacks entries writes `ask`, the others write all they know and `told`, and
+// it writes `complete`. Reading from `ask` to `complete` suffices, so the log can be trimmed, and a lost one fills up again.
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Type, type Static } from '@sinclair/typebox'

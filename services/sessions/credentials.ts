@@ -26,7 +26,7 @@ export interface Credentials {
   takeDue (now: number): Due
 }
 
-export interface Due {
+interface Due {
   expiring: TokenExpiring[]
   /** The connection's own token has expired. */
   isOver: boolean

@@ -1,6 +1,6 @@
 // One authenticated connection: its credentials, its rooms, and how it ends.
 import type { Socket } from 'socket.io'
-import type { Action, Capabilities } from '../access/capabilities.ts'
+import type { Capabilities } from '../access/capabilities.ts'
 import { createAttempts, type Attempt } from './attempts.ts'
 import type { Connections } from './connections.ts'
 import { createCredentials, type Credentials } from './credentials.ts'
@@ -40,7 +40,6 @@ export interface Session {
   position (room: RoomKey): StreamPosition | undefined
   /** The capabilities of the connection's token and the room token combined. */
   capabilities (room: RoomName): Capabilities
-  allows (action: Action, room: RoomName): boolean
   /** Takes a fresh token of the same user, and leaves rooms that it does not allow. */
   renew (identity: Identity): void
   /** Adds the actions of a room token until it expires or the room is left. */
@@ -119,8 +118,6 @@ class SocketSession implements Session {
   roomToken (room: RoomKey): Identity | undefined { return this.credentials.roomToken(room) }
   roomsWithToken (): RoomKey[] { return this.credentials.roomsWithToken() }
   capabilities (room: RoomName): Capabilities { return this.credentials.capabilities(room) }
-  allows (action: Action, room: RoomName): boolean { return this.credentials.allows(action, room) }
-
   isOpen (): boolean { return this.socket.connected }
   isMember (room: RoomKey): boolean { return this.memberships.has(room) }
   renewal (room: RoomKey, since: StreamPosition | undefined): SubscribeResult | undefined { return this.memberships.renewal(room, since) }

@@ -16,7 +16,7 @@ import type { Session } from './session.ts'
 
 const RETRY_MS = 500
 
-export interface StockRecovery {
+interface StockRecovery {
   /** Whether a client that sent this keeps positions. */
   isWanted (auth: Record<string, unknown>): boolean
   /**

@@ -26,7 +26,7 @@ const next = (example: string) => nullable(Type.String({ description: 'where the
 // ── Rooms ───────────────────────────────────────────────────────────────────
 
 const members = {
-  members: count('users in the room; one who is on two instances counts on each'),
+  members: count('users in the room; a user on two instances counts on each'),
   sockets: count('their connections'),
   behind: count('of the connections, those that have not been given all updates yet')
 }

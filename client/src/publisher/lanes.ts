@@ -11,7 +11,7 @@ interface Lane {
   heldUntil: number
 }
 
-export interface Lanes {
+interface Lanes {
   add (item: Item): void
   /**
    * Chooses the next request: updates of any rooms, or one item for many. Each update is the first of its lane, or follows

@@ -18,7 +18,7 @@ const nowhere: Receipt = { id: '-', epoch: '-', offset: null, duplicate: false, 
 /** Sends later, so that updates of the same turn of the event loop go together. */
 const nextTurn: (act: () => void) => unknown = (globalThis as { setImmediate?: (act: () => void) => unknown }).setImmediate ?? setTimeout
 
-export interface Sender {
+interface Sender {
   add (item: Item): void
   /** Fails all updates that have no result yet. */
   fail (item: Item, error: ErrorInfo): void
