@@ -1,7 +1,7 @@
 // The webhook's state in Redis: all in one slot, because one report changes many subjects and the outbox in one step.
 import { randomBytes } from 'node:crypto'
 import type { Settings } from '../settings.ts'
-import type { HookAnswer, HookBroker, HookReport, HookState } from './hooks.ts'
+import type { HookAnswer, HookBroker, HookState } from './hooks.ts'
 import type { Run } from './redis-commands.ts'
 import { HOOKS_ROOM } from '../wire/rooms.ts'
 
@@ -14,22 +14,17 @@ export function createRedisHooks ({ run, instance, settings }: { run: Run, insta
   const outbox = [nameOf('meta'), nameOf('outbox')] as const
   const shared = [nameOf('subjects'), nameOf('due'), nameOf('outbox'), nameOf('meta'), nameOf('tellers'), nameOf('retired')]
   const namesOf = (teller: string) => [nameOf(`held:${teller}`), nameOf(`report:${teller}`)]
-  /** A repeated report must create the same ids. */
-  const randoms = new WeakMap<HookReport, string>()
 
   function claim (leaseMs: number): Promise<string[]> {
     return run('write', redis => redis.claimHooks(...outbox, instance, leaseMs, settings.WEBHOOK_BATCH_SIZE) as Promise<string[]>)
   }
 
   return {
-    async report (report) {
-      const { teller, number, changes, retire = '' } = report
-      const random = randoms.get(report) ?? randomBytes(6).toString('hex')
-      randoms.set(report, random)
+    async report ({ teller, number, changes, retire = '' }) {
       const texts = changes.flatMap(({ isHeld, subject, stay = '-', isDelivered, fields }) => [isHeld ? '+' : '-', subject, stay, isDelivered ? '1' : '0', fields])
       const text = await run('write', (redis, { runId }) => redis.reportHooks(
         ...shared, ...namesOf(teller), ...namesOf(retire === '' ? teller : retire),
-        teller, number, runId, LEASE_MS, random, WEBHOOK_EVENTS, WEBHOOK_QUEUE_SIZE, ROOM_LINGER_MS, PRESENCE_LINGER_MS, KEPT_SECONDS, retire, ...texts
+        teller, number, runId, LEASE_MS, randomBytes(6).toString('hex'), WEBHOOK_EVENTS, WEBHOOK_QUEUE_SIZE, ROOM_LINGER_MS, PRESENCE_LINGER_MS, KEPT_SECONDS, retire, ...texts
       ) as Promise<string>, settings.PUBLISH_TIMEOUT_MS, texts.reduce((bytes, { length }) => bytes + length, 0))
       return readAnswer(text)
     },

@@ -1,11 +1,10 @@
 // Renders the AsyncAPI document as one self-contained page, without scripts or external files.
-import type { AsyncApi, AsyncApiMessage, Operation } from './asyncapi.ts'
+import { RESPONSE, type AsyncApi, type AsyncApiMessage, type Operation } from './asyncapi.ts'
 import { PAGE_STYLE } from './asyncapi-style.ts'
 import { fieldsOf } from './fields.ts'
 import type { JsonSchema } from './json-schema.ts'
 
 /** What answers that come without a callback have in common; they are told once, not as an event each. */
-const RESPONSE = 'application_response'
 const ANSWERS = `A callback gets \`{ status, data, error }\`: \`SUCCESS\` with \`data\`, or \`ERROR\` with \`error: { code, name, message, retryable }\`. An \`application\` event is answered by the event \`${RESPONSE}\` too, with the same object. Of the other events, a refusal comes as \`${RESPONSE}\` where no callback was given.`
 
 interface Refusal {

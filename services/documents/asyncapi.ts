@@ -47,7 +47,8 @@ export interface AsyncApi {
   components: { schemas: Components, securitySchemes: object }
 }
 
-const RESPONSE = 'application_response'
+/** The event that answers `application`. */
+export const RESPONSE = 'application_response'
 
 export function createAsyncApi ({ SOCKET_PATH }: Pick<Settings, 'SOCKET_PATH'>): AsyncApi {
   const schemas: Components = {}

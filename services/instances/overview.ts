@@ -8,7 +8,7 @@ import type { StreamPosition } from '../wire/protocol.ts'
 import type { Questions } from './questions.ts'
 import type { Settings } from '../settings.ts'
 import {
-  SHOWN_PAYLOAD_CHARACTERS, type InstancesPage, type Parts, type RecentUpdate, type RoomOverview, type RoomPage, type RoomPart, type RoomsPage, type SessionsPage
+  SHOWN_PAYLOAD_CHARACTERS, type InstancesPage, type Parts, type RecentUpdate, type RoomOverview, type RoomPage, type RoomPart, type RoomsPage, type SessionsPage, type Span
 } from '../wire/overview.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
 
@@ -17,12 +17,6 @@ const RECENT_UPDATES = 20
 const READ_WITHIN_MS = 900
 
 type Recent = StreamPosition & { updates: RecentUpdate[] }
-
-/** A page starts after a key and has at most `limit` rows. */
-export interface Span {
-  after?: string
-  limit: number
-}
 
 /** The workspaces that an operator may see; undefined for all. */
 export type Reach = string[] | undefined

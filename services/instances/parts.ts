@@ -6,7 +6,7 @@ import type { Readiness } from './readiness.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Settings } from '../settings.ts'
-import type { InstanceOverview, Parts, Question, RoomPart, SessionOverview } from '../wire/overview.ts'
+import type { InstanceOverview, Parts, Question, RoomPart, SessionOverview, Span } from '../wire/overview.ts'
 import { isInternal, roomName, type RoomKey } from '../wire/rooms.ts'
 import { createFirst } from './first.ts'
 
@@ -14,8 +14,6 @@ import { createFirst } from './first.ts'
 const MEMBERS_LOOKED_AT = 50_000
 /** The most listed rooms of a session, because a hundred sessions of five hundred rooms would exceed a page. */
 const ROOMS_LISTED = 100
-
-interface Span { after?: string, limit: number }
 
 export function createParts ({ instance, version, feeds, sessions, readiness, settings }: {
   instance: string, version: string, feeds: Feeds, sessions: Sessions, readiness: Readiness, settings: Settings

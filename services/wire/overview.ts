@@ -125,15 +125,17 @@ export type InstancesPage = Static<typeof InstancesPage>
 
 // ── Questions ───────────────────────────────────────────────────────────────
 
-const Span = { after: Type.Optional(Type.String()), limit: Type.Integer({ minimum: 1, maximum: MAX_ROWS }) }
+/** A page starts after a key and has at most `limit` rows. */
+const Span = Type.Object({ after: Type.Optional(Type.String()), limit: Type.Integer({ minimum: 1, maximum: MAX_ROWS }) })
+export type Span = Static<typeof Span>
 /** The workspaces that the caller may see. */
 const Workspaces = Type.Optional(Type.Array(Type.String()))
 
 /** A question to all instances. */
 export const Question = Type.Union([
-  Type.Object({ ask: Type.Literal('rooms'), workspaces: Workspaces, ...Span }),
+  Type.Object({ ask: Type.Literal('rooms'), workspaces: Workspaces, ...Span.properties }),
   Type.Object({ ask: Type.Literal('room'), room: RoomKeyText }),
-  Type.Object({ ask: Type.Literal('sessions'), userId: UserId, workspaces: Workspaces, ...Span }),
+  Type.Object({ ask: Type.Literal('sessions'), userId: UserId, workspaces: Workspaces, ...Span.properties }),
   Type.Object({ ask: Type.Literal('instance') })
 ])
 export type Question = Static<typeof Question>
