@@ -74,7 +74,7 @@ export const Settings = Type.Object({
   ROOM_TTL_SECONDS: whole(2_592_000, 'How long a room keeps its epoch and offset after its last update. A room without any update lives for twice HISTORY_TTL_SECONDS after its last member.', 1),
   READ_ROOM_TTL_SECONDS: whole(300, 'How long a room lives that was only read: long enough to subscribe from the position that was read.', 1),
   COMMANDS_HISTORY_SIZE: whole(100_000, 'How many operator commands are kept, including revocations. Each takes about 300 bytes.', 1),
-  FEED_TAIL_BYTES: whole(1_048_576, 'Bytes of a room\'s newest updates that an instance keeps, to serve returning clients without reading Redis. Takes about three times this memory.', 0),
+  FEED_TAIL_BYTES: whole(1_048_576, 'Bytes of a room\'s newest updates that an instance keeps, to serve returning clients without reading Redis. Takes about twice this memory.', 0),
   FEEDS_MAX_BYTES: whole(67_108_864, 'The most bytes of recent updates that an instance keeps over all rooms, including history read for returning clients. Rooms quiet for longest lose theirs first.', 0),
   HISTORY_READ_BYTES: whole(1_048_576, 'The most bytes of one history read. A longer replay needs several.', 1),
   STOCK_RECOVERY: flag(true, 'Whether an unmodified socket.io-client recovers on its own: updates carry the positions of its rooms, and the client sends them back when it reconnects. A client with `positions: false` in its handshake gets none.'),

@@ -64,14 +64,41 @@ export function createEnvelopeReader (room: RoomKey): (text: string) => Message 
   return text => {
     const value = parse(text)
     if (validators.update.accepts(value)) {
-      const { kind, epoch, offset, publishedAt, id, event, payload, userId, trace } = value
-      return { kind, epoch, offset, publishedAt, id, event, payload, userId, trace, json: publicJson(text, value, UPDATE_FIELDS) }
+      return new ReceivedUpdate(value, publicJson(text, value, UPDATE_FIELDS))
     }
     if (validators.ephemeral.accepts(value)) {
       const { kind, epoch, publishedAt, id, event, payload, userId } = value
       return { kind, epoch, publishedAt, id, event, payload, userId, json: publicJson(text, value, EPHEMERAL_FIELDS) }
     }
     return validators.presence.accepts(value) ? value : undefined
+  }
+}
+
+/** Feeds keep thousands of updates, and hardly anyone asks for a payload: it is read from the text for who does. */
+class ReceivedUpdate implements StoredUpdate {
+  readonly kind = 'update'
+  readonly epoch: string
+  readonly offset: number
+  readonly publishedAt: number
+  readonly id: string
+  readonly event: string
+  readonly userId: string
+  readonly trace: unknown
+  readonly json: string
+
+  constructor ({ epoch, offset, publishedAt, id, event, userId, trace }: Static<typeof UpdateEnvelope>, json: string) {
+    this.epoch = epoch
+    this.offset = offset
+    this.publishedAt = publishedAt
+    this.id = id
+    this.event = event
+    this.userId = userId
+    this.trace = trace
+    this.json = json
+  }
+
+  get payload (): unknown {
+    return (JSON.parse(this.json) as Update).payload
   }
 }
 

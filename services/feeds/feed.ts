@@ -1,6 +1,7 @@
 // A feed follows one room that has local members, and alone orders its updates: an offset already relayed is dropped, the
 // next one is relayed, a hole is filled from history. If the history is insufficient, the members are told.
 import type { Broker, Message, StoredUpdate, PresenceDelta, Retention } from '../broker/broker.ts'
+import { createEntry } from './batch.ts'
 import { createCursor } from './cursor.ts'
 import { createJoins } from './joins.ts'
 import type { Log } from '../observe/log.ts'
@@ -8,7 +9,6 @@ import type { Member } from './member.ts'
 import type { FeedMemory } from './memory.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { SubscribeResult, StreamPosition } from '../wire/protocol.ts'
-import { createEntry } from './packet.ts'
 import { createRelay } from './relay.ts'
 import { createRepair } from './repair.ts'
 import { createReplay } from './replay.ts'

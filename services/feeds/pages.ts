@@ -1,7 +1,7 @@
 // Pages of history that a feed has read for replays, so that members at similar positions share reads. They stay while
 // a replay runs and for a moment after, because clients return over some seconds, as far as the budget allows.
 import type { FeedMemory } from './memory.ts'
-import type { Entry } from './packet.ts'
+import type { Entry } from './batch.ts'
 
 const MOST = 4
 
@@ -42,7 +42,7 @@ export function createPages ({ budget, pagesLinger }: FeedMemory, isWanted: () =
 
   return {
     add (entries) {
-      const bytes = entries.reduce((sum, { update }) => sum + update.json.length, 0)
+      const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0)
       pages = [{ entries, bytes }, ...pages].slice(0, MOST)
       use()
     },

@@ -1,11 +1,10 @@
 // Decides what leaves when. Updates of a room that arrive within one turn of the event loop leave together, in one buffer
 // shared by all members, and before anything else that a connection is sent in that turn.
-import { createBatch, type Batch } from './batch.ts'
+import { createBatch, type Batch, type Entry } from './batch.ts'
 import type { EphemeralUpdate, StoredUpdate } from '../broker/broker.ts'
 import type { Member } from './member.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createPace } from './pace.ts'
-import type { Entry } from './packet.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import { traceRelay } from '../observe/tracing.ts'
 import type { Turn } from './turn.ts'
@@ -29,7 +28,7 @@ export interface Relay {
 export function createRelay ({ room, turn, maxBytes, behind, demote, size, metrics }: {
   room: RoomKey
   turn: Turn
-  /** The most bytes of a batch, unless a single update is larger. */
+  /** The most bytes of the updates of a batch, unless a single one is larger. */
   maxBytes: number
   /** Members in replay. They get ephemeral updates too. */
   behind: () => Iterable<Member>
@@ -97,10 +96,10 @@ export function createRelay ({ room, turn, maxBytes, behind, demote, size, metri
     size: () => live.size,
 
     add (entry) {
-      if (bytes + entry.packet.bytes > maxBytes) flush()
+      if (bytes + entry.bytes > maxBytes) flush()
       if (collected.length === 0) turn.atEnd(flush)
       collected.push(entry)
-      bytes += entry.packet.bytes
+      bytes += entry.bytes
     },
 
     join (member) {

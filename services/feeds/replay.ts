@@ -5,9 +5,8 @@ import type { Log } from '../observe/log.ts'
 import type { Member } from './member.ts'
 import type { FeedMemory } from './memory.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { createEntry, type Entry } from './packet.ts'
 import { createPages } from './pages.ts'
-import { createBatch } from './batch.ts'
+import { createEntry, type Entry } from './batch.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Settings } from '../settings.ts'
 
@@ -75,7 +74,7 @@ export function createReplay ({ feed, broker, memory, settings, metrics, log }: 
       if (member.isFull()) return 'full'
       const entry = entryAt(member.position + 1)
       if (entry === undefined) return 'unread'
-      member.deliver(createBatch([entry]))
+      member.deliver(entry.alone)
       member.position++
       metrics.delivered.inc()
       metrics.recovered.inc()

@@ -1,6 +1,6 @@
 // The newest updates of a feed, limited by bytes and by the budget of all feeds.
 import type { Budget } from './budget.ts'
-import type { Entry } from './packet.ts'
+import type { Entry } from './batch.ts'
 
 interface Tail {
   /** Adds the next update. Offsets in a tail have no holes. */
@@ -25,9 +25,9 @@ export function createTail (maxBytes: number, budget: Budget): Tail {
   return {
     push (entry) {
       entries.push(entry)
-      bytes += entry.packet.bytes
+      bytes += entry.bytes
       while (bytes > maxBytes && first < entries.length) {
-        bytes -= (entries[first] as Entry).packet.bytes
+        bytes -= (entries[first] as Entry).bytes
         entries[first++] = undefined
       }
       // The places of dropped entries are removed half an array at a time, which is cheap on average.

@@ -8,7 +8,7 @@ import type { Feed } from '../feeds/feed.ts'
 import { limitError } from '../observe/limits.ts'
 import { createLock, type Lock } from '../feeds/lock.ts'
 import type { MembershipContext, Memberships } from './memberships.ts'
-import { joinPackets, withPosition, type Packet } from '../feeds/packet.ts'
+import type { Packet } from '../feeds/packet.ts'
 import type { Batch } from '../feeds/batch.ts'
 import { RoomMember, type MemberConnection } from './room-member.ts'
 import { roomKey, roomName, type RoomKey, type RoomName } from '../wire/rooms.ts'
@@ -194,8 +194,7 @@ class SocketMemberships implements Memberships, MemberConnection, Watcher {
     if (this.members.size === 1) return this.sendBuffer.send(batch.positioned)
     // Collected updates of other rooms leave first. Otherwise their newer positions could be written before this packet.
     this.context.flush()
-    const others = this.positions(member)
-    this.sendBuffer.send(joinPackets(batch.entries.map(entry => withPosition(entry, member.room, others))))
+    this.sendBuffer.send(batch.positionedWith(this.positions(member)))
   }
 
   isFull (): boolean {

@@ -3,8 +3,10 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { test } from 'tap'
 import { createBudget } from '../../services/feeds/budget.ts'
-import { createEntry, type Entry } from '../../services/feeds/packet.ts'
+import { createEnvelopeReader } from '../../services/broker/envelope.ts'
+import { createBatch, createEntry, type Entry } from '../../services/feeds/batch.ts'
 import { createTail } from '../../services/feeds/tail.ts'
+import type { StoredUpdate } from '../../services/broker/broker.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import { storedUpdate } from '../helpers/index.ts'
 
@@ -50,7 +52,7 @@ test('the holder in use is never evicted, however large it is', async t => {
 })
 
 test('of many tails the quiet ones are emptied; an emptied one begins anew with its next update', async t => {
-  const one = entry(1).packet.bytes
+  const one = entry(1).bytes
   const { budget, kept } = budgetOf(one * 5)
   const tails = Array.from({ length: 3 }, () => createTail(one * 10, budget))
   const [first, second, third] = tails as [typeof tails[0] & object, typeof tails[0] & object, typeof tails[0] & object]
@@ -66,7 +68,7 @@ test('of many tails the quiet ones are emptied; an emptied one begins anew with 
 
 test('a tail holds on to nothing that it has forgotten', async t => {
   const { budget } = budgetOf(1e9)
-  const tail = createTail(entry(20, 50_000).packet.bytes * 2, budget)
+  const tail = createTail(entry(20, 50_000).bytes * 2, budget)
   const refs = Array.from({ length: 20 }, (_, i) => {
     const pushed = entry(i + 1, 50_000)
     tail.push(pushed)
@@ -78,6 +80,43 @@ test('a tail holds on to nothing that it has forgotten', async t => {
   t.strictSame(refs.map(ref => ref.deref()?.update.offset).filter(offset => offset !== undefined), [19, 20])
   t.equal(tail.get(20)?.update.offset, 20)
 })
+
+test('an update that was relayed needs its text once, not as message, payload and packets too', async t => {
+  const { budget } = budgetOf(1e9)
+  const tail = createTail(1e9, budget)
+  const read = createEnvelopeReader('acme/board-1')
+  let bytes = 0
+  let framed = 0
+  const relay = (from: number) => {
+    bytes = 0
+    for (let offset = from; offset < from + 3000; offset++) {
+      const update = { v: 1, kind: 'update', epoch: 'an-epoch-of-the-room', offset, publishedAt: 1_700_000_000_000 + offset, id: `an-id-${offset}-as-long-as-a-uuid`, event: 'E', payload: { offset, text: 'x'.repeat(160) }, userId: 'ann' }
+      // As it comes from a socket: a text of its own.
+      const relayed = createEntry('acme/board-1', read(Buffer.from(JSON.stringify(update)).toString()) as StoredUpdate)
+      tail.push(relayed)
+      bytes += relayed.bytes
+      framed += createBatch([relayed]).positioned.frames.length
+    }
+  }
+  relay(1)
+  await freed()
+  const before = process.memoryUsage()
+  relay(3001)
+  await freed()
+  const after = process.memoryUsage()
+  const grown = after.heapUsed + after.external - before.heapUsed - before.external
+  t.ok(grown < 3 * bytes, `${grown} bytes for ${bytes} of text`)
+  t.ok(framed > bytes)
+  t.equal(tail.get(6000)?.update.offset, 6000)
+})
+
+/** Buffers are freed by the collection after that of their owners. */
+async function freed (): Promise<void> {
+  for (let i = 0; i < 3; i++) {
+    collectGarbage()
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}
 
 function collectGarbage (): void {
   setFlagsFromString('--expose-gc')

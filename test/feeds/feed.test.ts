@@ -13,7 +13,7 @@ import { readSettings } from '../../services/settings/read.ts'
 import { connected, redisBroker } from '../helpers/broker.ts'
 import { createRandom, startRedis, upTo, type Random } from '../helpers/index.ts'
 import type { Member } from '../../services/feeds/member.ts'
-import type { Entry } from '../../services/feeds/packet.ts'
+import type { Entry } from '../../services/feeds/batch.ts'
 import { createTurn } from '../../services/feeds/turn.ts'
 
 type StoredEntries = readonly Entry[]

@@ -1,7 +1,7 @@
 // The tail of a feed: the newest updates, up to a number of bytes.
 import { test } from 'tap'
 import { createBudget } from '../../services/feeds/budget.ts'
-import { createEntry, type Entry } from '../../services/feeds/packet.ts'
+import { createEntry, type Entry } from '../../services/feeds/batch.ts'
 import { createTail } from '../../services/feeds/tail.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
 import { storedUpdate } from '../helpers/index.ts'
@@ -22,7 +22,7 @@ test('finds what it keeps by offset, and nothing before, after or between', asyn
 })
 
 test('forgets the oldest when there are too many bytes, over many thousand updates', async t => {
-  const size = entry(1000).packet.bytes
+  const size = entry(1000).bytes
   const tail = createTail(size * 10, budget)
   for (let offset = 1000; offset < 9000; offset++) {
     tail.push(entry(offset))
