@@ -34,6 +34,8 @@ async function createServer (settings: Settings): Promise<FastifyInstance> {
     },
     // Metrics count requests. A log line for each would hide the important ones.
     logController: new LogController({ disableRequestLogging: true }),
+    // No logger for each request, because hardly any writes a line.
+    childLoggerFactory: logger => logger,
     trustProxy: settings.TRUST_PROXY === '' ? false : settings.TRUST_PROXY.split(','),
     requestTimeout: settings.REQUEST_TIMEOUT_MS,
     http: { headersTimeout: settings.REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1000 },

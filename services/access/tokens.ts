@@ -33,19 +33,24 @@ interface Verified {
 export function createTokens (source: KeySource, settings: Settings): Tokens {
   /** Keyed by a hash, so that no raw token stays in memory. The least recently used comes first. */
   const verified = new Map<string, Verified>()
+  /** The most recently used one. Often it is used again. */
+  let last = ''
   const decode = createDecoder({ complete: true })
 
   function recall (name: string): Identity | undefined {
     const known = verified.get(name)
     if (known === undefined) return undefined
-    verified.delete(name)
-    if (!known.key.isCurrent()) return undefined
+    if (!known.key.isCurrent()) {
+      verified.delete(name)
+      return undefined
+    }
     assertInTime(known.identity, settings)
-    verified.set(name, known)
+    if (name !== last) remember(name, known)
     return known.identity
   }
 
   function remember (name: string, known: Verified): void {
+    last = name
     verified.delete(name)
     verified.set(name, known)
     if (verified.size > settings.TOKEN_CACHE_SIZE) verified.delete(verified.keys().next().value as string)

@@ -95,10 +95,12 @@ function settle (waiting: Batch['waiting'], [first, ...answers]: string[]): void
       // The suffix that Redis adds to an error in a script.
       reject(new ReplyError(`${answer.slice(FAILED.length)} script: publish`))
     } else {
-      const [outcome, epoch, offset, instances = 0] = answer.split(' ')
+      // An update whose script failed before it had published has no instances.
+      const [, outcome, epoch, offset, instances = 0] = OUTCOME.exec(answer) as unknown as string[]
       resolve({ outcome: outcome as 'new' | 'known', time: Number(first), epoch: epoch as string, offset: Number(offset), instances: Number(instances) })
     }
   }
 }
 
 const FAILED = 'failed '
+const OUTCOME = /^(\w+) (\S+) (\d+)(?: (\d+))?/

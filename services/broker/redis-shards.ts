@@ -176,7 +176,7 @@ export function createRedisShards ({ open, newEpoch, settings, log, metrics, eve
     if (owners[slot] === shard) await pause(RETRY_MS)
   }
 
-  /** A standalone Redis redirects nothing: what it answers is the outcome. */
+  /** Asks a node of a cluster, and the next one if it sends us there. */
   async function ask<T> (slot: number, send: (shard: RedisShard) => Promise<T>, deadline: number): Promise<T> {
     for (;;) {
       const shard = owners[slot]
@@ -184,7 +184,7 @@ export function createRedisShards ({ open, newEpoch, settings, log, metrics, eve
       try {
         return await send(shard)
       } catch (error) {
-        const redirect = isCluster ? readRedirect(error) : undefined
+        const redirect = readRedirect(error)
         if (redirect === undefined || performance.now() >= deadline) throw error
         await redirected(redirect, slot, shard)
       }
@@ -201,7 +201,9 @@ export function createRedisShards ({ open, newEpoch, settings, log, metrics, eve
           redis, identity: handovers.identityAt(shard, slot, identity), clock: shard.link.clock, publish: shard.publish, slot, leftMs
         }), leftMs, bytes)
       }
-      return kind === 'read' || !isCluster ? ask(slot, send, deadline) : lines.run({ slot, room, send, deadline, bytes })
+      // A standalone Redis redirects nothing: what it answers is the outcome.
+      if (!isCluster) return send(owners[slot] as RedisShard)
+      return kind === 'read' ? ask(slot, send, deadline) : lines.run({ slot, room, send, deadline, bytes })
     },
 
     group (rooms) {

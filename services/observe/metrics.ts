@@ -1,10 +1,9 @@
 // Every metric of the service, in base units. Each instance of the app has its own registry.
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { createLatency } from './latency.ts'
 
 /** Between two looks at the event loop. Each wakes the process, and what is measured includes it. */
 export const LOOP_PACE_MS = 100
-
-const LATENCY_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -15,14 +14,14 @@ export function createMetrics () {
 
   const counter = <L extends string>(name: string, help: string, labelNames: L[] = []) => new Counter({ name, help, labelNames, registers })
   const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) => new Gauge({ name, help, labelNames, registers })
-  const latency = (name: string, help: string) => new Histogram({ name, help, buckets: LATENCY_SECONDS, registers })
+  const latency = (name: string, help: string) => createLatency(name, help, registry)
 
   return {
     registry,
     sockets: gauge('roomcast_sockets', 'Connected sockets.'),
     tcpConnections: gauge('roomcast_tcp_connections', 'TCP connections of the process, including those that are not sockets.'),
     rooms: gauge('roomcast_rooms', 'Rooms that this instance follows, including warm rooms without members.'),
-    feedBytes: gauge('roomcast_feed_bytes', 'Bytes of recent updates that feeds keep as packets, including history that was read for returning clients.'),
+    feedBytes: gauge('roomcast_feed_bytes', 'Bytes of recent updates that feeds keep, including history that was read for returning clients.'),
     subscriptions: gauge('roomcast_subscriptions', 'Memberships: pairs of a socket and a room.'),
     bufferedBytes: gauge('roomcast_send_buffer_bytes', 'Bytes waiting in the send buffers of all sockets.'),
     connections: counter('roomcast_connections_total', 'Connections, by how they began.', ['outcome']),
