@@ -80,8 +80,9 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
 
   async function follow (): Promise<void> {
     try {
-      const feed = await feeds.open(COMMANDS_ROOM, retention)
       const { epoch, oldest, offset } = await broker.history(COMMANDS_ROOM, 0, { maxUpdates: 1, maxBytes: 1 })
+      // Opened last, because a feed that nobody joins in the same turn is closed after ROOM_LINGER_MS, which may be 0.
+      const feed = await feeds.open(COMMANDS_ROOM, retention)
       const known = read.epoch === epoch ? read.offset : 0
       const first = Math.max(known, oldest === undefined ? offset : oldest - 1)
       if (state.name === 'closed') return

@@ -1,6 +1,6 @@
-// The link that commands go over fails without a sign: Redis still gets them, and its answers do not come back.
+// The link that commands go over fails without a sign, or is slow while Redis loses everything.
 import { test } from 'tap'
-import { connect, eventually, follow, noEvent, publish, roomEvent, startClock, startInstance, startProxy, startRedis, subscribe, token, upTo } from '../helpers/index.ts'
+import { call, connect, eventually, follow, noEvent, publish, roomEvent, startClock, startInstance, startProxy, startRedis, subscribe, token, upTo } from '../helpers/index.ts'
 
 test('half-open command link: not ready, replaced within 5 s, and what was in doubt is there once', async t => {
   const redis = await startRedis(t)
@@ -28,4 +28,20 @@ test('half-open command link: not ready, replaced within 5 s, and what was in do
     t.strictSame((await follower.until(3)).map(({ payload }) => payload), upTo(3))
     await subscribe(other, 'acme', 'barrier')
   })
+})
+
+test('Redis loses everything, and a user is disconnected at once: it counts on an instance far from Redis that keeps no empty room', async t => {
+  const redis = await startRedis(t)
+  const link = await startProxy(t, redis.port)
+  const settings = { ROOM_LINGER_MS: '0' }
+  const [far, near] = await Promise.all([startInstance(t, { REDIS_URL: link.url(), ...settings }), startInstance(t, { REDIS_URL: redis.url, ...settings })])
+  await Promise.all([far.ready(), near.ready()])
+  const sockets = await Promise.all([far, near].map(({ url }) => connect(t, url, { token: token({ sub: 'dan' }) })))
+  const bob = await connect(t, far.url, { token: token({ sub: 'bob' }) })
+  link.delay(80)
+  await redis.client().flushall()
+  const { status } = await call(near.url, 'POST', '/api/v1/sessions/disconnect', { token: token({ sub: 'svc' }), body: { userId: 'dan' } })
+  t.equal(status, 200)
+  await eventually(() => sockets.every(({ connected }) => !connected), 5000)
+  t.ok(bob.connected)
 })

@@ -148,9 +148,12 @@ export async function followStock (socket: Socket, rooms: RoomKey[], withSince =
   return follower
 }
 
-/** The connection breaks without a word, and what is on its way is lost. The client comes back by itself. */
+/**
+ * The connection breaks without a word, and what is on its way is lost. The client comes back by itself. `engine.close` would
+ * wait for an upgrade, and then close between a packet and its event: socket.io-client hands that over after it has recovered.
+ */
 export function cut (socket: Socket): void {
-  const { transport } = socket.io.engine as unknown as { transport: { ws?: { terminate (): void } } }
-  if (transport.ws === undefined) socket.io.engine.close()
+  const { transport } = socket.io.engine as unknown as { transport: { ws?: { terminate (): void }, onError (reason: string): void } }
+  if (transport.ws === undefined) transport.onError('cut')
   else transport.ws.terminate()
 }
