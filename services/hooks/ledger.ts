@@ -43,7 +43,9 @@ export function createLedger ({ broker, peers, settings, log, onState }: {
   const ended = new Map<Subject, Ended>()
   /** Held subjects on which the broker has not decided yet. */
   const undecided = new Set<Subject>()
-  /** Subjects to report, in the order of their changes. */
+  /** Subjects that the broker holds in this life, or may hold: the last report about them said so. */
+  const reported = new Set<Subject>()
+  /** Subjects to report, in the order of their changes. While the broker is away, who comes and goes leaves nothing here. */
   const unreported = new Set<Subject>()
   /** Former names of this instance, from before the broker lost reports. */
   const formerTellers: string[] = []
@@ -82,6 +84,11 @@ export function createLedger ({ broker, peers, settings, log, onState }: {
     if (fields === undefined || isSealed) return
     held.delete(subject)
     undecided.delete(subject)
+    // The broker never heard of it, so that there is nothing to end.
+    if (!reported.has(subject) && !stays.has(subject) && !ended.has(subject)) {
+      unreported.delete(subject)
+      return
+    }
     ended.set(subject, { stay: stays.get(subject), fields, decidedAt: Infinity })
     stays.delete(subject)
     if (ended.size > settings.WEBHOOK_QUEUE_SIZE) ended.delete(ended.keys().next().value as Subject)
@@ -135,9 +142,11 @@ export function createLedger ({ broker, peers, settings, log, onState }: {
   function changeOf (subject: Subject): HookChange {
     const fields = held.get(subject)
     if (fields === undefined) {
+      reported.delete(subject)
       const { stay, fields: last = '' } = ended.get(subject) ?? {}
       return { subject, isHeld: false, stay, isDelivered: false, fields: last }
     }
+    reported.add(subject)
     const stay = stays.get(subject)
     return { subject, isHeld: true, stay, isDelivered: stay !== undefined && Number.parseInt(stay) < deliveredBefore, fields }
   }
@@ -177,6 +186,7 @@ export function createLedger ({ broker, peers, settings, log, onState }: {
     life++
     number = 1
     undecided.clear()
+    reported.clear()
     for (const { subject } of changes) unreported.add(subject)
     for (const subject of [...ended.keys(), ...held.keys()]) unreported.add(subject)
   }
