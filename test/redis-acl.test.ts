@@ -1,10 +1,11 @@
 // The Redis user of docs/operations.md: everything works with it, and it can do nothing else.
 import { readFile } from 'node:fs/promises'
-import { test } from 'tap'
+import calculateSlot from 'cluster-key-slot'
+import { test, type Test } from 'tap'
 import type { Redis } from 'ioredis'
 import { redisScripts } from '../services/broker/redis-scripts.ts'
 import {
-  call, cluster, connect, connected, eventually, follow, HOST, listenTo, nextEvent, noEvent, pathOf, publication, publish, redisBroker, roomEvent, startReceiver, startRedis, subscribe, token, type Receiver
+  call, cluster, connect, connected, eventually, follow, HOST, listenTo, nextEvent, noEvent, pathOf, publication, publish, redisBroker, roomEvent, startReceiver, startRedis, startRedisCluster, subscribe, token, upTo, type Receiver
 } from './helpers/index.ts'
 
 const PASSWORD = 'for-this-test-only'
@@ -30,8 +31,37 @@ test('two instances do everything with that user, the webhook too', async t => {
   const admin = redis.client()
   const [command = '', ...args] = await aclLine()
   await admin.call(command, ...args)
+  await doEverything(t, { REDIS_URL: `redis://roomcast:${PASSWORD}@${HOST}:${redis.port}` }, () => Promise.resolve(admin))
+  t.strictSame(await refused(admin), [])
+})
+
+test('in a cluster, with the permissions that the page adds, also while a slot moves', async t => {
+  const redis = await startRedisCluster(t, { replicas: 0 })
+  const [command = '', ...args] = await aclLine()
+  const [, more = ''] = /In a cluster, the user also needs `([^`]+)`/.exec(await readFile(pathOf('docs/operations.md'), 'utf8')) ?? []
+  const admins = redis.servers.map(server => redis.clientOf(server))
+  for (const admin of admins) await admin.call(command, ...args, ...more.split(' '))
+  // The host of REDIS_URL is ignored.
+  const env = { REDIS_CLUSTER: redis.addresses, REDIS_URL: `redis://roomcast:${PASSWORD}@nowhere.invalid` }
+  const [a, b] = await doEverything(t, env, async room => redis.clientOf(await redis.masterOf(calculateSlot(room))))
+
+  const slot = calculateSlot('acme/board-4')
+  const follower = await follow(await connect(t, b.url, { token: token() }), 'acme', 'board-4')
+  const home = await redis.masterOf(slot)
+  let sent = 0
+  for (const to of [...redis.servers.filter(server => server !== home), home]) {
+    await redis.migrate(slot, to)
+    for (const url of [a.url, b.url]) t.equal((await publish(url, { workspaceId: 'acme', appId: 'board-4', event: 'N', payload: ++sent })).status, 200)
+  }
+  await follower.until(sent)
+  t.strictSame(follower.updates.map(({ payload }) => payload), upTo(sent))
+  for (const admin of admins) t.strictSame(await refused(admin), [])
+})
+
+/** @param adminOf the Redis that has the room */
+async function doEverything (t: Test, env: Record<string, string>, adminOf: (room: string) => Promise<Redis>) {
   const receiver = await startReceiver(t)
-  const [a, b] = await cluster(t, 2, { REDIS_URL: `redis://roomcast:${PASSWORD}@${HOST}:${redis.port}`, ROOM_LINGER_MS: '0', POSITION_CHECK_MS: '200', ...webhookTo(receiver) })
+  const [a, b] = await cluster(t, 2, { ...env, ROOM_LINGER_MS: '0', POSITION_CHECK_MS: '200', ...webhookTo(receiver) })
   await Promise.all([a.ready(), b.ready()])
 
   const ann = await connect(t, a.url, { token: token({ sub: 'ann', jti: 'one' }) })
@@ -61,13 +91,13 @@ test('two instances do everything with that user, the webhook too', async t => {
 
   // A room that goes back in time gets a new epoch.
   const ended = nextEvent(ann, 'unsubscribed')
-  await admin.hset('roomcast:{acme/board-1}:meta', 'offset', '1')
+  await (await adminOf('acme/board-1')).hset('roomcast:{acme/board-1}:meta', 'offset', '1')
   t.match(await ended, { code: 'history/insufficient' })
 
   t.match((await call(a.url, 'POST', '/api/v1/tokens/revoke', { token: bearer, body: { jti: 'one' } })).body.data, { sockets: 1, complete: true })
   await eventually(async () => (await fetch(`${a.url}/readyz`)).ok && (await fetch(`${b.url}/readyz`)).ok)
-  t.strictSame(await refused(admin), [])
-})
+  return [a, b] as const
+}
 
 test('with a database other than 0 its channels are those that the page names', async t => {
   const redis = await startRedis(t)

@@ -30,6 +30,6 @@ function points (size: Size): string[] {
       : `**nginx**: ${formatNumber(nginxHosts)} hosts with ${formatNumber(NGINX_FILES)} files each, behind DNS or a balancer of the network layer.`,
     ...size.instances < 100
       ? []
-      : [`**What every instance hears**: the heartbeat of each of the ${formatNumber(size.instances)} instances every \`HEARTBEAT_MS\`, and every command of an operator. Both lie in one slot each, and grow with the number of instances. Split before that: cells of some dozens of instances with a Redis Cluster of their own, each with its share of the workspaces. No update has to cross from one to another, because a room belongs to one workspace.`]
+      : [`**What every instance hears**: the heartbeat of each of the ${formatNumber(size.instances)} instances every \`HEARTBEAT_MS\`, and every command of an operator (\`COMMANDS_PER_SECOND\` at most). Both lie in one slot each, as the webhook's occupancy does (a call for each room that opens or closes on an instance): more shards do not spread them. Split before one shard is too small for them: cells of some dozens of instances with a Redis Cluster of their own, each with its share of the workspaces. No update has to cross from one to another, because a room belongs to one workspace.`]
   ]
 }

@@ -28,11 +28,13 @@ interface Channel {
   shard: RedisShard | undefined
 }
 
-export function createRedisChannels ({ ownerOf, redirected, onInterrupted, onResumed, timeoutMs, log }: {
+export function createRedisChannels ({ ownerOf, redirected, onInterrupted, onResumed, onRefused, timeoutMs, log }: {
   ownerOf: (slot: number) => RedisShard | undefined
   redirected: (redirect: Redirect, slot: number, shard: RedisShard) => Promise<void>
   onInterrupted: (concerns: (room: RoomKey) => boolean) => void
   onResumed: (concerns: (room: RoomKey) => boolean) => void
+  /** A shard did not take over a channel: its slot may have moved on. */
+  onRefused: () => void
   timeoutMs: number
   log: Log
 }): RedisChannels {
@@ -70,6 +72,7 @@ export function createRedisChannels ({ ownerOf, redirected, onInterrupted, onRes
       if (channel.shard !== shard) return
       leave(name, shard)
       channel.shard = undefined
+      onRefused()
     }
   }
 

@@ -35,10 +35,16 @@ export interface RedisHandovers<H extends Holder> {
   identityAt (holder: H, slot: number, identity: RedisIdentity): RedisIdentity
 }
 
+interface Handed {
+  from: string[]
+  /** What scripts get instead of `of`. The same object while nothing changes, because publishes of one turn are grouped by it. */
+  told: { of: RedisIdentity, identity: RedisIdentity } | undefined
+}
+
 /** The slots that moved to one process. */
 interface Received {
   runId: string
-  bySlot: Map<number, { from: string[], identity: RedisIdentity | undefined }>
+  bySlot: Map<number, Handed>
 }
 
 export function createRedisHandovers<H extends Holder> (): RedisHandovers<H> {
@@ -51,7 +57,7 @@ export function createRedisHandovers<H extends Holder> (): RedisHandovers<H> {
     const earlier = known?.runId === giver ? known.bySlot.get(slot)?.from ?? [] : []
     let at = received.get(to)
     if (at?.runId !== taker) received.set(to, at = { runId: taker, bySlot: new Map() })
-    at.bySlot.set(slot, { from: [giver, ...earlier.filter(runId => runId !== giver)].slice(0, MOST_PROCESSES), identity: undefined })
+    at.bySlot.set(slot, { from: [giver, ...earlier.filter(runId => runId !== giver)].slice(0, MOST_PROCESSES), told: undefined })
   }
 
   return {
@@ -74,9 +80,10 @@ export function createRedisHandovers<H extends Holder> (): RedisHandovers<H> {
       const at = received.get(holder)
       const handed = at?.runId === identity.runId ? at.bySlot.get(slot) : undefined
       if (handed === undefined) return identity
-      // The same object while nothing changes, because publishes of one turn are grouped by it.
-      handed.identity ??= { runId: identity.runId, whole: [identity.whole, ...handed.from].join(' ').trim() }
-      return handed.identity
+      if (handed.told?.of !== identity) {
+        handed.told = { of: identity, identity: { runId: identity.runId, whole: [identity.whole, ...handed.from].join(' ').trim() } }
+      }
+      return handed.told.identity
     }
   }
 }

@@ -33,6 +33,8 @@ export interface RedisConnections {
 export interface RedisNode {
   id: string
   slotOf: (channel: string) => number
+  /** Whether it has no slots, so that no write shows that it works. */
+  isIdle: () => boolean
 }
 
 export interface RedisLinkOptions extends RedisConnections {
@@ -118,6 +120,7 @@ export function createRedisLink (options: RedisLinkOptions): RedisLink {
     if (fault() !== undefined) return
     if (!hasBeenUp) log.info({ redis: place }, 'redis connected')
     hasBeenUp = true
+    if (node?.isIdle() === true) outage.over()
     onUp()
   }
 

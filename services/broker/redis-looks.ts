@@ -39,16 +39,15 @@ export function createRedisLooks ({ settings, log, shards, isWhole, onMasters }:
   let next: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
   let dueAt = Infinity
-  /** Something changed during a look. */
-  let isStale = false
   let isClosed = false
 
   function now (teller?: RedisShard): Promise<void> {
     if (running === undefined) {
+      clearTimeout(timer)
+      dueAt = Infinity
       running = look(teller).finally(() => {
         running = undefined
-        schedule(isWhole() && !isStale ? INTERVAL_MS : HURRY_MS)
-        isStale = false
+        plan(isWhole() ? INTERVAL_MS : HURRY_MS)
       })
       return running
     }
@@ -82,19 +81,17 @@ export function createRedisLooks ({ settings, log, shards, isWhole, onMasters }:
     return teller?.link.stands.commands() === true ? [teller, ...others] : others
   }
 
-  function schedule (afterMs: number): void {
-    if (isClosed) return
+  /** Asks in this time, or earlier if that is already planned, also for a change during the current look. */
+  function plan (ms: number): void {
+    if (isClosed || dueAt <= performance.now() + ms) return
     clearTimeout(timer)
-    dueAt = performance.now() + afterMs
-    timer = setTimeout(() => { void now() }, afterMs).unref()
+    dueAt = performance.now() + ms
+    timer = setTimeout(() => { void now() }, ms).unref()
   }
 
   return {
     now,
-    soon () {
-      if (running !== undefined) isStale = true
-      else if (dueAt > performance.now() + HURRY_MS) schedule(HURRY_MS)
-    },
+    soon: () => plan(HURRY_MS),
     fault: () => beganAt === -Infinity ? 'not connected to Redis' : undefined,
     start: () => { void now() },
     close () {

@@ -75,6 +75,7 @@ export function createRedisShards ({ open, newEpoch, settings, log, metrics, eve
     redirected,
     onInterrupted: concerns => events.emit('interrupted', concerns),
     onResumed: concerns => events.emit('resumed', concerns),
+    onRefused: () => looks?.soon(),
     timeoutMs: settings.PROBE_TIMEOUT_MS,
     log
   })
@@ -123,7 +124,7 @@ export function createRedisShards ({ open, newEpoch, settings, log, metrics, eve
   function create (id: string, node: HostAndPort | undefined): RedisShard {
     const link = createRedisLink({
       ...open(node),
-      node: node === undefined ? undefined : { id, slotOf },
+      node: node === undefined ? undefined : { id, slotOf, isIdle: () => !serving.includes(shard) },
       pending: createRedisPending(settings, metrics, () => shards.length),
       settings,
       log,
@@ -166,7 +167,7 @@ export function createRedisShards ({ open, newEpoch, settings, log, metrics, eve
   }
 
   function isWhole (): boolean {
-    return shards.every(({ fault }) => fault() === undefined) && !owners.includes(undefined)
+    return serving.every(({ fault }) => fault() === undefined) && !owners.includes(undefined)
   }
 
   // ── Commands ──────────────────────────────────────────────────────────────

@@ -79,6 +79,31 @@ test('Redis Cluster', async t => {
     t.strictSame(payloads(follower.updates), upTo(400))
   })
 
+  await t.test('a slot is in transit for longer than a publish waits: refused in time, nothing lost or repeated, the link stays', async t => {
+    const slot = calculateSlot('transit/board')
+    const follower = await member(b.url, 'transit', 'board')
+    t.equal((await send(a.url, 'transit', 'board', 0)).status, 200)
+    const home = await redis.masterOf(slot)
+    const away = (await redis.masters()).find(master => master !== home) as RedisServer
+    const connections = await metric(a.url, 'roomcast_redis_links_replaced_total')
+    const moving = redis.migrate(slot, away, 3000)
+    await eventually(async () => String(await redis.clientOf(home).call('CLUSTER', 'NODES')).includes(`[${slot}->-`))
+    // A new id is a key that does not exist yet, which Redis does not accept in a slot in transit.
+    const withId = () => publish(a.url, { workspaceId: 'transit', appId: 'board', event: 'N', payload: 'patient', id: 'patient' })
+    const clock = startClock(t)
+    const { status, body, headers } = await withId()
+    const afterMs = clock.now()
+    t.equal(status, 503)
+    t.match(body.error, { code: 'broker/unavailable', retryable: true })
+    t.match(headers.get('retry-after'), /^\d+$/)
+    t.ok(afterMs > 500 && afterMs < 1300, `tried for ${Math.round(afterMs)} ms`)
+    await eventually(async () => (await withId()).status === 200)
+    await moving
+    await follower.until(update => update.payload === 'patient')
+    t.strictSame(payloads(follower.updates), [0, 'patient'])
+    t.equal(await metric(a.url, 'roomcast_redis_links_replaced_total'), connections, 'no connection was replaced')
+  })
+
   await t.test('a master stops (SIGSTOP) for less than the cluster waits: its rooms are refused, the others flow, /readyz names it', async t => {
     const [silent] = await otherMasters()
     for (const server of redis.servers) await redis.clientOf(server).config('SET', 'cluster-node-timeout', '60000')

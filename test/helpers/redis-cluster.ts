@@ -1,6 +1,8 @@
 // A real Redis Cluster of masters and their replicas, to be failed over, stopped and resharded.
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { readMasters, type Master } from '../../services/broker/redis-topology.ts'
+import type { Certificates } from './certificates.ts'
 import type { Scope } from './scope.ts'
 import { eventually } from './eventually.ts'
 import { freePort, HOST } from './ports.ts'
@@ -16,6 +18,10 @@ export interface ClusterOptions {
   replicas?: number
   /** Further command line arguments of each server. */
   args?: string[]
+  /** Asked of everyone. */
+  password?: string
+  /** TLS, also among the servers. */
+  certificates?: Certificates
 }
 
 export interface RedisCluster {
@@ -28,16 +34,20 @@ export interface RedisCluster {
   masterOf (slot: number): Promise<RedisServer>
   /** One that follows this master. */
   replicaOf (master: RedisServer): Promise<RedisServer>
-  /** Moves a slot with all its keys, as `redis-cli --cluster reshard` does. */
-  migrate (slot: number, to: RedisServer): Promise<void>
+  /** Moves a slot with all its keys, as `redis-cli --cluster reshard` does. @param heldMs how long it is in transit before its keys move */
+  migrate (slot: number, to: RedisServer, heldMs?: number): Promise<void>
   /** Every slot is served, and every server that runs knows by whom; each master has its replica again. */
   whole (): Promise<void>
+  /** Restarts servers that were stopped, and waits until the cluster is whole. */
+  mend (): Promise<void>
 }
 
-export async function startRedisCluster (t: Scope, { replicas = 1, args = [] }: ClusterOptions = {}): Promise<RedisCluster> {
+export async function startRedisCluster (t: Scope, { replicas = 1, args = [], ...access }: ClusterOptions = {}): Promise<RedisCluster> {
   const busPorts = await Promise.all(Array.from({ length: MASTERS * (1 + replicas) }, () => freePort()))
   const servers = await Promise.all(busPorts.map(busPort => startRedis(t, {
+    ...access,
     args: [
+      ...access.certificates === undefined ? [] : ['--tls-cluster', 'yes'],
       '--cluster-enabled', 'yes',
       '--cluster-port', String(busPort),
       '--cluster-node-timeout', '1000',
@@ -51,12 +61,13 @@ export async function startRedisCluster (t: Scope, { replicas = 1, args = [] }: 
   const clients = new Map(servers.map(server => [server, server.client()]))
   const clientOf = (server: RedisServer) => clients.get(server) as Redis
   const stopped = (server: RedisServer) => clientOf(server).status !== 'ready'
+  const auth = access.password === undefined ? [] : ['AUTH', access.password]
   const ids = new Map<RedisServer, string>()
   for (const server of servers) ids.set(server, String(await clientOf(server).call('CLUSTER', 'MYID')))
   const idOf = (server: RedisServer) => ids.get(server) as string
 
   async function view (server: RedisServer): Promise<Master[]> {
-    return readMasters(await clientOf(server).call('CLUSTER', 'SHARDS'), HOST)
+    return readMasters(await clientOf(server).call('CLUSTER', 'SHARDS'), HOST, access.certificates !== undefined)
   }
 
   /** As those tell that can be asked. */
@@ -108,20 +119,38 @@ export async function startRedisCluster (t: Scope, { replicas = 1, args = [] }: 
     await eventually(isWhole, WHOLE_WITHIN_MS)
   }
 
-  async function migrate (slot: number, to: RedisServer): Promise<void> {
+  async function migrate (slot: number, to: RedisServer, heldMs = 0): Promise<void> {
     const from = await masterOf(slot)
     await clientOf(to).call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', idOf(from))
     await clientOf(from).call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', idOf(to))
+    await pause(heldMs)
     for (;;) {
       const keys = await clientOf(from).call('CLUSTER', 'GETKEYSINSLOT', slot, 10) as string[]
       if (keys.length === 0) break
-      await clientOf(from).call('MIGRATE', HOST, to.port, '', 0, 5000, 'KEYS', ...keys)
+      await clientOf(from).call('MIGRATE', HOST, to.port, '', 0, 5000, ...auth, 'KEYS', ...keys)
     }
     await clientOf(to).call('CLUSTER', 'SETSLOT', slot, 'NODE', idOf(to))
     // The others are told too, as redis-cli does: else they learn it a moment later.
     for (const master of [from, ...(await masters()).filter(server => server !== from && server !== to)]) {
       await clientOf(master).call('CLUSTER', 'SETSLOT', slot, 'NODE', idOf(to))
     }
+    // A next move before all know this one can leave the slot without a master.
+    await eventually(async () => new Set(await Promise.all((await masters()).map(master => epochOf(to, master)))).size === 1)
+  }
+
+  /** The configuration epoch of a server, as another one knows it. */
+  async function epochOf (server: RedisServer, teller: RedisServer): Promise<string | undefined> {
+    const lines = String(await clientOf(teller).call('CLUSTER', 'NODES')).split('\n')
+    return lines.find(line => line.startsWith(idOf(server)))?.split(' ')[6]
+  }
+
+  async function whole (): Promise<void> {
+    await eventually(isWhole, WHOLE_WITHIN_MS)
+  }
+
+  async function mend (): Promise<void> {
+    for (const server of servers) if (stopped(server)) await server.restart()
+    await whole()
   }
 
   await meet()
@@ -133,6 +162,7 @@ export async function startRedisCluster (t: Scope, { replicas = 1, args = [] }: 
     masterOf,
     replicaOf,
     migrate,
-    whole: async () => { await eventually(isWhole, WHOLE_WITHIN_MS) }
+    whole,
+    mend
   }
 }

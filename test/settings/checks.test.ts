@@ -30,7 +30,9 @@ const contradictions: Array<[Record<string, string>, RegExp, Record<string, stri
   [{ WEBHOOK_URL: 'https://host/hook' }, /^WEBHOOK_SECRET should be set together with WEBHOOK_URL/, { WEBHOOK_SECRET: 'x' }],
   [{ JWT_SECRET_PREVIOUS: SECRET }, /^JWT_SECRET_PREVIOUS should be set only together with JWT_SECRET/, { JWT_SECRET: SECRET }],
   [{ REDIS_SENTINEL_PASSWORD: 'x' }, /^REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD should be set only together with REDIS_SENTINELS/, { REDIS_SENTINELS: 'a:1' }],
-  [{ REDIS_SENTINELS: 'a:1', REDIS_SENTINEL_USERNAME: 'x' }, /^REDIS_SENTINEL_PASSWORD should be set together with REDIS_SENTINEL_USERNAME/, { REDIS_SENTINEL_PASSWORD: 'x' }]
+  [{ REDIS_SENTINELS: 'a:1', REDIS_SENTINEL_USERNAME: 'x' }, /^REDIS_SENTINEL_PASSWORD should be set together with REDIS_SENTINEL_USERNAME/, { REDIS_SENTINEL_PASSWORD: 'x' }],
+  [{ REDIS_CLUSTER: 'a:1,b:2', REDIS_SENTINELS: 'a:1' }, /^REDIS_CLUSTER and REDIS_SENTINELS are both set/, { REDIS_SENTINELS: '' }],
+  [{ REDIS_CLUSTER: 'a:1', REDIS_URL: 'rediss://user:secret@host/2' }, /^REDIS_URL should name no database together with REDIS_CLUSTER/, { REDIS_URL: 'rediss://user:secret@host/0' }]
 ]
 
 for (const [env, fault, mended] of contradictions) {

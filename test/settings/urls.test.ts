@@ -52,10 +52,14 @@ test('URLs that are fetched hold no user and no password', async t => {
   }
 })
 
-test('Sentinels are host:port, an IPv6 address in brackets', async t => {
+test('Sentinels and nodes of a cluster are host:port, an IPv6 address in brackets', async t => {
   t.strictSame(readAddresses('a:1,[::1]:26379'), [{ host: 'a', port: 1 }, { host: '::1', port: 26379 }])
-  for (const REDIS_SENTINELS of ['a', 'a:', ':1', 'a:1,', 'a:1 b:2', '::1:26379', 'a:b', 'redis://a:1', 'hunter2@a:1']) {
-    t.match(faultOf({ REDIS_SENTINELS }).message, /REDIS_SENTINELS should/, REDIS_SENTINELS)
+  for (const addresses of ['a', 'a:', ':1', 'a:1,', 'a:1 b:2', '::1:26379', 'a:b', 'redis://a:1', 'hunter2@a:1']) {
+    for (const name of ['REDIS_SENTINELS', 'REDIS_CLUSTER']) {
+      const fault = faultOf({ [name]: addresses })
+      t.match(fault.message, new RegExp(`^  - ${name} should`, 'm'), addresses)
+      t.notMatch(inspect(fault, { depth: 9, showHidden: true }), PASSWORD)
+    }
   }
 })
 
