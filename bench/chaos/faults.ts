@@ -3,28 +3,28 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../../test/helpers/random.ts'
-import type { Node, World } from './world.ts'
+import type { Node, RedisWorld, World } from './world.ts'
 
-export interface Fault {
+export interface Fault<W extends World = RedisWorld> {
   name: string
   /** Set if the history is lost for good, so that clients must be told. */
   mayTell?: boolean
   /** Resolves when the fault is undone. The time to repair counts from then on. */
-  run (world: World, random: Random): Promise<void>
+  run: (world: W, random: Random) => Promise<void>
 }
 
-const one = (world: World, random: Random) => world.nodes[random.below(world.nodes.length)] as Node
+const one = <N extends Node>({ nodes }: World<N>, random: Random) => nodes[random.below(nodes.length)] as N
 
-async function every (intervalMs: number, times: number, act: () => Promise<unknown>): Promise<void> {
+export async function every (intervalMs: number, times: number, act: () => Promise<unknown>): Promise<void> {
   for (let i = 0; i < times; i++) {
     await act()
     await pause(intervalMs)
   }
 }
 
-const kill = (world: World, type: string) => world.client.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes')
+const kill = (world: RedisWorld, type: string) => world.client.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes')
 
-export const none: Fault = { name: 'none', run: () => pause(3000) }
+export const none: Fault<World> = { name: 'none', run: () => pause(3000) }
 
 export const pubsubKilled: Fault = {
   name: 'pub/sub connections killed every 200 ms',
@@ -49,7 +49,7 @@ export const redisRestarts: Fault = {
   }
 }
 
-export const clientsAway: Fault = {
+export const clientsAway: Fault<World> = {
   name: 'clients of one instance away for 5 s',
   async run (world, random) {
     const { edge } = one(world, random)
@@ -59,7 +59,7 @@ export const clientsAway: Fault = {
   }
 }
 
-export const instanceKilled: Fault = {
+export const instanceKilled: Fault<World> = {
   name: 'instance killed (SIGKILL), clients move to another',
   async run (world, random) {
     const node = one(world, random)

@@ -8,7 +8,7 @@ import { token } from '../../test/helpers/token.ts'
 import { RECONNECTION, type Service } from './service.ts'
 import type { Item, Tally } from './tally.ts'
 
-const ROOM = { workspaceId: 'chaos', appId: 'board' }
+export const ROOM = { workspaceId: 'chaos', appId: 'board' }
 const RETRY_MS = 200
 /** Longer than any run: a token that ends is no fault of this table. */
 const TOKEN_SECONDS = 7 * 24 * 3600
@@ -19,7 +19,7 @@ const bearer = token({ sub: 'chaos', exp: Math.floor(Date.now() / 1000) + TOKEN_
 export const roomcast: Service = {
   name: 'Roomcast',
 
-  launch: (scope, redisUrl) => startInstance(scope, { REDIS_URL: redisUrl }),
+  launch: (scope, place) => startInstance(scope, place.includes('://') ? { REDIS_URL: place } : { REDIS_CLUSTER: place }),
 
   async publish (url, item, signal) {
     const body = { ...ROOM, event: 'N', payload: item, id: `${item.writer}-${item.n}` }

@@ -20,7 +20,7 @@ export interface Row extends Counts {
   repairMs: number | undefined
 }
 
-export async function runRound (world: World, fault: Fault, random: Random, note: (what: string) => void): Promise<Row> {
+export async function runRound<W extends World> (world: W, fault: Fault<W>, random: Random, note: (what: string) => void): Promise<Row> {
   const before = sum(world.acknowledged())
   world.write()
   await pause(WARM_MS)
@@ -29,7 +29,7 @@ export async function runRound (world: World, fault: Fault, random: Random, note
   note('undone')
   const repairMs = await timeToRepair(world)
   note(repairMs === undefined ? 'not repaired' : `repaired after ${Math.round(repairMs)} ms`)
-  for (const node of world.nodes) if (!node.isUp) await world.replace(node)
+  await world.mend()
   await world.rest()
   const goal = world.acknowledged()
   await until(() => world.tallies.every(tally => tally.hasReached(goal)), SETTLE_MS)

@@ -7,8 +7,8 @@ export type Running = Pick<Instance, 'url' | 'port' | 'pid' | 'kill' | 'pause' |
 
 export interface Service {
   name: string
-  /** Starts an instance that uses the given Redis. */
-  launch (scope: Scope, redisUrl: string): Promise<Running>
+  /** Starts an instance. @param place of Redis: its URL, or the addresses of a cluster */
+  launch (scope: Scope, place: string): Promise<Running>
   /** Publishes an item. @returns whether the answer was 2xx; after false, the item may be published again */
   publish (url: string, item: Item, signal: AbortSignal): Promise<boolean>
   /** Starts a stock client that survives all faults and reports to the tally. Resolves when it has joined. */

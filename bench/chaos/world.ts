@@ -16,35 +16,48 @@ const WARM_UPDATES = 20
 const WARM_LIMIT_MS = 20_000
 
 export interface Node {
-  /** The proxy between the instance and Redis. */
-  link: Proxy
   /** The proxy between clients and the instance. */
   edge: Proxy
   instance: Running
   isUp: boolean
 }
 
-export interface World {
+/** Instances, followers and writers, whatever Redis they use. */
+export interface World<N extends Node = Node> {
   service: Service
-  redis: RedisServer
-  client: Redis
-  nodes: Node[]
+  nodes: N[]
   tallies: Tally[]
   acknowledged (): number[]
-  /** Replaces a dead instance by a new one at the same address. */
-  replace (node: Node): Promise<void>
+  /** Replaces dead instances by new ones at the same addresses, and repairs Redis. */
+  mend (): Promise<void>
   /** Pauses the writers after their current items were answered with 2xx. */
   rest (): Promise<void>
   write (): void
 }
 
-export async function createWorld (scope: Scope, service: Service, size = 3): Promise<World> {
+export interface RedisNode extends Node {
+  /** The proxy between the instance and Redis. */
+  link: Proxy
+}
+
+export interface RedisWorld extends World<RedisNode> {
+  redis: RedisServer
+  client: Redis
+}
+
+export async function createWorld (scope: Scope, service: Service, size = 3): Promise<RedisWorld> {
   const redis = await startRedis(scope, { appendonly: true })
+  const links = await Promise.all(Array.from({ length: size }, () => startProxy(scope, redis.port)))
+  const world = await populate(scope, service, links.map(link => link.url()))
+  return { ...world, nodes: world.nodes.map((node, i) => Object.assign(node, { link: links[i] as Proxy })), redis, client: redis.client() }
+}
+
+/** @param places of Redis, as each instance is told */
+export async function populate (scope: Scope, service: Service, places: string[]): Promise<World> {
   const nodes: Node[] = []
-  for (let i = 0; i < size; i++) {
-    const link = await startProxy(scope, redis.port)
-    const instance = await service.launch(scope, link.url())
-    nodes.push({ link, instance, edge: await startProxy(scope, instance.port), isUp: true })
+  for (const place of places) {
+    const instance = await service.launch(scope, place)
+    nodes.push({ instance, edge: await startProxy(scope, instance.port), isUp: true })
   }
   await Promise.all(nodes.map(({ instance }) => instance.ready()))
 
@@ -78,7 +91,7 @@ export async function createWorld (scope: Scope, service: Service, size = 3): Pr
   }
 
   const tallies = nodes.flatMap(() => Array.from({ length: FOLLOWERS_PER_NODE }, () => createTally(WRITERS)))
-  await Promise.all(tallies.map((tally, i) => service.follow(scope, nodes[i % size]?.edge.url('http') ?? '', tally)))
+  await Promise.all(tallies.map((tally, i) => service.follow(scope, nodes[i % nodes.length]?.edge.url('http') ?? '', tally)))
 
   async function rest (): Promise<void> {
     isResting = true
@@ -99,21 +112,16 @@ export async function createWorld (scope: Scope, service: Service, size = 3): Pr
     for (const tally of tallies) tally.take(acknowledged)
   }
 
-  await warmUp()
-  return {
-    service,
-    redis,
-    client: redis.client(),
-    nodes,
-    tallies,
-    acknowledged: () => [...acknowledged],
-    async replace (node) {
-      node.instance = await service.launch(scope, node.link.url())
+  async function mend (): Promise<void> {
+    for (const [i, node] of nodes.entries()) {
+      if (node.isUp) continue
+      node.instance = await service.launch(scope, places[i] as string)
       await node.instance.ready()
       node.edge.retarget(node.instance.port)
       node.isUp = true
-    },
-    rest,
-    write
+    }
   }
+
+  await warmUp()
+  return { service, nodes, tallies, acknowledged: () => [...acknowledged], mend, rest, write }
 }
