@@ -9,6 +9,7 @@ export interface Latency {
 
 /** Adds a histogram to the registry. */
 export function createLatency (name: string, help: string, registry: Registry): Latency {
+  const about = { name, help, type: 'histogram', aggregator: 'sum' }
   /** How many were at most each bound and above the one before; the last place counts the others. */
   let counts: number[] = []
   let sum = 0
@@ -26,11 +27,11 @@ export function createLatency (name: string, help: string, registry: Registry): 
       return { metricName: `${name}_bucket`, labels: { le }, value: count }
     })
     const rest = [{ metricName: `${name}_sum`, labels: {}, value: sum }, { metricName: `${name}_count`, labels: {}, value: count }]
-    return { name, help, type: 'histogram', aggregator: 'sum', values: [...buckets, ...rest] }
+    return { ...about, values: [...buckets, ...rest] }
   }
 
   reset()
-  registry.registerMetric({ name, get, reset } as unknown as Metric)
+  registry.registerMetric({ ...about, get, reset } as unknown as Metric)
   return {
     observe (seconds) {
       let place = 0

@@ -10,6 +10,8 @@ test('observations are read as those of prom-client', async t => {
   const latency = createLatency('took_seconds', 'Time.', ours)
   const histogram = new Histogram({ name: 'took_seconds', help: 'Time.', buckets: BUCKETS, registers: [theirs] })
   t.equal(await ours.metrics(), await theirs.metrics())
+  const known = ({ name, help, type, aggregator }: ReturnType<Registry['getMetricsAsArray']>[number]) => ({ name, help, type, aggregator })
+  t.strictSame(ours.getMetricsAsArray().map(known), theirs.getMetricsAsArray().map(known))
   for (const seconds of [0, 0.0005, 0.00051, 0.02, 0.02, 4.99, 5, 5.01, 60]) {
     latency.observe(seconds)
     histogram.observe(seconds)
