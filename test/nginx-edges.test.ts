@@ -39,6 +39,34 @@ test('what is too large is refused with a code, by an instance or by nginx', asy
   t.equal(body.error?.message, errorCodes['publish/payload-too-large'].message)
 })
 
+test('a page of an allowed origin can read what nginx answers itself; another cannot', async t => {
+  const origin = 'https://app.example.com'
+  const instance = await startInstance(t, { INSTANCE_NAME: 'a', CORS_ORIGINS: origin })
+  await instance.ready()
+  const nginx = await startNginx(t, [instance.port, instance.port, instance.port])
+  const ask = async (method: string, path: string, from: string, body?: unknown) => {
+    const { status, headers } = await call(nginx.url, method, path, { token: token(), headers: { origin: from }, body })
+    return [status, headers.get('access-control-allow-origin')]
+  }
+  const large = { displayName: 'x'.repeat(3_000_000) }
+  const all = async (from: string) => [
+    await ask('GET', '/api/v1/health/', from),
+    await ask('PUT', '/api/v1/apps/', from, large),
+    await ask('GET', '/metrics', from)
+  ]
+  t.strictSame(await all(origin), [[200, origin], [413, origin], [404, origin]], 'one header, by the instance or by nginx')
+  for (const other of ['https://evil.example', 'https://app.example.com.evil.example', 'https://appxexample.com']) {
+    const [[, byInstance] = [], ...byNginx] = await all(other)
+    t.not(byInstance, other)
+    t.strictSame(byNginx, [[413, null], [404, null]], other)
+  }
+
+  await instance.kill()
+  t.strictSame(await ask('GET', '/api/v1/health/', origin), [502, origin])
+  t.strictSame(await ask('PUT', '/api/v1/apps/', origin, { workspaceId: 'acme', appId: 'board-1', displayName: 'Plans' }), [503, origin])
+  t.strictSame(await ask('GET', '/api/v1/health/', 'https://evil.example'), [502, null])
+})
+
 test('the log says why an instance did not answer', async t => {
   const instance = await startInstance(t, { INSTANCE_NAME: 'a' })
   await instance.ready()
