@@ -44,7 +44,7 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
   const first = new Set<Feed>()
   let round: Feed[] = []
   let next = 0
-  let roundBeganAt = 0
+  let roundBeganAt: number | undefined
   /** Feeds that may have missed something after a reconnect. They do not wait for their turn in the round. */
   const hurried = new Set<Feed>()
   let isRunning = false
@@ -80,9 +80,7 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
   async function checkNext (): Promise<boolean> {
     if (hurried.size > 0) return await checkSome(nextHurried(), 'reconnect')
     if (next >= round.length) beginRound()
-    const some = nextChunk()
-    if (next >= round.length) endRound()
-    return await checkSome(some, 'position check')
+    return await checkSome(nextChunk(), 'position check')
   }
 
   async function checkSome (some: Feed[], foundBy: string): Promise<boolean> {
@@ -114,15 +112,13 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
     // The commands room is compared separately, at its own pace.
     round = others()
     next = 0
-    roundBeganAt = performance.now()
+    const now = performance.now()
+    if (roundBeganAt !== undefined) metrics.positionRoundSeconds.set((now - roundBeganAt) / 1000)
+    roundBeganAt = now
   }
 
   function others (): Feed[] {
     return [...feeds.values()].filter(({ room }) => room !== COMMANDS_ROOM)
-  }
-
-  function endRound (): void {
-    metrics.positionRoundSeconds.set((performance.now() - roundBeganAt) / 1000)
   }
 
   /** Checks the concerned feeds after a reconnect. Commands come first, because they decide who may get the rest. */

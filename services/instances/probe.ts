@@ -33,8 +33,11 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
 
   inbox.on(PROBE_EVENT, ({ payload }) => {
     if (!echoes.accepts(payload)) return
-    for (const [shard, probe] of probes) if (shard.name === payload.shard) probe.onEcho()
-    metrics.probeSeconds.observe((performance.now() - payload.sentAt) / 1000)
+    for (const [{ name: shard }, probe] of probes) {
+      if (shard !== payload.shard) continue
+      probe.onEcho()
+      metrics.probeSeconds.observe({ shard }, (performance.now() - payload.sentAt) / 1000)
+    }
   })
 
   function onTick (): void {
@@ -65,7 +68,7 @@ export function createProbe ({ broker, inbox, settings, metrics, log }: {
   function forget (shard: BrokerShard): void {
     probes.get(shard)?.close()
     probes.delete(shard)
-    metrics.redisShardUp.remove({ shard: shard.name })
+    for (const metric of [metrics.redisShardUp, metrics.probeSeconds]) metric.remove({ shard: shard.name })
   }
 
   function faultOf (shard: BrokerShard): string | undefined {

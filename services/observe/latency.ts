@@ -1,7 +1,8 @@
 // A histogram of seconds for hot paths: one addition for each observation, which takes prom-client's own a microsecond or more.
 import type { Metric, Registry } from 'prom-client'
 
-const BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+/** In seconds. */
+export const BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
 export interface Latency {
   observe (seconds: number): void

@@ -1,6 +1,6 @@
 // Every metric of the service, in base units. Each instance of the app has its own registry.
-import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
-import { createLatency } from './latency.ts'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { BOUNDS, createLatency } from './latency.ts'
 
 /** Between two looks at the event loop. Each wakes the process, and what is measured includes it. */
 export const LOOP_PACE_MS = 100
@@ -35,7 +35,7 @@ export function createMetrics () {
     dropped: counter('roomcast_messages_dropped_total', 'Messages from the broker, or ephemeral updates for a socket, that were dropped.', ['reason']),
     repairs: counter('roomcast_repairs_total', 'Holes that were filled from history, by how they were detected.', ['found_by']),
     positionChecks: counter('roomcast_position_checks_total', 'Comparisons of feeds with their rooms, by outcome.', ['outcome']),
-    positionRoundSeconds: gauge('roomcast_position_round_seconds', 'How long the last comparison of all feeds with their rooms took.'),
+    positionRoundSeconds: gauge('roomcast_position_round_seconds', 'From the start of one comparison of all feeds with their rooms to the start of the next.'),
     resets: counter('roomcast_feed_resets_total', 'Feeds whose members were told that the history is insufficient, by reason.', ['reason']),
     historyReads: counter('roomcast_history_reads_total', 'Reads of history from the broker.'),
     readsWaiting: gauge('roomcast_reads_waiting', 'Reads of history and presence that are queued.'),
@@ -52,7 +52,7 @@ export function createMetrics () {
     redisShardUp: gauge('roomcast_redis_shard_up', 'Whether probes come back from this master of Redis.', ['shard']),
     redisReconnects: counter('roomcast_redis_reconnects_total', 'Attempts to connect to Redis again.', ['link']),
     redisReplaced: counter('roomcast_redis_links_replaced_total', 'Links to Redis that were replaced because they were silent or unusable.'),
-    probeSeconds: latency('roomcast_probe_duration_seconds', 'Time from the publish of a probe to its echo.'),
+    probeSeconds: new Histogram({ name: 'roomcast_probe_duration_seconds', help: 'Time from the publish of a probe to its echo, by master of Redis.', labelNames: ['shard'], buckets: BOUNDS, registers }),
     probeAge: gauge('roomcast_probe_age_seconds', 'Time since the last probe that came back, from the shard that has been silent for longest.'),
     ready: gauge('roomcast_ready', 'Whether /readyz answers 200.')
   }

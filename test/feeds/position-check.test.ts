@@ -71,6 +71,8 @@ async function watched (t: Test, rooms: RoomKey[], env: Record<string, string>) 
     reads,
     offsets,
     refusals,
+    /** As /metrics tells it. */
+    async roundSeconds () { return (await metrics.positionRoundSeconds.get()).values[0]?.value ?? NaN },
     lose (which: (message: Message) => boolean) { isLost = which },
     publish: (room: RoomKey) => inner.publish(publication({ room })),
     /** How often each of the rooms was asked for. */
@@ -84,17 +86,19 @@ async function watched (t: Test, rooms: RoomKey[], env: Record<string, string>) 
 const roomsUpTo = (n: number) => upTo(n).map(i => `acme/board-${i}`)
 
 test('every room is compared each POSITION_CHECK_MS, by plain reads alone', async t => {
-  const { counts } = await watched(t, roomsUpTo(30), { POSITION_CHECK_MS: '50' })
+  const { counts, roundSeconds } = await watched(t, roomsUpTo(30), { POSITION_CHECK_MS: '50' })
   await eventually(() => counts('positions').every(count => count >= 3))
   t.strictSame(counts('touch'), Array(30).fill(0))
+  t.ok(await roundSeconds() > 0.04, 'the pause until the next round counts')
 })
 
 test('POSITION_CHECKS_PER_SECOND: with more rooms a round takes longer, a chunk after the other', async t => {
-  const { counts, reads } = await watched(t, roomsUpTo(100), { POSITION_CHECK_MS: '100', POSITION_CHECKS_PER_SECOND: '200' })
+  const { counts, reads, roundSeconds } = await watched(t, roomsUpTo(100), { POSITION_CHECK_MS: '100', POSITION_CHECKS_PER_SECOND: '200' })
   await eventually(() => counts().every(count => count >= 3))
   t.ok(reads.every(({ rooms }) => rooms.length <= 20), 'no more in one read than in POSITION_CHECK_MS')
   const elapsed = (reads.at(-1) as Read).at - (reads[0] as Read).at
   t.ok(elapsed > 900, `three rounds of 100 rooms at 200 a second took ${Math.round(elapsed)} ms`)
+  t.ok(await roundSeconds() > 0.4, 'as the metric tells')
   t.ok(Math.max(...counts()) - Math.min(...counts()) <= 1, 'none more often than the others')
 })
 

@@ -1,8 +1,8 @@
 // A real Chromium, gone when the test is over.
 import { chromium, type Browser, type Page } from 'playwright-core'
-import type { Test } from 'tap'
+import type { Scope } from './scope.ts'
 
-export async function openBrowser (t: Test): Promise<Browser> {
+export async function openBrowser (t: Scope): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: [
