@@ -17,15 +17,18 @@ const DURATIONS = '.tap/durations.json'
 
 /**
  * @param {string[]} files `test/….test.ts`, compiled to dist/
- * @param {{ jobs: number, isVerbose: boolean }} options how many files run at a time; whether to show output immediately
+ * @param {{ jobs: number, isVerbose?: boolean, node?: string, env?: Record<string, string>, isSecondTry?: boolean, onEnd?: (file: string, counts: object) => void }} options
+ *   how many files run at a time; whether to show output immediately; the Node.js that runs them; further variables;
+ *   whether a file that failed runs once more when all others have ended; told of each file
  * @returns {Promise<{ passed: number, failed: number, skipped: number }>} assertions of all files
  */
-export async function runFiles (files, { jobs, isVerbose }) {
+export async function runFiles (files, { jobs, isVerbose = false, node = process.execPath, env = {}, isSecondTry = false, onEnd = () => {} }) {
   const durations = readDurations()
   // The slowest first, so that all jobs end at about the same time. A new file counts as slow.
   const waiting = files.toSorted((a, b) => (durations[b] ?? Infinity) - (durations[a] ?? Infinity))
   const total = { passed: 0, failed: 0, skipped: 0 }
   const running = new Set()
+  const again = []
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.once(signal, () => {
       for (const child of running) child.kill(signal)
@@ -35,22 +38,26 @@ export async function runFiles (files, { jobs, isVerbose }) {
 
   async function work () {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const { counts, seconds } = await runFile(file, running, isVerbose)
-      for (const outcome of Object.keys(total)) total[outcome] += counts[outcome]
+      const { counts, seconds } = await runFile(file, running, { isVerbose, node, env })
       durations[file] = seconds
+      onEnd(file, counts)
+      if (isSecondTry && counts.failed + counts.skipped > 0 && !again.includes(file)) again.push(file)
+      else for (const outcome of Object.keys(total)) total[outcome] += counts[outcome]
     }
   }
 
   await Promise.all(Array.from({ length: jobs }, work))
+  waiting.push(...again)
+  await work()
   writeFileSync(DURATIONS, JSON.stringify(durations, null, 2))
   return total
 }
 
-async function runFile (file, running, isVerbose) {
+async function runFile (file, running, { isVerbose, node, env }) {
   const startedAt = performance.now()
-  const child = spawn(process.execPath, ['--enable-source-maps', `dist/${file.replace(/\.ts$/, '.js')}`], {
+  const child = spawn(node, ['--enable-source-maps', `dist/${file.replace(/\.ts$/, '.js')}`], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, TAP_TIMEOUT: String(TIMEOUT_SECONDS), TAP_FAIL_SKIP: '1', TAP_FAIL_TODO: '1' }
+    env: { ...process.env, ...env, TAP_TIMEOUT: String(TIMEOUT_SECONDS), TAP_FAIL_SKIP: '1', TAP_FAIL_TODO: '1' }
   })
   running.add(child)
   const killer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)

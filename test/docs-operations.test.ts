@@ -17,8 +17,8 @@ const metrics = new Set(registered.map(({ name }) => name))
 /** As PromQL may name them. */
 const series = new Set(registered.flatMap(({ name, isHistogram }) => isHistogram ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name]))
 const settings = new Set(Object.keys(Settings.properties))
-/** Of Node itself. */
-const others = new Set(['NODE_EXTRA_CA_CERTS'])
+/** Of Node itself, and of compose.yaml. */
+const others = new Set(['NODE_EXTRA_CA_CERTS', 'REDIS_PASSWORD'])
 
 const { repository: { url } } = JSON.parse(await read('package.json')) as { repository: { url: string } }
 const repository = url.replace(/^git\+|\.git$/g, '')

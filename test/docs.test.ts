@@ -18,7 +18,7 @@ function page (path: string): string {
 }
 
 test('generated parts match this build: tables, and the types of the client', async t => {
-  for (const script of ['scripts/client-types.js', 'scripts/protocol-doc.js', 'scripts/readme-faults.js']) {
+  for (const script of ['scripts/client-types.js', 'scripts/protocol-doc.js', 'scripts/readme-faults.js', 'scripts/tested-with.js']) {
     const check = await startChild(t, process.execPath, [script, '--check'])
     const { code } = await within(20_000, 'the check', check.exited)
     t.equal(code, 0, check.output())

@@ -70,15 +70,18 @@ test('pub/sub link', async t => {
   await t.test('dropped by Redis for lag: caught up from history', async t => {
     const follower = await follow(await connect(t, b.url, { token: bearer }), 'lag', 'board')
     const [, before = ''] = await client.config('GET', 'client-output-buffer-limit') as string[]
-    await client.config('SET', 'client-output-buffer-limit', 'pubsub 30000 0 0')
+    await client.config('SET', 'client-output-buffer-limit', 'pubsub 20000 0 0')
+    // More than the 16 KiB that are not counted, in one step, and in pieces that Valkey 9 does not hold by reference.
+    const burst = Array.from({ length: 5 }, () => ['publish', channel('lag/board'), 'x'.repeat(12_000)])
     const reconnects = await metric(b.url, 'roomcast_redis_reconnects_total', 'subscriber')
     for (const n of upTo(4)) {
-      await publish(a.url, { workspaceId: 'lag', appId: 'board', event: 'N', payload: `${n} ${'x'.repeat(60_000)}` })
+      await client.multi(burst).exec()
+      await publish(a.url, { workspaceId: 'lag', appId: 'board', event: 'N', payload: n })
       await follower.until(n, 5000)
     }
     t.ok(await metric(b.url, 'roomcast_redis_reconnects_total', 'subscriber') > reconnects, 'Redis did drop it')
     await client.config('SET', 'client-output-buffer-limit', before)
-    t.strictSame(follower.updates.map(({ payload }) => Number.parseInt(String(payload))), upTo(4))
+    t.strictSame(payloads(follower.updates), upTo(4))
   })
 
   await t.test('garbage on the channel is dropped and counted, and nobody is disturbed', async t => {

@@ -10,6 +10,7 @@ import { startChild, untilReady } from './child.ts'
 import { startInstance, type Instance } from './instance.ts'
 import { pathOf } from './paths.ts'
 import { freePort, HOST } from './ports.ts'
+import { NGINX } from './programs.ts'
 import { startRedis } from './redis.ts'
 import type { Scope } from './scope.ts'
 
@@ -46,7 +47,7 @@ export async function startNginx (t: Scope, [a, b, c]: [number, number, number],
   // A plain user's PATH often leaves out sbin, where Debian puts nginx.
   const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin` }
   // Not KILL: a master that is killed leaves its workers behind.
-  const child = await startChild(t, 'nginx', nginxArgs(dir), env, 'TERM')
+  const child = await startChild(t, NGINX, nginxArgs(dir), env, 'TERM')
   const log = (name: string) => readFile(join(dir, name), 'utf8')
   t.teardown(async () => {
     if (!t.passing()) process.stderr.write(`── nginx\n${child.output()}${await log('error.log')}`)
@@ -58,7 +59,7 @@ export async function startNginx (t: Scope, [a, b, c]: [number, number, number],
     pid: child.pid,
     url: `${tls ? 'https' : 'http'}://${HOST}:${port}`,
     internalUrl: `http://${HOST}:${internalPort}`,
-    async reload () { await promisify(execFile)('nginx', [...nginxArgs(dir), '-s', 'reload'], { env }) },
+    async reload () { await promisify(execFile)(NGINX, [...nginxArgs(dir), '-s', 'reload'], { env }) },
     accessLog: () => log('access.log'),
     errorLog: () => log('error.log')
   }

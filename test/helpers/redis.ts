@@ -7,6 +7,7 @@ import type { Scope } from './scope.ts'
 import { startChild, untilReady, type Child } from './child.ts'
 import { tlsSettings, type Certificates } from './certificates.ts'
 import { freePort, HOST } from './ports.ts'
+import { REDIS_SERVER } from './programs.ts'
 
 export interface RedisOptions {
   appendonly?: boolean
@@ -58,8 +59,8 @@ export async function startRedis (t: Scope, options: RedisOptions = {}): Promise
   let child = await launch()
 
   async function launch (): Promise<Child> {
-    const started = await startChild(t, 'redis-server', args)
-    await untilReady(started, 'redis-server', () => answersAs(access, started.pid))
+    const started = await startChild(t, REDIS_SERVER, args)
+    await untilReady(started, REDIS_SERVER, () => answersAs(access, started.pid))
     return started
   }
 

@@ -7,6 +7,7 @@ import { tlsSettings, type Certificates } from './certificates.ts'
 import { startChild, untilReady } from './child.ts'
 import { eventually } from './eventually.ts'
 import { freePort, HOST } from './ports.ts'
+import { REDIS_SERVER } from './programs.ts'
 import { accessTo, answersAs, redisClient, isMaster, startRedis, temporaryFolder, type RedisServer } from './redis.ts'
 
 export interface SentinelSetup {
@@ -90,8 +91,8 @@ async function launchSentinel (t: Scope, config: string[], password?: string, ce
   const ports = certificates === undefined ? [`port ${port}`] : ['port 0', `tls-port ${port}`, ...tlsSettings(certificates).map(pair => pair.join(' '))]
   const users = password === undefined ? [] : [`requirepass ${password}`, `user watcher on >${password} allchannels +@all`]
   await writeFile(file, [...ports, ...users, `bind ${HOST}`, `dir ${dir}`, ...config, ''].join('\n'))
-  const child = await startChild(t, 'redis-sentinel', [file])
-  await untilReady(child, 'redis-sentinel', () => answersAs(accessTo({ port, ...password !== undefined && { password }, ...certificates !== undefined && { certificates } }), child.pid))
+  const child = await startChild(t, REDIS_SERVER, [file, '--sentinel'])
+  await untilReady(child, 'Sentinel', () => answersAs(accessTo({ port, ...password !== undefined && { password }, ...certificates !== undefined && { certificates } }), child.pid))
   return port
 }
 
