@@ -1,8 +1,9 @@
-// `npm run demo`: Redis, three instances and nginx from what is installed on this machine, one address and a token. What is
-// killed starts again. Ports can be given as DEMO_PORT and DEMO_INTERNAL_PORT; everything else takes free ones. Ctrl-C ends it all.
+// `npm run demo`: Redis, three instances, nginx and, where it is installed, Prometheus: one address and a token. What is killed
+// starts again. Ports: DEMO_PORT, DEMO_INTERNAL_PORT, DEMO_PROMETHEUS_PORT; everything else takes free ones. Ctrl-C ends it all.
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,6 +35,9 @@ async function start () {
   const internalPort = Number(process.env.DEMO_INTERNAL_PORT ?? 8081)
   await assertFree(port, 'DEMO_PORT')
   await assertFree(internalPort, 'DEMO_INTERNAL_PORT')
+  const isWatched = spawnSync('prometheus', ['--version']).error === undefined
+  const prometheusPort = Number(process.env.DEMO_PROMETHEUS_PORT ?? 9090)
+  if (isWatched) await assertFree(prometheusPort, 'DEMO_PROMETHEUS_PORT')
   const [redisPort, a, b, c] = await freePorts(4)
   const control = createControl(processes).listen(0, HOST)
   await once(control, 'listening')
@@ -43,11 +47,12 @@ async function start () {
   await startNginx({
     instances: [a, b, c].map(own => `${HOST}:${own}`), listen: `${HOST}:${port}`, listenInternal: `${HOST}:${internalPort}`, demo: `${HOST}:${control.address().port}`
   })
+  if (isWatched) await startPrometheus(prometheusPort, { a, b, c })
   await processes.ready()
   if (isEnding) return
   const sign = createSigner({ key: secret, expiresIn: TOKEN_MS })
   const [token, other] = [['ann', 'Ann'], ['leo', 'Leo']].map(([sub, name]) => sign({ sub, name, capabilities: ALL }))
-  print({ url: `http://${HOST}:${port}`, internalUrl: `http://${HOST}:${internalPort}`, token, other })
+  print({ url: `http://${HOST}:${port}`, internalUrl: `http://${HOST}:${internalPort}`, token, other, prometheus: isWatched && `http://${HOST}:${prometheusPort}` })
 }
 
 function startRedis (port) {
@@ -98,7 +103,22 @@ async function startNginx (places) {
   })
 }
 
-function print ({ url, internalUrl, token, other }) {
+/** The configuration beside compose.yaml, with the addresses of the demo. */
+async function startPrometheus (port, ports) {
+  const shipped = await readFile(new URL('deploy/prometheus/compose.yml', root), 'utf8')
+  await writeFile(join(dir, 'prometheus.yml'), shipped.replaceAll(/roomcast-([abc]):3000/g, (_, name) => `${HOST}:${ports[name]}`).replaceAll('15s', '5s'))
+  await copyFile(new URL('deploy/alerts.yml', root), join(dir, 'alerts.yml'))
+  const address = `http://${HOST}:${port}`
+  processes.start({
+    name: 'prometheus',
+    command: 'prometheus',
+    args: [`--config.file=${dir}/prometheus.yml`, `--storage.tsdb.path=${dir}/prometheus`, `--web.listen-address=${HOST}:${port}`, '--log.level=error'],
+    address,
+    isReady: async () => (await fetch(`${address}/-/ready`)).ok
+  })
+}
+
+function print ({ url, internalUrl, token, other, prometheus }) {
   const list = processes.list()
   const width = Math.max(...list.map(({ name }) => name.length))
   console.log(`
@@ -109,6 +129,10 @@ ${url}/#demo=1&token=${token}&token=${other}
 The API is at the same address, and as internal services have it at ${internalUrl}. A token for this run, which may do everything:
 
 ${token}
+
+Rooms, users and instances in the inspector: ${internalUrl}/inspector/#token=${token}
+
+${prometheus ? `Metrics and alerts: ${prometheus}/alerts` : 'Metrics: install prometheus (on Debian: apt-get install prometheus) and start again.'}
 
 To try it, with that token in TOKEN:
 

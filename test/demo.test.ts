@@ -12,16 +12,20 @@ const demo = pathOf('scripts/demo.js')
 const RESTART_MS = 20_000
 
 test('the demo carries updates through its first address, survives kill -9 and a restart of Redis, and ends cleanly with Ctrl-C', async t => {
-  const [port, internalPort] = [await freePort(), await freePort()]
+  const [port, internalPort, prometheusPort] = [await freePort(), await freePort(), await freePort()]
   const url = `http://${HOST}:${port}`
   const child = await startChild(t, process.execPath, [demo], {
-    PATH: process.env.PATH, DEMO_PORT: String(port), DEMO_INTERNAL_PORT: String(internalPort)
+    PATH: process.env.PATH, DEMO_PORT: String(port), DEMO_INTERNAL_PORT: String(internalPort), DEMO_PROMETHEUS_PORT: String(prometheusPort)
   }, 'TERM')
   const [bearer] = await eventually(() => /^[\w-]+\.[\w-]+\.[\w-]+$/m.exec(child.output()), 40_000)
   await eventually(() => child.output().includes('Ctrl-C ends it.'))
   const addresses = new Set([...child.output().matchAll(/(?:http|redis):\/\/127\.0\.0\.1:(\d+)/g)].map(([, found]) => Number(found)))
   t.strictSame([...addresses].slice(0, 2), [port, internalPort], 'the address of all comes first')
-  t.equal(addresses.size, 6, 'two doors, Redis and three instances')
+  t.equal(addresses.size, 7, 'two doors, Redis, three instances and Prometheus')
+  await eventually(async () => {
+    const { data } = await (await fetch(`http://${HOST}:${prometheusPort}/api/v1/targets`)).json() as { data: { activeTargets: Array<{ health: string }> } }
+    return data.activeTargets.length === 3 && data.activeTargets.every(({ health }) => health === 'up')
+  }, 20_000)
   const pidOf = (name: string) => Number(new RegExp(`^ *${name} +pid (\\d+)`, 'm').exec(child.output())?.[1])
 
   const follower = await follow(await connect(t, url, { token: bearer, reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 }), 'acme', 'board-1')
@@ -49,7 +53,7 @@ test('the demo carries updates through its first address, survives kill -9 and a
 
   await t.test('the control endpoint lists and ends what comes back, and takes nothing else; an instance knows nothing of it', async t => {
     const list = await (await fetch(`${url}/demo/`)).json() as Array<{ name: string, pid: number, address: string }>
-    t.strictSame(list.map(({ name }) => name), ['redis', 'instance a', 'instance b', 'instance c', 'nginx'])
+    t.strictSame(list.map(({ name }) => name), ['redis', 'instance a', 'instance b', 'instance c', 'nginx', 'prometheus'])
     const end = async (name: string, type = 'application/json') =>
       await fetch(`${url}/demo/end`, { method: 'POST', headers: { 'Content-Type': type }, body: JSON.stringify({ name }) })
     t.match(await (await end('instance b')).json(), { name: 'instance b', was: pidOf('instance b') })

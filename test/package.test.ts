@@ -39,7 +39,7 @@ console.log(await host.listen({ port: 0, host: '127.0.0.1' }))
 
 test('what ships: the build, its maps with their sources, the texts; no test, no bench, no settings of anybody', async t => {
   const files = packed.files.map(({ path }) => path)
-  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', '.env.example', 'dist/app.js', 'dist/app.d.ts', 'dist/server.js', 'dist/cli/roomcast.js', 'dist/inspector/index.html', 'dist/playground/index.html', 'dist/services/broker/scripts/publish.lua', 'scripts/demo.js', 'scripts/demo/processes.js', 'scripts/demo/control.js', 'deploy/nginx.conf']) {
+  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', '.env.example', 'dist/app.js', 'dist/app.d.ts', 'dist/server.js', 'dist/cli/roomcast.js', 'dist/inspector/index.html', 'dist/playground/index.html', 'dist/services/broker/scripts/publish.lua', 'scripts/demo.js', 'scripts/demo/processes.js', 'scripts/demo/control.js', 'deploy/nginx.conf', 'deploy/prometheus/compose.yml', 'deploy/alerts.yml']) {
     t.ok(files.includes(path), path)
   }
   t.strictSame(files.filter(path => /(^|\/)(test|bench|node_modules)\/|\.test\.|^[^/]+\.ts$|\.env$|^dist\/\./.test(path)), [])
