@@ -110,5 +110,5 @@ function write () {
     `Run on ${new Date().toISOString().slice(0, 10)} on ${cpus().length} processors with Node ${process.version}; the clone came from the same disk, the packages from npm.`
   ].join('\n')
   const before = readFileSync(page, 'utf8')
-  writeFileSync(page, before.replace(/(<!-- walk -->\n)[^]*?(\n<!-- \/walk -->)/, (_, start, end) => `${start}${table}${end}`))
+  writeFileSync(page, before.replace(/(<!-- walk -->\n)[^]*?(<!-- \/walk -->)/, (_, start, end) => `${start}${table}\n${end}`))
 }
