@@ -16,6 +16,7 @@ import overviewRoutes from './routes/overview.ts'
 import publishRoutes from './routes/publish.ts'
 import roomRoutes from './routes/rooms.ts'
 import sessionRoutes from './routes/sessions.ts'
+import { limitLog } from './services/observe/limited-log.ts'
 import { createMetrics } from './services/observe/metrics.ts'
 import { readSettings } from './services/settings/read.ts'
 
@@ -40,7 +41,7 @@ export interface RoomcastOptions {
 export default fp<RoomcastOptions>(async (host, options) => {
   // An own context: apart from one decorator, nothing changes for the host.
   await host.register(async fastify => {
-    const base = { settings: readSettings(options.env ?? process.env), metrics: createMetrics(), log: fastify.log }
+    const base = { settings: readSettings(options.env ?? process.env), metrics: createMetrics(), log: limitLog(fastify.log) }
     const updates = carryUpdates(fastify, base)
     const people = followPeople(fastify, { ...base, ...updates })
     const gateways = await openGateways(fastify, { ...base, ...updates, ...people })

@@ -102,7 +102,7 @@ function leaveOnSignal (server: FastifyInstance, settings: Settings): void {
     process.on(signal, () => {
       if (leavingSince !== undefined) {
         if (performance.now() - leavingSince < SAME_SIGNAL_MS) return
-        log.warn({ signal }, 'second signal: exiting at once')
+        log.info({ signal }, 'second signal: exiting at once')
         process.exit(1)
       }
       leavingSince = performance.now()

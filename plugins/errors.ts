@@ -1,6 +1,7 @@
 // Turns every error into the answer envelope with a code of the table.
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { createLineLimit } from '../services/observe/limited-log.ts'
 import { countLimit } from '../services/observe/limits.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
 import { discardBody, endWith } from '../services/sessions/refusal.ts'
@@ -10,12 +11,14 @@ import { failure } from '../services/wire/protocol.ts'
 
 /** @param metricsOf returns undefined while our own process boots, because these handlers exist before the app */
 export function createErrorHandlers (settings: Settings, metricsOf: () => Metrics | undefined) {
+  const lines = createLineLimit()
+
   /** Answers any error of a request, even one before a route is found. */
   function onError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
     const metrics = metricsOf()
     const known = translate(error)
     metrics?.errors.inc({ code: known.code, transport: 'http' })
-    if (known.code === 'server/internal') request.log.error({ err: error }, 'request failed')
+    if (known.code === 'server/internal') lines.write('request', more => request.log.error({ err: error, ...more }, 'request failed by a bug: please report this line'))
     const answer = () => { reply.code(known.status).headers(known.headers()).send(failure(known.toBody())) }
     if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') return answer()
     if (metrics !== undefined) countLimit(metrics, 'body-bytes')

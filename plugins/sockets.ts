@@ -67,6 +67,7 @@ export async function openSockets (fastify: FastifyInstance, {
     preClose: (done: () => void) => { connections.close().then(done, done) }
   } as SocketIOOptions)
   const { io } = fastify as unknown as { io: Server }
+  metrics.socketsMax.set(settings.MAX_SOCKETS)
   const connections = createConnections({ engine: io.engine, flush: feeds.flush, settings, metrics, log })
   guardUpgrades(fastify.server)
   ignoreOtherUpgrades(fastify.server, settings.SOCKET_PATH)
@@ -150,7 +151,7 @@ export async function openSockets (fastify: FastifyInstance, {
     } catch (error) {
       arriving.get(socket)?.giveUp()
       const known = toRoomcastError(error)
-      if (known.code === 'server/internal') log.error({ err: error }, 'handshake failed')
+      if (known.code === 'server/internal') log.error({ err: error }, 'handshake failed by a bug: please report this line')
       metrics.connections.inc({ outcome: known.code })
       // Not final: a stock client retries only after its transport was closed. Socket.IO then forgets this socket.
       if (!FOR_NOW.has(known.code)) return next(Object.assign(new Error(known.code), { data: known.toBody() }))

@@ -33,7 +33,7 @@ export function carryUpdates (fastify: FastifyInstance, base: Base): Updates {
   const { settings, log } = base
   // New at every start, so that a restarted process does not inherit the state of a killed one.
   const instance = `${settings.INSTANCE_NAME}${settings.INSTANCE_NAME === '' ? '' : '-'}${randomBytes(4).toString('hex')}`
-  if (!isRedisConfigured(settings)) log.warn({ instance }, 'no REDIS_URL is set: the embedded broker serves only this instance')
+  if (!isRedisConfigured(settings)) log.warn({ instance }, 'no REDIS_URL is set: the embedded broker serves only this instance; set it before you start a second one')
   const broker = isRedisConfigured(settings)
     ? createRedisBroker({ instance, open: openRedis(fastify, settings), ...base })
     : createMemoryBroker({ instance, ...base })

@@ -9,6 +9,7 @@ import { failureOf, failures, TOKEN_BEARER, WRITER } from '../services/documents
 import { Answer, failure, HttpPublish, Receipt, RoomRef, success, UpdateId, type Result } from '../services/wire/protocol.ts'
 import { createValidator } from '../services/wire/validation.ts'
 import { limitError } from '../services/observe/limits.ts'
+import type { Log } from '../services/observe/log.ts'
 import type { Metrics } from '../services/observe/metrics.ts'
 import type { Settings } from '../services/settings.ts'
 
@@ -28,7 +29,7 @@ const validators = { batch: createValidator(Batch), many: createValidator(Many) 
 const PUBLISH_CODES = [...WRITER, 'limit/publish-rate'] as const
 const Results = Type.Object({ results: Type.Array(Type.Union([Answer(Receipt), failureOf(PUBLISH_CODES)])) })
 
-const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Metrics, publisher: Publisher }> = async (fastify, { settings, metrics, publisher }) => {
+const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Metrics, log: Log, publisher: Publisher }> = async (fastify, { settings, metrics, log, publisher }) => {
   const bodyLimit = settings.MAX_PAYLOAD_BYTES * ESCAPED_BYTES + REST_BYTES
 
   fastify.post('/publish', {
@@ -105,7 +106,7 @@ const publishRoutes: FastifyPluginAsyncTypebox<{ settings: Settings, metrics: Me
   function resultOf (settled: PromiseSettledResult<Receipt>): Result<Receipt> {
     if (settled.status === 'fulfilled') return success(settled.value)
     const known = toRoomcastError(settled.reason)
-    if (known.code === 'server/internal') fastify.log.error({ err: settled.reason as unknown }, 'one update of several failed')
+    if (known.code === 'server/internal') log.error({ err: settled.reason as unknown }, 'one update of several failed by a bug: please report this line')
     return failure(known.toBody())
   }
 }

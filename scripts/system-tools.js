@@ -1,6 +1,6 @@
 // The programs that the tests need. Installs missing ones if possible, otherwise prints what to install.
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 // Command → Debian package.
@@ -16,6 +16,9 @@ const tools = {
   promtool: 'prometheus'
 }
 
+/** Packages that come with a service of the same name. */
+const SERVICES = new Set(['redis-server', 'redis-sentinel', 'nginx', 'prometheus'])
+
 // A user's PATH often lacks sbin, where Debian installs nginx.
 const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin']
 
@@ -23,6 +26,9 @@ const missing = findMissing()
 if (missing.length > 0 && canInstall()) {
   run('apt-get', ['update'])
   run('apt-get', ['install', '-y', '--no-install-recommends', ...missing.map(tool => tools[tool])])
+  // Debian starts what it installs. The tests start their own, so nothing is left running.
+  const services = missing.map(tool => tools[tool]).filter(name => SERVICES.has(name))
+  if (services.length > 0 && existsSync('/run/systemd/system')) run('systemctl', ['disable', '--now', ...services])
 }
 
 const stillMissing = findMissing()

@@ -69,6 +69,14 @@ test('alerts name series that exist, and each has its paragraph with the same wo
   t.strictSame([...text.matchAll(/^### (\w+)$/gm)].map(([, name]) => name), all.map(({ alert }) => alert))
 })
 
+test('the counters that alerts ask for by label are there before the first event, so that it counts as an increase', async t => {
+  const shown = await createMetrics().registry.metrics()
+  const asked = (await alerts()).flatMap(({ expr }) => [...expr.matchAll(/(?:increase|rate)\((roomcast_\w+_total)\{\w+="([^"]+)"\}/g)])
+  t.ok(asked.length >= 5)
+  for (const [, name = '', value = ''] of asked) t.match(shown, new RegExp(`^${name}\\{[^}]*"${value}"[^}]*\\} 0$`, 'm'))
+  t.match(shown, /^roomcast_feed_resets_total\{reason="epoch"\} 0$/m)
+})
+
 test('the dashboard names series that exist', async t => {
   const { panels } = JSON.parse(await read('deploy/grafana-dashboard.json')) as { panels: Array<{ title: string, type: string, description?: string, targets?: Array<{ expr: string }> }> }
   t.strictSame(panels.filter(({ type, description = '' }) => type !== 'row' && description === '').map(({ title }) => title), [], 'every panel has a description')

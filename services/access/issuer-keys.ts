@@ -38,9 +38,17 @@ export function createIssuerKeys (settings: Settings, log: Log): IssuerKeys {
   let current: KeySet | undefined
   let askedAt = -Infinity
   let fetching: Promise<void> | undefined
+  let isFailing = false
 
   function fetchKeys (): Promise<void> {
-    fetching ??= fetchNow().finally(() => { fetching = undefined })
+    fetching ??= fetchNow().then(() => {
+      if (isFailing) log.warn({}, "the issuer's keys are fetched again")
+      isFailing = false
+    }, (error: Error) => {
+      log.warn({ err: error.message }, "the issuer's keys cannot be fetched, and the known ones stay in use: look at JWT_JWKS_URL and the issuer")
+      isFailing = true
+      throw error
+    }).finally(() => { fetching = undefined })
     return fetching
   }
 
@@ -56,7 +64,7 @@ export function createIssuerKeys (settings: Settings, log: Log): IssuerKeys {
   }
 
   const refresh = (): void => {
-    fetchKeys().catch((error: Error) => log.warn({ err: error.message }, "the issuer's keys could not be fetched; the old ones stay in use"))
+    fetchKeys().catch(() => { /* It is logged, and the next one may succeed. */ })
   }
   refresh()
   const timer = setInterval(refresh, settings.JWKS_CACHE_SECONDS * 1000)
@@ -134,7 +142,7 @@ function isStrong (jwk: JSONWebKeySet['keys'][number], log: Log): boolean {
   const { kid } = jwk
   try {
     const weakness = weaknessOf(createPublicKey({ key: jwk, format: 'jwk' } as JsonWebKeyInput))
-    if (weakness !== undefined) log.warn({ kid, weakness }, 'a key of the issuer is refused: it is too weak')
+    if (weakness !== undefined) log.warn({ kid, weakness }, 'a key of the issuer is refused because it is too weak: let the issuer replace it')
     return weakness === undefined
   } catch (error) {
     log.debug({ kid, err: (error as Error).message }, 'a key of the issuer cannot be used')

@@ -88,7 +88,7 @@ export function createRedisBroker ({ instance, open, settings, log, metrics }: R
       const message = read(text)
       if (message !== undefined) return onMessage(message)
       metrics.dropped.inc({ reason: 'garbage' })
-      log.warn({ room, length: text.length }, 'dropped an unreadable message')
+      log.warn({ room, length: text.length }, 'dropped an unreadable message: see RoomcastGarbage')
     })
   }
 

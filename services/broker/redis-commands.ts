@@ -83,6 +83,7 @@ export function createRedisCommands (options: RedisCommandsOptions): RedisComman
   /** Counts connections, so that late answers of an old connection do not affect a new one. */
   let connection = 0
   let failingSince: number | undefined
+  let evictsBefore: string | undefined
   let lastRefusal: Refusal | undefined
 
   const turn = createRedisTurn(redis)
@@ -120,7 +121,8 @@ export function createRedisCommands (options: RedisCommandsOptions): RedisComman
       // The same one stays the same object: publishes of one turn go together by it.
       if (identity?.runId !== told.runId || identity.whole !== told.whole) identity = told
       if (now !== undefined) clock.sample(now)
-      if (evicts !== undefined) log.warn({ policy: evicts }, 'redis may evict history and positions: set maxmemory-policy to noeviction or volatile-ttl')
+      if (evicts !== undefined && evicts !== evictsBefore) log.warn({ policy: evicts }, 'redis may evict history and positions: set maxmemory-policy to noeviction or volatile-ttl')
+      evictsBefore = evicts
     } catch (error) {
       if (asked === connection && isNeeded) onUnfit(describeRedisError(error))
     }

@@ -1,8 +1,10 @@
-// Logs an outage of Redis: one line when it begins, one when it ends, and summaries in between.
+// Logs what state Redis is in: one line when it changes, and one a minute while Redis cannot be used. A link that comes and
+// goes is told as often as that, and the last line is always true after a minute.
 import { performance } from 'node:perf_hooks'
 import type { Log } from '../observe/log.ts'
 
-const SUMMARY_INTERVAL_MS = 30_000
+/** A little more than the interval in which the log takes the same line once. */
+const INTERVAL_MS = 60_500
 
 export interface RedisOutage {
   /** Redis cannot be used, or an attempt to use it failed. @param reason without addresses and arguments */
@@ -16,49 +18,76 @@ export interface RedisOutage {
   close (): void
 }
 
+type State = 'up' | 'away' | 'refusing'
+
 /** @param place where Redis is, without credentials */
-export function createRedisOutage (place: string, log: Log, summaryMs = SUMMARY_INTERVAL_MS): RedisOutage {
-  let since: number | undefined
+export function createRedisOutage (place: string, log: Log, intervalMs = INTERVAL_MS): RedisOutage {
+  let state: State = 'up'
+  /** What the log says. */
+  let told: State = 'up'
+  const toldAt = { up: -Infinity, away: -Infinity, refusing: -Infinity }
+  /** Since when the log says that something is wrong. */
+  let since = 0
   let failures = 0
   let lastReason = ''
   let timer: NodeJS.Timeout | undefined
-  let refusalToldAt = -Infinity
 
-  const summary = (): object => ({ redis: place, awayMs: Math.round(performance.now() - (since ?? performance.now())), failures })
+  const summary = (): object => ({ redis: place, awayMs: Math.round(performance.now() - since), failures })
+
+  function change (next: State): void {
+    if (state === 'up' && told === 'up') since = performance.now()
+    state = next
+    tell()
+  }
+
+  function tell (): void {
+    clearTimeout(timer)
+    const now = performance.now()
+    const isNews = state !== told
+    if (!isNews && state === 'up') return
+    const waitMs = toldAt[state] + intervalMs - now
+    if (waitMs > 0) {
+      timer = setTimeout(tell, waitMs).unref()
+      return
+    }
+    toldAt[state] = now
+    told = state
+    if (state === 'up') {
+      log.warn(summary(), 'redis is available again')
+      failures = 0
+      return
+    }
+    if (state === 'refusing') log.error({ redis: place, err: lastReason }, 'redis refuses publishes: OOM needs more memory, MISCONF a disk that can be written')
+    else if (isNews) log.warn({ redis: place, err: lastReason }, 'redis is unavailable: publishers get 503, clients stay connected; it is tried again and again')
+    else log.error({ ...summary(), err: lastReason }, 'redis is still unavailable: restore it, and change nothing else')
+    timer = setTimeout(tell, intervalMs).unref()
+  }
 
   function failed (reason: string): void {
     failures++
     lastReason = reason
-    if (since !== undefined) return
-    since = performance.now()
-    log.warn({ redis: place, err: reason }, 'redis is unavailable')
-    timer = setInterval(() => log.warn({ ...summary(), err: lastReason }, 'redis is still unavailable'), summaryMs)
-    timer.unref()
+    if (state !== 'away') change('away')
   }
 
   return {
     failed,
 
     lost () {
-      if (since === undefined) failed('connection closed')
+      if (state !== 'away') failed('connection closed')
     },
 
     refused (reason) {
-      if (performance.now() - refusalToldAt < summaryMs) return
-      refusalToldAt = performance.now()
-      log.warn({ redis: place, err: reason }, 'redis refuses publishes')
+      failures++
+      lastReason = reason
+      if (state !== 'refusing') change('refusing')
     },
 
     over () {
-      if (since === undefined) return
-      clearInterval(timer)
-      log.warn(summary(), 'redis is available again')
-      since = undefined
-      failures = 0
+      if (state !== 'up') change('up')
     },
 
     close () {
-      clearInterval(timer)
+      clearTimeout(timer)
     }
   }
 }

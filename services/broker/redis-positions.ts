@@ -91,7 +91,7 @@ export function createRedisPositions (options: RedisPositionsOptions): Pick<Brok
           else refused.push(outcome.reason)
         }
         if (refused.length === chunk.length) throw refused[0]
-        if (refused.length > 0) log.warn({ err: describeRedisError(refused[0]) }, 'redis refused to read the position of a room')
+        if (refused.length > 0) log.warn({ err: describeRedisError(refused[0]) }, 'redis refused to read the position of a room: look at the permissions of its user and the type of the key')
       }, timeoutMs)
     }
     // Everything up to these positions has arrived before they are compared.

@@ -121,7 +121,7 @@ export function createRedisSubscriber (options: RedisSubscriberOptions): RedisSu
       handler(text)
     } catch (error) {
       metrics.dropped.inc({ reason: 'failed' })
-      log.error({ err: error }, 'failed to handle a message')
+      log.error({ err: error }, 'a message was not handled by a bug: please report this line')
     }
   }
 

@@ -145,7 +145,7 @@ export function createFeed (options: FeedOptions): Feed {
   }
 
   function reset (found: StreamPosition, reason: string): void {
-    log.info({ room, ...found, members: size(), reason }, 'the feed restarts and its members are told')
+    log.warn({ room, ...found, members: size(), reason }, 'a room lost its past, and its members load anew: see RoomcastFeedsReset')
     relay.flush()
     const all = members()
     cursor.beginAt(found)

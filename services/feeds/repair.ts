@@ -71,7 +71,6 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
     }
     if (cursor.offset > before.offset) return
     if (found.offset > cursor.offset) {
-      log.warn({ room, position: cursor.offset, offset: found.offset }, 'history does not reach the hole')
       feed.reset(found, 'history')
     } else if (cursor.ahead === target) {
       // The room has no such update, so the message that announced it was not genuine.
@@ -89,9 +88,7 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
   }
 
   async function renewNow (reason: string): Promise<void> {
-    const { epoch, offset } = cursor
-    log.warn({ room, epoch, offset, reason }, 'the broker went back in time: new epoch')
-    await broker.renewEpoch(room, epoch)
+    await broker.renewEpoch(room, cursor.epoch)
     const [found] = await broker.touch([room], retention) as [StreamPosition]
     if (feed.isOpen() && found.epoch !== cursor.epoch) feed.reset(found, reason)
   }
@@ -106,7 +103,7 @@ export function createRepair ({ feed, broker, settings, retention, metrics, log 
       await work()
       return true
     } catch (error) {
-      if (!(error instanceof RoomcastError)) log.error({ room, err: error }, 'feed failed')
+      if (!(error instanceof RoomcastError)) log.error({ room, err: error }, 'a feed failed by a bug, and is repaired again: please report this line')
       else log.debug({ room, err: error.message }, 'feed waits for the broker')
       feed.failed()
       return false

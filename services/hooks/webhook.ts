@@ -59,6 +59,7 @@ export function createWebhook ({ queue, settings, metrics, log }: {
         await pause(retryMs)
         continue
       }
+      if (failures > 0) log.warn({ failures }, 'the webhook receiver accepts events again')
       failures = 0
       lastTaken = batch.last
       const { delivered, waiting } = await queue.taken(batch.last)
@@ -88,7 +89,7 @@ export function createWebhook ({ queue, settings, metrics, log }: {
       await post(batch, attempt.signal)
       return true
     } catch (error) {
-      log.warn({ err: (error as Error).message, events: batch.events.length, failures: failures + 1 }, 'the webhook receiver did not accept a batch')
+      log.warn({ err: (error as Error).message, failures: failures + 1 }, 'the webhook receiver does not accept events, which wait: restore it')
       return false
     } finally {
       clearTimeout(timer)
@@ -135,7 +136,7 @@ export function createWebhook ({ queue, settings, metrics, log }: {
       log.debug({ err: (error as Error).message }, 'the delivery could not be handed over')
       return 0
     })
-    if (left > 0) drop(left, 'closing: dropped events that the receiver did not accept in time')
+    if (left > 0) drop(left, 'closing: events that the webhook receiver did not accept are dropped: let it load its state anew')
   }
 
   function drop (count: number, text: string): void {
@@ -148,7 +149,7 @@ export function createWebhook ({ queue, settings, metrics, log }: {
       metrics.webhooksWaiting.set(waiting)
       if (waiting < settings.WEBHOOK_QUEUE_SIZE) isOverflowing = false
       if (dropped > 0 && isOverflowing) metrics.webhooks.inc({ outcome: 'dropped' }, dropped)
-      else if (dropped > 0) drop(dropped, 'the webhook queue is full: the oldest events are dropped from now on')
+      else if (dropped > 0) drop(dropped, 'the webhook queue is full, and the oldest events are dropped: restore the receiver, and let it load its state anew')
       isOverflowing ||= dropped > 0
       if (waiting > 0 && !isOver) work()
     },

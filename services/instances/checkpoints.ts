@@ -76,7 +76,7 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
     if (receipt.instances <= 1) hasBeenWhole = true
     // A paused instance, or one of another version, does not answer.
     asking.timer = setTimeout(() => {
-      log.warn({ expected: asking.expected, told: asking.tellers.size }, 'some instances did not report their revocations; continuing without them')
+      log.warn({ expected: asking.expected, told: asking.tellers.size }, 'some instances did not report their revocations: continuing without them; repeat recent revocations to be sure')
       asking.expected = 0
       void completeIfTold()
     }, settings.LEASE_MS).unref()
@@ -128,7 +128,7 @@ export function createCheckpoints ({ instance, revocations, publish, settings, l
         return await write()
       } catch (error) {
         const level = error instanceof RoomcastError ? 'debug' : 'error'
-        log[level]({ err: error }, 'could not write the known revocations; will retry')
+        log[level]({ err: error }, 'the known revocations were not written, and are written again')
         await pause(RETRY_MS, undefined, { ref: false })
       }
     }

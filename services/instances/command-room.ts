@@ -90,7 +90,7 @@ export function createCommandRoom ({ broker, feeds, settings, log, onEntry, onEp
       read = { epoch, offset: first }
       await readFrom(feed, { epoch, offset: Math.min(first, offset) })
     } catch (error) {
-      if (!(error instanceof RoomcastError)) log.error({ err: error }, 'could not follow the commands room')
+      if (!(error instanceof RoomcastError)) log.error({ err: error }, 'the commands room is not followed by a bug, and is tried again: please report this line')
       feeds.get(COMMANDS_ROOM)?.leave(member)
       followLater()
     }

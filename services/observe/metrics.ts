@@ -16,9 +16,10 @@ export function createMetrics () {
   const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) => new Gauge({ name, help, labelNames, registers })
   const latency = (name: string, help: string) => createLatency(name, help, registry)
 
-  return {
+  const metrics = {
     registry,
     sockets: gauge('roomcast_sockets', 'Connected sockets.'),
+    socketsMax: gauge('roomcast_sockets_max', 'The most sockets of this instance, MAX_SOCKETS.'),
     tcpConnections: gauge('roomcast_tcp_connections', 'TCP connections of the process, including those that are not sockets.'),
     rooms: gauge('roomcast_rooms', 'Rooms that this instance follows, including warm rooms without members.'),
     feedBytes: gauge('roomcast_feed_bytes', 'Bytes of recent updates that feeds keep, including history that was read for returning clients.'),
@@ -56,4 +57,13 @@ export function createMetrics () {
     probeAge: gauge('roomcast_probe_age_seconds', 'Time since the last probe that came back, from the shard that has been silent for longest.'),
     ready: gauge('roomcast_ready', 'Whether /readyz answers 200.')
   }
+  // The increase of a series that begins with its first event is 0, so no alert would see that event.
+  for (const reason of ['epoch', 'history', 'behind', 'conflict', 'replay']) metrics.resets.inc({ reason }, 0)
+  for (const reason of ['known', 'garbage']) metrics.dropped.inc({ reason }, 0)
+  for (const limit of ['slow-client', 'redis-pending', 'redis-pending-bytes']) metrics.limits.inc({ limit }, 0)
+  for (const outcome of ['delivered', 'dropped']) metrics.webhooks.inc({ outcome }, 0)
+  for (const outcome of ['done', 'failed']) metrics.positionChecks.inc({ outcome }, 0)
+  for (const outcome of ['recovered', 'insufficient']) metrics.recoveries.inc({ outcome }, 0)
+  for (const outcome of ['published', 'broker/unavailable', 'broker/timeout', 'server/internal']) metrics.published.inc({ kind: 'update', outcome }, 0)
+  return metrics
 }

@@ -165,7 +165,7 @@ export function createPresence ({ broker, isAlive, settings, log, onSession }: {
       if (isAlive(instance)) continue
       const socketIds = view.dropInstance(instance)
       schedule(view)
-      log.info({ room, instance, sessions: socketIds.length }, 'removed the collaborators of a silent instance')
+      log.info({ room, instance, sessions: socketIds.length }, 'an instance is silent: its collaborators are removed')
       broker.forgetPresence(room, instance, socketIds).catch((error: Error) => {
         log.debug({ room, err: error.message }, 'could not delete the presence of a silent instance; it will expire')
       })

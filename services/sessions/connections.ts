@@ -158,7 +158,7 @@ export function createConnections ({ engine, flush, settings, metrics, log }: {
     watched.delete(buffer)
     countLimit(metrics, code.slice('limit/'.length))
     metrics.disconnects.inc({ reason: code })
-    log.warn({ code, bytes: buffer.waiting(), stalledMs: Math.round(stalledMs) }, 'cut off a connection')
+    log.warn({ code, bytes: buffer.waiting(), stalledMs: Math.round(stalledMs) }, 'cut off a connection; its client comes back by itself. Many: see RoomcastSlowClients')
     buffer.terminate()
   }
 

@@ -28,7 +28,7 @@ export function limitControlFrames ({ onHeld, settings, metrics, log }: {
     if (rate.take()) return true
     countLimit(metrics, 'control-frame-rate')
     metrics.disconnects.inc({ reason: CODE })
-    log.warn({ code: CODE }, 'cut off a connection that sent too many control frames')
+    log.warn({ code: CODE }, 'cut off a connection that sent too many control frames: look at the client')
     socket.terminate()
     return false
   }

@@ -86,7 +86,7 @@ export function createStockRecovery ({ feeds, settings, metrics, log }: {
         return pid
       } catch (error) {
         const { code } = toRoomcastError(error)
-        if (code === 'server/internal') log.error({ err: error }, 'rooms of a stock client could not be recovered')
+        if (code === 'server/internal') log.error({ err: error }, 'rooms of a stock client were not recovered by a bug: please report this line')
         metrics.stockRecoveries.inc({ outcome: code })
         return createPid(sub, offset)
       }

@@ -36,7 +36,7 @@ test('OOM: it is full, and no other connection would help', async t => {
   await refusedMeanwhile(t, broker, () => admin.config('SET', 'maxmemory', '1'), async () => {
     broker.shards()[0]?.reconnect('a probe got no receipt or no echo')
     broker.shards()[0]?.reconnect('a probe got no receipt or no echo')
-    t.match(broker.lines.filter(({ level }) => level === 'warn'), [{ fields: { err: /^OOM/ }, text: 'redis refuses publishes' }])
+    t.match(broker.lines.filter(({ level }) => level === 'error'), [{ fields: { err: /^OOM/ }, text: /^redis refuses publishes/ }])
     await admin.config('SET', 'maxmemory', '0')
   })
   t.strictSame((await broker.metrics.redisReplaced.get()).values, [{ value: 0, labels: {} }])

@@ -10,7 +10,7 @@ test('Redis unavailable for many attempts, with rooms, presence and publishers: 
   await instance.ready()
   const socket = await connect(t, instance.url, { token: token() })
   await subscribe(socket, 'acme', 'board-1')
-  const lines = () => instance.output().split('\n').filter(line => line.startsWith('{')).map(line => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => !String(msg).startsWith('webhook'))
+  const lines = () => instance.output().split('\n').filter(line => line.startsWith('{')).map(line => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => !String(msg).startsWith('the webhook'))
   const reconnects = async () => Number(/redis_reconnects_total\{link="commands"\} (\d+)/.exec(await (await fetch(`${instance.url}/metrics`)).text())?.[1])
   t.strictSame(lines(), [])
 
@@ -22,7 +22,7 @@ test('Redis unavailable for many attempts, with rooms, presence and publishers: 
     await subscribe(socket, 'acme', `board-${await reconnects()}`)
     return await reconnects() > before + 30
   }, 10_000)
-  t.match(lines(), [{ level: 40, msg: 'redis is unavailable', redis: `127.0.0.1:${redis.port}`, err: /^[A-Za-z ]+$/ }])
+  t.match(lines(), [{ level: 40, msg: /^redis is unavailable/, redis: `127.0.0.1:${redis.port}`, err: /^[A-Za-z ]+$/ }])
   t.equal(lines().length, 1)
 
   await redis.restart()

@@ -8,7 +8,7 @@ import { createBatch, createEntry, type Entry } from '../../services/feeds/batch
 import { createTail } from '../../services/feeds/tail.ts'
 import type { StoredUpdate } from '../../services/broker/broker.ts'
 import { createMetrics } from '../../services/observe/metrics.ts'
-import { storedUpdate } from '../helpers/index.ts'
+import { counted, storedUpdate } from '../helpers/index.ts'
 
 function budgetOf (bytes: number) {
   const metrics = createMetrics()
@@ -18,7 +18,7 @@ function budgetOf (bytes: number) {
     evicted,
     holder: (name: string) => ({ evict: () => { evicted.push(name) } }),
     kept: async () => (await metrics.feedBytes.get()).values[0]?.value,
-    hits: async () => (await metrics.limits.get()).values[0]?.value ?? 0
+    hits: async () => (await counted(metrics.limits))[0]?.value ?? 0
   }
 }
 

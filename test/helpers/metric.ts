@@ -9,6 +9,11 @@ export async function metric (url: string, name: string, label = ''): Promise<nu
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
 }
 
+/** The samples of a counter that has counted: many series are there from the start, at 0. */
+export async function counted<T extends { value: number }> (counter: { get (): Promise<{ values: T[] }> }): Promise<T[]> {
+  return (await counter.get()).values.filter(({ value }) => value > 0)
+}
+
 /** How often a limit has struck. */
 export async function limitHits (url: string, limit: string): Promise<number> {
   return await metric(url, 'roomcast_limit_hits_total', `limit="${limit}"`)

@@ -1,10 +1,10 @@
 // The two doors without a client in between: whatever bytes a hostile one may send.
 import { once } from 'node:events'
 import { connect as tcpConnect, type Socket } from 'node:net'
-import type { Test } from 'tap'
 import { WebSocket, type ClientOptions } from 'ws'
 import { eventually } from './eventually.ts'
 import { HOST } from './ports.ts'
+import type { Scope } from './scope.ts'
 import { within } from './within.ts'
 
 export interface RawSocket {
@@ -17,7 +17,7 @@ export interface RawSocket {
 }
 
 /** A TCP connection to a port of this machine. */
-export async function rawConnect (t: Test, port: number): Promise<RawSocket> {
+export async function rawConnect (t: Scope, port: number): Promise<RawSocket> {
   const socket = tcpConnect({ host: HOST, port })
   let received = ''
   let isClosed = false
@@ -37,7 +37,7 @@ export async function rawConnect (t: Test, port: number): Promise<RawSocket> {
 }
 
 /** Sends one request as it is, and resolves with the whole answer when the server has closed. */
-export async function rawRequest (t: Test, port: number, text: string, timeoutMs?: number): Promise<string> {
+export async function rawRequest (t: Scope, port: number, text: string, timeoutMs?: number): Promise<string> {
   const raw = await rawConnect(t, port)
   raw.send(text)
   await raw.closed(timeoutMs)
@@ -56,7 +56,7 @@ export interface RawWebSocket {
 }
 
 /** Engine.IO over a plain WebSocket, up to its open packet; nobody is authenticated yet. */
-export async function openWebSocket (t: Test, url: string, options: ClientOptions = {}, query = ''): Promise<RawWebSocket> {
+export async function openWebSocket (t: Scope, url: string, options: ClientOptions = {}, query = ''): Promise<RawWebSocket> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket${query}`, options)
   const frames: string[] = []
   let isClosed = false
@@ -79,7 +79,7 @@ export async function openWebSocket (t: Test, url: string, options: ClientOption
 }
 
 /** As `openWebSocket`, and connected to Socket.IO with a token. */
-export async function rawSession (t: Test, url: string, token: string): Promise<RawWebSocket> {
+export async function rawSession (t: Scope, url: string, token: string): Promise<RawWebSocket> {
   const raw = await openWebSocket(t, url)
   raw.send(`40${JSON.stringify({ token })}`)
   await raw.frame('40')

@@ -22,6 +22,11 @@ export function startWallClock (t: Test): WallClock {
   }
 }
 
+/** The environment of a process whose clock is ahead by so many seconds. */
+export function aheadBy (seconds: number): Record<string, string> {
+  return { LD_PRELOAD: libraryPath(), FAKETIME: `+${seconds}s`, FAKETIME_DONT_FAKE_MONOTONIC: '1' }
+}
+
 /** In the folder of the machine's architecture. */
 function libraryPath (): string {
   const path = join('faketime', 'libfaketimeMT.so.1')

@@ -85,7 +85,7 @@ export function createGateway (context: RequestContext): { listen: (session: Ses
     const fail = (error: unknown): void => {
       const known = toRoomcastError(error)
       metrics.errors.inc({ code: known.code, transport: 'socket' })
-      if (known.code === 'server/internal') log.error({ err: error, event: name, socket: session.id }, 'request failed')
+      if (known.code === 'server/internal') log.error({ err: error, event: name, socket: session.id }, 'request failed by a bug: please report this line')
       answer(failure(known.toBody()))
     }
 
