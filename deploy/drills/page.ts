@@ -40,7 +40,7 @@ Written by \`npm run drills\`; no number here was typed by hand. Each row is of 
 
 Three instances behind nginx with a real Redis, a receiver of the webhook, clients that write and read all the time, and a real Prometheus with [deploy/alerts.yml](../deploy/alerts.yml) and [deploy/prometheus/compose.yml](../deploy/prometheus/compose.yml). For each alert, \`deploy/drills/\` makes the fault, waits until Prometheus says that the alert fires, reads the text that its \`runbook_url\` leads to, does what it says, and waits until the alert is over. The run fails if an alert does not fire, if its text lacks what mended the fault, or if the alert does not end.
 
-- All times of Prometheus (\`for\`, windows, intervals of scraping and evaluation) are divided by ${TIMES}: a minute of a rule takes ${60 / TIMES} s here. Those of the service are its own. So **fires after** and **resolved after** are seconds of this run; in production, the part that a rule waits takes ${TIMES} times as long.
+- All times of Prometheus (\`for\`, windows, intervals of scraping and evaluation, how long a last sample counts) are divided by ${TIMES}: a minute of a rule takes ${60 / TIMES} s here. Those of the service are its own. So **fires after** and **resolved after** are seconds of this run; in production, the part that a rule waits takes ${TIMES} times as long.
 - The bytes of RoomcastSendBuffersFull are divided by ${BYTES}.
 - The instances have smaller limits than the defaults: ${Object.entries(settings).map(([name, value]) => `\`${name}=${value}\``).join(', ')}.
 - **also fired**: other alerts between the fault and the end, all of them about the same fault.

@@ -6,7 +6,7 @@ import { eventually } from '../../test/helpers/eventually.ts'
 import { freePort, HOST } from '../../test/helpers/ports.ts'
 import { temporaryFolder } from '../../test/helpers/redis.ts'
 import type { Scope } from '../../test/helpers/scope.ts'
-import { scaledConfig, scaledRules } from './scale.ts'
+import { lookback, scaledConfig, scaledRules } from './scale.ts'
 
 export interface FiringAlert {
   labels: { alertname: string, instance?: string }
@@ -27,7 +27,7 @@ export async function startPrometheus (scope: Scope, targets: string[]): Promise
   await writeFile(join(dir, 'alerts.yml'), scaledRules())
   await writeFile(config, scaledConfig(targets))
   const child = await startChild(scope, 'prometheus', [
-    `--config.file=${config}`, `--storage.tsdb.path=${join(dir, 'data')}`, `--web.listen-address=${HOST}:${port}`, '--log.level=warn'
+    `--config.file=${config}`, `--storage.tsdb.path=${join(dir, 'data')}`, `--web.listen-address=${HOST}:${port}`, `--query.lookback-delta=${lookback()}`, '--log.level=warn'
   ])
   await untilReady(child, 'prometheus', async () => (await fetch(`${url}/-/ready`)).ok, 30_000)
   // An increase needs a sample before the fault.

@@ -8,6 +8,9 @@ export const TIMES = 30
 /** The bytes of RoomcastSendBuffersFull are divided by this: three stuck clients are enough. */
 export const BYTES = 500
 
+/** How long Prometheus takes the last sample of a series that is no longer scraped for its value: 5 minutes, unless told otherwise. */
+export const lookback = (): string => shorter('5m')
+
 const MS = { s: 1000, m: 60_000 }
 
 export interface Alert {

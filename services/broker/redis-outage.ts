@@ -26,16 +26,18 @@ export function createRedisOutage (place: string, log: Log, intervalMs = INTERVA
   /** What the log says. */
   let told: State = 'up'
   const toldAt = { up: -Infinity, away: -Infinity, refusing: -Infinity }
-  /** Since when the log says that something is wrong. */
+  /** When what the log tells of began and ended. */
   let since = 0
+  let endedAt = 0
   let failures = 0
   let lastReason = ''
   let timer: NodeJS.Timeout | undefined
 
-  const summary = (): object => ({ redis: place, awayMs: Math.round(performance.now() - since), failures })
+  const summary = (): object => ({ redis: place, awayMs: Math.round((state === 'up' ? endedAt : performance.now()) - since), failures })
 
   function change (next: State): void {
     if (state === 'up' && told === 'up') since = performance.now()
+    if (next === 'up') endedAt = performance.now()
     state = next
     tell()
   }
