@@ -60,18 +60,18 @@ test('an instance that was taken for dead: its people have left, and are told ag
   const receiver = await startReceiver(t)
   const [a, b] = await cluster(t, 2, { REDIS_URL: redis.url, ...settingsFor(receiver), WEBHOOK_EVENTS: 'member.joined,member.left' })
   await Promise.all([a.ready(), b.ready()])
+  // An event may be delivered twice, with the same id.
+  const told = () => [...new Map(receiver.requests.flatMap(({ events }) => events).map(event => [event.id, event])).values()]
   const [ann, bob] = await Promise.all([connect(t, a.url, { token: token() }), connect(t, b.url, { token: token({ sub: 'bob' }) })])
   for (const socket of [ann, bob]) await subscribe(socket, 'acme', 'board-1')
-  await eventually(() => receiver.events('board-1').length === 2)
+  await eventually(() => told().length === 2)
   a.pause()
-  await eventually(() => receiver.events('board-1').length === 3, 10_000)
+  await eventually(() => told().length === 3, 10_000)
   a.resume()
-  await eventually(() => receiver.events('board-1').length === 4, 10_000)
+  await eventually(() => told().length === 4, 10_000)
   ann.disconnect()
-  await eventually(() => receiver.events('board-1').length === 5, 10_000)
-  const told = receiver.requests.flatMap(({ events }) => events)
-  t.strictSame(told.filter(event => 'userId' in event && event.userId === 'ann').map(({ event }) => event), ['member.joined', 'member.left', 'member.joined', 'member.left'])
-  t.equal(new Set(told.map(({ id }) => id)).size, 5)
+  await eventually(() => told().length === 5, 10_000)
+  t.strictSame(told().filter(event => 'userId' in event && event.userId === 'ann').map(({ event }) => event), ['member.joined', 'member.left', 'member.joined', 'member.left'])
 })
 
 test('a Redis that hangs for longer than a lease: nobody seems to leave, and who came and went meanwhile is told', async t => {
