@@ -115,7 +115,7 @@ test('tail: it connects again by itself, and tells what it could not recover', a
   const other = await startRoomcast(t, ['tail', 'acme/board-3', '--since', 'another:1'], env)
   await eventually(() => /^# told: not everything could be recovered; updates follow from \S+:2 on$/m.test(other.output()), 20_000)
   await send(3, 'board-3')
-  await eventually(() => printed(other).length === 1)
+  await eventually(() => printed(tail).length === 3 && printed(other).length === 1)
   t.strictSame([printed(tail), printed(other)].map(updates => updates.map(({ payload }) => payload)), [[1, 2, 3], [3]])
 })
 
@@ -146,7 +146,8 @@ test('revoke: a token by itself or its id, or all of a user until now; others st
   const tokens = ['a', 'b', 'c'].map(jti => token({ sub: 'leo', jti }))
   const [a, b, c] = await Promise.all(tokens.map(one => connect(t, instance.url, { token: one }))) as [Socket, Socket, Socket]
   const bystander = await connect(t, instance.url, { token: token({ sub: 'zoe' }) })
-  const gone = (socket: Socket) => nextEvent(socket, 'disconnect')
+  // Each command takes a process.
+  const gone = (socket: Socket) => nextEvent(socket, 'disconnect', () => true, 20_000)
 
   const [aGone, bGone, cGone] = [a, b, c].map(gone)
   t.match(await roomcast(['revoke', tokens[0] ?? ''], env), { code: 0, stdout: /"sockets":1/ })

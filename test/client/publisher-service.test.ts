@@ -37,7 +37,7 @@ test('the service is killed and restarted under it: every update once, in order 
       published++
       for (const room of ROOMS) publishing.push(publisher.publish(room, 'N', published))
       if (published % 10 === 0) publishing.push(publisher.publishMany([...ROOMS], 'N', ++published))
-      await new Promise(resolve => setTimeout(resolve, 2))
+      await new Promise(resolve => setTimeout(resolve, 10))
     }
   }
   const running = publishSome()

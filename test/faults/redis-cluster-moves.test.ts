@@ -18,7 +18,7 @@ test('a master without slots: an outage of it has an end in the log, although no
 
   await fourth.client().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
   await eventually(() => told().length >= before + 2)
-  t.strictSame(told().slice(before), ['redis is unavailable', 'redis is available again'])
+  t.match(told().slice(before), [/^redis is unavailable/, /^redis is available again/])
   t.equal(broker.shards().length, 3, 'it serves no rooms')
   t.match(await broker.publish(publication()), { offset: 1 })
 })
