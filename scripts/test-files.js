@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import { Parser } from 'tap-parser'
 
 /** The timeout of a file: fault tests wait for failovers, leases and deadlines. Tap then reports what is still open. The long forms of some tests need more. */
-const TIMEOUT_SECONDS = Number(process.env.TEST_TIMEOUT_SECONDS ?? 120)
+const TIMEOUT_SECONDS = Number(process.env.TEST_TIMEOUT_SECONDS ?? 240)
 
 /** Ends a file whose event loop hangs, which tap cannot end. */
 const KILL_AFTER_MS = (TIMEOUT_SECONDS + 15) * 1000
