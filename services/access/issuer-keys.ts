@@ -115,7 +115,7 @@ function isPublicAlgorithm (alg: string): alg is Algorithm {
 function createKeySet (text: string, settings: Settings, log: Log, isCurrent: () => boolean): KeySet {
   const { keys } = JSON.parse(text) as JSONWebKeySet
   const ids = new Set(keys.map(({ kid }) => kid))
-  const find = createLocalJWKSet({ keys: keys.filter(key => isStrong(key, log)) })
+  const find = createLocalJWKSet({ keys: strongOf(keys, log) })
   const made = new WeakMap<object, TokenKey>()
   return {
     text,
@@ -137,17 +137,22 @@ function createKeySet (text: string, settings: Settings, log: Log, isCurrent: ()
   }
 }
 
-/** False also for a key that cannot be read, for example one for an unknown algorithm. */
-function isStrong (jwk: JSONWebKeySet['keys'][number], log: Log): boolean {
-  const { kid } = jwk
-  try {
-    const weakness = weaknessOf(createPublicKey({ key: jwk, format: 'jwk' } as JsonWebKeyInput))
-    if (weakness !== undefined) log.warn({ kid, weakness }, 'a key of the issuer is refused because it is too weak: let the issuer replace it')
-    return weakness === undefined
-  } catch (error) {
-    log.debug({ kid, err: (error as Error).message }, 'a key of the issuer cannot be used')
-    return false
-  }
+/** Leaves out weak keys, and those that cannot be read, for example for an unknown algorithm. */
+function strongOf (keys: JSONWebKeySet['keys'], log: Log): JSONWebKeySet['keys'] {
+  const weak: Array<{ kid: string | undefined, weakness: string }> = []
+  const strong = keys.filter(jwk => {
+    const { kid } = jwk
+    try {
+      const weakness = weaknessOf(createPublicKey({ key: jwk, format: 'jwk' } as JsonWebKeyInput))
+      if (weakness !== undefined) weak.push({ kid, weakness })
+      return weakness === undefined
+    } catch (error) {
+      log.debug({ kid, err: (error as Error).message }, 'a key of the issuer cannot be used')
+      return false
+    }
+  })
+  if (weak.length > 0) log.warn({ keys: weak }, 'keys of the issuer are refused because they are too weak: let the issuer replace them')
+  return strong
 }
 
 async function readCapped (response: Response, maxBytes: number): Promise<string> {
