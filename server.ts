@@ -65,7 +65,7 @@ async function main (): Promise<void> {
   }
   await server.register(app, { metrics: true, inspector: true, playground: true })
   limitConnections(server, settings)
-  const address = await server.listen({ host: settings.HOST, port: settings.PORT })
+  const address = await server.listen({ host: settings.HOST, port: settings.PORT, backlog: settings.LISTEN_BACKLOG })
   leaveOnSignal(server, settings)
   const { signDemo } = server.roomcast
   if (signDemo !== undefined) printDemo(address, signDemo)

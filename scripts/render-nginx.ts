@@ -24,7 +24,7 @@ export function renderNginx (text: string, { instances: [a, b, c], listen, liste
     ['roomcast-a:3000', a],
     ['roomcast-b:3000', b],
     ['roomcast-c:3000', c],
-    ['listen 8080;', tls ?? `listen ${listen};`],
+    ['listen 8080 backlog=4096;', tls ?? `listen ${listen} backlog=4096;`],
     ['listen 8081;', `listen ${listenInternal};`],
     ['access_log /dev/stdout', `access_log ${dir}/access.log`],
     ['error_log stderr', `error_log ${dir}/error.log`],

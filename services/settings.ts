@@ -98,6 +98,7 @@ export const Settings = Type.Object({
   CONTROL_FRAME_BURST: whole(100, 'WebSocket pings and pongs of one client in a burst.', 1),
   AUTH_TIMEOUT_MS: whole(10_000, 'The time in which a connection must authenticate; after that it is closed.', 1, LONGEST_TIMER_MS),
   MAX_CONNECTIONS: whole(25_000, 'TCP connections of the process, including silent ones; more are closed at once. Higher than MAX_SOCKETS, so that publishes and health checks can still connect.', 1),
+  LISTEN_BACKLOG: whole(4096, 'TCP connections that wait in the kernel until the process takes them, so that clients that all come back at once wait instead of being dropped, for which a proxy would shut out the instance. The system may allow fewer (net.core.somaxconn).', 1),
   MAX_SOCKETS: whole(20_000, 'Sockets of this instance; more are refused and can connect to another instance.', 1),
   MAX_SOCKETS_PER_USER: whole(1000, 'Sockets of one user on this instance: far more than tabs and devices, because kiosks and scripts may share a user.', 1),
   MAX_ROOMS: whole(50_000, 'Rooms that this instance follows, including warm empty ones, which are dropped first.', 1),

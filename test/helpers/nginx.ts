@@ -78,5 +78,5 @@ async function writeTls (dir: string, listen: string): Promise<string> {
   await writeFile(join(dir, 'fullchain.pem'), TEST_CERTIFICATE)
   await writeFile(join(dir, 'privkey.pem'), TEST_CERTIFICATE_KEY)
   const text = await readFile(pathOf('deploy/nginx-tls.conf'), 'utf8')
-  return text.replaceAll('/etc/nginx/tls', dir).replace('listen 443 ssl;', `listen ${listen} ssl;`)
+  return text.replaceAll('/etc/nginx/tls', dir).replace('listen 443 ssl backlog=4096;', `listen ${listen} ssl backlog=4096;`)
 }

@@ -1,11 +1,11 @@
 // Callers that are refused, and those that say nothing: none ends the process, keeps its end open or misses its answer.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test, type Test } from 'tap'
-import { call, connect, eventually, follow, HOST, publish, startClock, startInstance, token, type Instance } from '../helpers/index.ts'
+import { call, connect, eventually, follow, HOST, publish, startClock, startInstance, token, upTo, type Instance } from '../helpers/index.ts'
 import { limitHits, metric } from '../helpers/metric.ts'
 import { openWebSocket, rawConnect, type RawSocket } from '../helpers/raw.ts'
 
@@ -151,6 +151,17 @@ test('TCP connections have a limit: one more is closed at once and counted, and 
   t.notOk(kept.isClosed())
   for (const raw of raws) raw.socket.destroy()
   await eventually(async () => (await call(instance.url, 'GET', '/livez')).status === 200)
+})
+
+test('a busy process: a thousand clients that come meanwhile wait for it, and are served; none is dropped', async t => {
+  const instance = await startInstance(t)
+  await instance.ready()
+  const most = Number(await readFile('/proc/sys/net/core/somaxconn', 'utf8'))
+  instance.pause()
+  const raws = await Promise.all(upTo(Math.min(1000, most)).map(() => rawConnect(t, instance.port)))
+  instance.resume()
+  for (const raw of raws) raw.send(`GET /livez HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`)
+  await eventually(() => raws.every(raw => raw.received().startsWith('HTTP/1.1 200 ')), 20_000)
 })
 
 /** A caller that never closes its own end. */
