@@ -42,8 +42,10 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
   const renewals = new WeakMap<Feed, Renewal>()
   /** Feeds that come before the rest of the round. */
   const first = new Set<Feed>()
-  let round: Feed[] = []
-  let next = 0
+  /** The feeds that the round has not come to. Contains those opened meanwhile, so that none waits for two rounds. */
+  let rest: Iterator<Feed> = [].values()
+  /** The number of rooms in the last read. */
+  let asked = 0
   let roundBeganAt: number | undefined
   /** Feeds that may have missed something after a reconnect. They do not wait for their turn in the round. */
   const hurried = new Set<Feed>()
@@ -69,21 +71,26 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
 
   /** A round takes POSITION_CHECK_MS, or longer if that meant too many reads per second. */
   function pauseMs (): number {
-    return Math.max(POSITION_CHECK_MS, round.length / POSITION_CHECKS_PER_SECOND * 1000) / chunks()
+    return Math.max(POSITION_CHECK_MS / chunks(), asked / POSITION_CHECKS_PER_SECOND * 1000)
+  }
+
+  /** The commands room is not counted. It is compared separately, at its own pace. */
+  function rooms (): number {
+    return feeds.size - Number(feeds.has(COMMANDS_ROOM))
   }
 
   function chunks (): number {
-    return Math.max(1, Math.ceil(round.length / most))
+    return Math.max(1, Math.ceil(rooms() / most))
   }
 
   /** @returns false if it failed; the same feeds are then part of the next chunk */
   async function checkNext (): Promise<boolean> {
     if (hurried.size > 0) return await checkSome(nextHurried(), 'reconnect')
-    if (next >= round.length) beginRound()
     return await checkSome(nextChunk(), 'position check')
   }
 
   async function checkSome (some: Feed[], foundBy: string): Promise<boolean> {
+    asked = some.length
     if (await compare(some.filter(isFollowed), foundBy)) return true
     for (const feed of some) first.add(feed)
     return false
@@ -96,12 +103,21 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
   }
 
   function nextChunk (): Feed[] {
-    const size = Math.max(2, Math.ceil(round.length / chunks()))
-    // At most half of the chunk, so that feeds that fail repeatedly do not block the round.
-    const some = [...first].slice(0, size / 2)
+    const size = Math.ceil(rooms() / chunks())
+    // They are added to the chunk, so that they delay no other feed, and are at most half as many, so that feeds that fail
+    // repeatedly do not slow down the round by more.
+    const some = new Set([...first].slice(0, Math.ceil(size / 2)))
     for (const feed of some) first.delete(feed)
-    while (some.length < size && next < round.length) some.push(round[next++] as Feed)
-    return some
+    for (let i = 0; i < size; i++) some.add(nextInRound())
+    return [...some]
+  }
+
+  function nextInRound (): Feed {
+    for (;;) {
+      const { value } = rest.next()
+      if (value === undefined) beginRound()
+      else if (value.room !== COMMANDS_ROOM) return value
+    }
   }
 
   function isFollowed (feed: Feed): boolean {
@@ -109,9 +125,7 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
   }
 
   function beginRound (): void {
-    // The commands room is compared separately, at its own pace.
-    round = others()
-    next = 0
+    rest = feeds.values()
     const now = performance.now()
     if (roundBeganAt !== undefined) metrics.positionRoundSeconds.set((now - roundBeganAt) / 1000)
     roundBeganAt = now

@@ -75,6 +75,7 @@ async function watched (t: Test, rooms: RoomKey[], env: Record<string, string>) 
     async roundSeconds () { return (await metrics.positionRoundSeconds.get()).values[0]?.value ?? NaN },
     lose (which: (message: Message) => boolean) { isLost = which },
     publish: (room: RoomKey) => inner.publish(publication({ room })),
+    checks: () => reads.filter(({ way }) => way === 'positions').map(({ rooms }) => rooms),
     /** How often each of the rooms was asked for. */
     counts (way?: Read['way']): number[] {
       const asked = reads.filter(read => way === undefined || read.way === way).flatMap(read => read.rooms)
@@ -110,14 +111,34 @@ test('after a reconnect all rooms are compared at once, whatever the pace; the c
   t.ok(reads.every(({ rooms }) => rooms.length <= 500))
 })
 
-test('a room that the broker refused is checked again with the next chunk, and the round continues', async t => {
+test('rooms that the broker refused are checked again with the next chunks, and delay no other room', async t => {
   const { counts, reads, refusals } = await watched(t, roomsUpTo(40), { POSITION_CHECK_MS: '100', POSITION_CHECKS_PER_SECOND: '100' })
   refusals.positions = 1
   await eventually(() => counts().every(count => count >= 1))
-  const [refused, next, third] = reads.map(({ rooms }) => rooms) as [RoomKey[], RoomKey[], RoomKey[]]
-  t.strictSame(next.slice(0, 5), refused.slice(0, 5), 'half of a chunk is for them, so that the round does not stand still')
-  t.strictSame(third.slice(0, 5), refused.slice(5))
-  t.notOk([...next.slice(5), ...third.slice(5)].some(room => refused.includes(room)))
+  const [refused, ...next] = reads.map(({ rooms }) => rooms) as [RoomKey[], ...RoomKey[][]]
+  t.strictSame(next.map(some => some.filter(room => refused.includes(room))), [refused.slice(0, 5), refused.slice(5), []])
+  t.strictSame(next.map(some => some.filter(room => !refused.includes(room)).length), [10, 10, 10])
+  const pauses = reads.slice(1).map(({ at }, i) => at - (reads[i] as Read).at)
+  t.ok(pauses.slice(1).every(ms => ms > 140), 'a longer read has a longer pause, for POSITION_CHECKS_PER_SECOND')
+
+  const few = await watched(t, roomsUpTo(3), { POSITION_CHECK_MS: '50' })
+  few.refusals.positions = 1
+  await eventually(() => few.reads.length === 4)
+  t.strictSame(few.reads.map(({ rooms }) => rooms.length), [3, 3, 3, 3], 'once a read, and all of them')
+})
+
+test('a room that was opened during a round is part of it', async t => {
+  const { feeds, checks } = await watched(t, roomsUpTo(40), { POSITION_CHECK_MS: '100', POSITION_CHECKS_PER_SECOND: '100' })
+  await eventually(() => checks().length === 1)
+  await feeds.open('acme/newcomer')
+  await eventually(() => checks().some(rooms => rooms.includes('acme/newcomer')))
+  t.equal(checks().length, 5)
+
+  const few = await watched(t, roomsUpTo(3), { POSITION_CHECK_MS: '50' })
+  await eventually(() => few.checks().length === 1)
+  await few.feeds.open('acme/newcomer')
+  await eventually(() => few.checks().length === 3)
+  t.strictSame(few.checks().map(rooms => new Set(rooms).size), [3, 4, 4], 'no room waits for what was left of the round')
 })
 
 test('a feed that could not be repaired is compared with the next chunk, not a round later', async t => {
