@@ -92,6 +92,7 @@ export const Settings = Type.Object({
   MAX_BUFFERED_BYTES: whole(1_048_576, 'The most bytes that the process buffers for one connection. Above this, the connection is terminated. Replay uses at most half of it.', 1024),
   AUTH_MAX_BUFFERED_BYTES: whole(65_536, 'The same for a connection that has not authenticated, which never receives anything large.', 1024),
   EPHEMERAL_MAX_BUFFERED_BYTES: whole(65_536, 'A socket with more waiting bytes than this gets no ephemeral updates.', 0),
+  MEMBERS_PER_TURN: whole(100, 'Members of one room that are sent an update in one turn of the event loop. In a larger room the others follow in the next turns, so that an update blocks nobody for more than milliseconds.', 1),
   STALL_TIMEOUT_MS: whole(4500, 'A socket that reads nothing for this long is terminated: within 5 s, including the interval of the check.', 100, LONGEST_TIMER_MS),
   POLLING_STALL_TIMEOUT_MS: whole(20_000, 'The same for long polling, where only the next poll shows that the last answer was read.', 100, LONGEST_TIMER_MS),
   CONTROL_FRAMES_PER_SECOND: whole(10, 'WebSocket pings and pongs of one client per second, on average. Each ping is answered. Normal heartbeats come every few seconds.', 1),

@@ -106,6 +106,7 @@ export function createFeed (options: FeedOptions): Feed {
     room,
     turn,
     maxBytes: settings.MAX_BUFFERED_BYTES / 4,
+    membersPerTurn: settings.MEMBERS_PER_TURN,
     behind: replay.members,
     demote: replay.add,
     size,

@@ -123,7 +123,9 @@ async function runTrial (broker: Broker, room: string, random: Random): Promise<
   const [{ epoch }] = await broker.touch([room]) as [StreamPosition]
   // Every third feed lags far behind its room: its channel is slow.
   const disturbed = disturb(broker, random, { lossPercent, lag: [1, 2, 8][random.below(3)] as number })
-  const feed = createFeed({ room, broker: disturbed, turn: createTurn(), memory, settings, metrics, log: silent })
+  // Of six members: some or all of them get an update in a later turn.
+  const MEMBERS_PER_TURN = [1, 4, 100][random.below(3)] as number
+  const feed = createFeed({ room, broker: disturbed, turn: createTurn(), memory, settings: { ...settings, MEMBERS_PER_TURN }, metrics, log: silent })
   await untilDone(() => feed.open())
 
   const publishing = (async () => {

@@ -52,6 +52,7 @@ export async function startWorld (t: Test, env: Record<string, string> = {}, isS
     room: 'acme/board',
     turn,
     maxBytes: settings.MAX_BUFFERED_BYTES / 4,
+    membersPerTurn: settings.MEMBERS_PER_TURN,
     behind: () => demoted,
     demote: member => { demoted.push(member) },
     size: () => sockets.length,
