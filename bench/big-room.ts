@@ -2,7 +2,7 @@
 // collaborators come at once.
 import { setTimeout as pause } from 'node:timers/promises'
 import { metric } from '../test/helpers/metric.ts'
-import { startRedis } from '../test/helpers/redis.ts'
+import { startRedis, type RedisServer } from '../test/helpers/redis.ts'
 import type { Scope } from '../test/helpers/scope.ts'
 import { HOST } from '../test/helpers/ports.ts'
 import { token } from '../test/helpers/token.ts'
@@ -24,6 +24,8 @@ const OTHER_FILES = 200
 const LIMIT_MS = 120_000
 /** Long enough for the others to be measured once while nothing goes to the big room. */
 const QUIET_MS = 20_000
+/** Long enough for the others to be measured twice. */
+const BUSY_SECONDS = 36
 const OTHERS: Load = {
   instances: INSTANCES,
   rooms: 20,
@@ -53,6 +55,8 @@ export interface BigRoomResult {
   longestStallMs: number
   othersQuietMs: number
   othersBusyMs: number
+  /** On instances without members of the big room: what the machine has to do with it. */
+  othersApartMs: number
   presence: {
     collaborators: number
     joinsASecond: number
@@ -66,17 +70,17 @@ export interface BigRoomResult {
 
 export async function measureBigRoom (wanted: number): Promise<BigRoomResult> {
   const members = Math.min(wanted, await openFiles() - OTHER_FILES)
-  const crowd = await inFreshWorld((scope, servers, redisPid) => measureCrowd(scope, servers, redisPid, members))
+  const crowd = await inFreshWorld((scope, servers, redis) => measureCrowd(scope, servers, redis, members))
   const presence = await inFreshWorld((scope, servers) => measurePresence(scope, servers, Math.ceil(wanted * COLLABORATORS_SHARE)))
   return { ...crowd, members, instances: INSTANCES, presence }
 }
 
-async function inFreshWorld<T> (measure: (scope: Scope, servers: BenchServer[], redisPid: number) => Promise<T>): Promise<T> {
+async function inFreshWorld<T> (measure: (scope: Scope, servers: BenchServer[], redis: RedisServer) => Promise<T>): Promise<T> {
   const scope = createScope()
   try {
     const redis = await startRedis(scope)
     const servers = await Promise.all(Array.from({ length: INSTANCES }, () => peerOf(ROOMCAST).launch(scope, redis.url)))
-    return await measure(scope, servers, redis.pid)
+    return await measure(scope, servers, redis)
   } catch (error) {
     scope.fail()
     throw error
@@ -85,14 +89,17 @@ async function inFreshWorld<T> (measure: (scope: Scope, servers: BenchServer[], 
   }
 }
 
-async function measureCrowd (scope: Scope, servers: BenchServer[], redisPid: number, members: number): Promise<Omit<BigRoomResult, 'members' | 'instances' | 'presence'>> {
-  const measured = { peer: ROOMCAST, servers, redisPid }
+async function measureCrowd (scope: Scope, servers: BenchServer[], redis: RedisServer, members: number): Promise<Omit<BigRoomResult, 'members' | 'instances' | 'presence'>> {
+  const measured = { peer: ROOMCAST, servers, redisPid: redis.pid }
   const crowd = runLoad(scope, {
     ...measured,
     workspace: 'big',
-    load: { instances: INSTANCES, rooms: 1, members, place: 'spread', connections: 1, settleMs: QUIET_MS, phases: [{ name: 'paced', publishes: 16, rate: 1 }] }
+    // What many thousand clients need to read an update, they do not take from the instances.
+    isYielding: true,
+    load: { instances: INSTANCES, rooms: 1, members, place: 'spread', connections: 1, settleMs: QUIET_MS, phases: [{ name: 'paced', publishes: BUSY_SECONDS, rate: 1 }] }
   })
-  const others = async (workspace: string) => phaseOf(await runLoad(scope, { ...measured, workspace, load: OTHERS }), 'paced').p99Ms
+  const apart = await Promise.all(servers.map(() => peerOf(ROOMCAST).launch(scope, redis.url)))
+  const others = async (workspace: string, where = servers) => phaseOf(await runLoad(scope, { ...measured, servers: where, workspace, load: OTHERS }), 'paced').p99Ms
   const inUse = async () => sum(await Promise.all(servers.map(({ port }) => metric(`http://${HOST}:${port}`, 'roomcast_subscriptions'))))
   await Promise.race([crowd, until(async () => await inUse() >= members, LIMIT_MS)])
   const quietSince = performance.now()
@@ -101,8 +108,9 @@ async function measureCrowd (scope: Scope, servers: BenchServer[], redisPid: num
 
   await Promise.all(servers.map(({ insidePort }) => askLoop(insidePort)))
   const othersBusyMs = await others('busy')
-  const { delivered, lost, p99Ms } = phaseOf(await crowd, 'paced')
   const loops = await Promise.all(servers.map(({ insidePort }) => askLoop(insidePort)))
+  const othersApartMs = await others('apart', apart)
+  const { delivered, lost, p99Ms } = phaseOf(await crowd, 'paced')
   return {
     deliveries: delivered,
     lost,
@@ -110,7 +118,8 @@ async function measureCrowd (scope: Scope, servers: BenchServer[], redisPid: num
     longestBlockMs: Math.max(...loops.map(loop => loop.longestBlockMs)),
     longestStallMs: Math.max(...loops.map(loop => loop.longestMs)),
     othersQuietMs,
-    othersBusyMs
+    othersBusyMs,
+    othersApartMs
   }
 }
 

@@ -1,5 +1,6 @@
 // What `npm run bench` runs, in which sizes, and about how long each run takes.
 import { peers, REFERENCE, ROOMCAST } from './peers/peers.ts'
+import { CHECKS } from './scaling/checks.ts'
 import { boards } from './scenarios/boards.ts'
 import { fanOut, fanOutOf } from './scenarios/fan-out.ts'
 import { apart, manyRooms, smallRooms, smallRoomsOn, unheard } from './scenarios/small-rooms.ts'
@@ -19,9 +20,6 @@ const BOTH = [ROOMCAST, REFERENCE]
 
 export const STANDING_ROOMS = 5000
 
-/** Sizes at which the model of docs/scaling.md is compared with what is measured. */
-export const CHECKED = [3000, 9000]
-
 export function wholePlan (): Step[] {
   const step = (scenario: Scenario, seconds: number, names = BOTH, rounds = 1): Step => ({ scenario, peers: names, rounds, seconds })
   return [
@@ -34,7 +32,7 @@ export function wholePlan (): Step[] {
     ...[100, 1000, 5000].map(rooms => step(manyRooms(rooms, 0.7), 8)),
     ...[1, 2, 4].map(instances => step(smallRoomsOn(instances, 0.7), 8)),
     step(apart(0.7), 8, [ROOMCAST]),
-    ...CHECKED.map(clients => step(boards(clients, 8), 12 + clients / 1000, [ROOMCAST]))
+    ...CHECKS.map(({ name, traffic }) => step(boards(name, traffic, 8), 12 + traffic.connections / 1000, [ROOMCAST]))
   ]
 }
 

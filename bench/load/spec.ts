@@ -14,13 +14,16 @@ export interface LoadSpec {
   publishPort?: number
   /** How the names of its rooms begin, where two loads share servers. */
   workspace?: string
+  /** Its process yields to all others on the machine. */
+  isYielding?: boolean
 }
 
 const program = fileURLToPath(new URL('run.js', import.meta.url))
 
 /** @throws Error with the output of the load where it failed */
 export async function runLoad (scope: Scope, spec: LoadSpec): Promise<LoadResult> {
-  const child = await startChild(scope, process.execPath, ['--enable-source-maps', program, JSON.stringify(spec)], { PATH: process.env['PATH'] })
+  const [command, ...args] = [...spec.isYielding === true ? ['nice', '-n', '19'] : [], process.execPath, '--enable-source-maps', program, JSON.stringify(spec)]
+  const child = await startChild(scope, command as string, args, { PATH: process.env['PATH'] })
   const { code, signal } = await child.exited
   if (code !== 0) throw new Error(`the load ended with ${signal ?? code}:\n${child.output()}`)
   // The last line: whatever a runtime has to say comes before it.

@@ -5,7 +5,7 @@ import { formatNumber } from './format.ts'
 import type { Taken } from './results.ts'
 import { taken } from './taken.ts'
 
-export function bigRoomSection ({ members, instances, deliveries, lost, p99Ms, longestBlockMs, longestStallMs, othersQuietMs, othersBusyMs, presence, ...about }: BigRoomResult & Taken): string {
+export function bigRoomSection ({ members, instances, deliveries, lost, p99Ms, longestBlockMs, longestStallMs, othersQuietMs, othersBusyMs, othersApartMs, presence, ...about }: BigRoomResult & Taken): string {
   const ms = (value: number) => `${formatNumber(value)} ms`
   const share = (millisecondsASecond: number) => `${formatNumber(millisecondsASecond / 10)} % of a core`
   return `## Big rooms
@@ -19,10 +19,11 @@ ${formatTable(['what', 'found', 'wanted'], [
   ['longest stall of an event loop, whoever had the processor', ms(longestStallMs), ''],
   ['p99 of the other rooms, without updates to the big one', ms(othersQuietMs), ''],
   ['p99 of the other rooms, with them', ms(othersBusyMs), 'at most twice that'],
+  ['the same for rooms on four more instances that have no member of the big one', ms(othersApartMs), ''],
   ['presence: the busiest instance, nobody joins', share(presence.quiet), ''],
   [`presence: the busiest instance, ${presence.joinsASecond} join in a second`, share(presence.joining), 'under 10 %'],
   ['presence: messages to each member in a second', formatNumber(presence.messagesASecond), 'at most one in PRESENCE_BATCH_MS']
 ])}
 
-Members, publishers, instances and Redis share the machine: what the clients need to read their updates stands in the times, not in the processor time.`
+Members, publishers, instances and Redis share two processors: what others take of them stands in the times, not in the processor time. Rooms on instances without a member of the big one show how much of their p99 is the machine's. The process of the members yields to all others, so they have their updates later than they would alone.`
 }

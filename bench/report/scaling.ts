@@ -1,8 +1,7 @@
 // docs/scaling.md: unit costs, the model's answers, and how far they are from what was measured.
 import { formatTable } from '../chaos/table.ts'
-import { CHECKED } from '../plan.ts'
 import { ROOMCAST } from '../peers/peers.ts'
-import { CHECK_INSTANCES } from '../scenarios/boards.ts'
+import { CHECKS } from '../scaling/checks.ts'
 import { load, PLANNED, sizeFor, TRAFFIC, type Size } from '../scaling/model.ts'
 import type { Units } from '../scaling/units.ts'
 import { formatNumber } from './format.ts'
@@ -38,7 +37,7 @@ ${sizeTable(sizes)}
 
 ## Model and measurement
 
-The same traffic without coming and going, on ${CHECK_INSTANCES} instances of this machine (scenarios S8); no unit is measured in these runs, but the model got its standing costs and heartbeats after two such runs had been seen, so it is not independent of them.
+What the instances and Redis use of this machine under steady traffic, without coming and going; no unit is measured in these runs. S8 is the traffic above; the model got its standing costs and heartbeats after two such runs had been seen, so S8 is not independent of it. S9 is traffic of another shape, in larger rooms with more updates: the model had its form before S9 was run for the first time, and was not changed after it.
 
 ${checkTable(results, units)}
 
@@ -92,12 +91,14 @@ function sizeTable (sizes: Size[]): string {
 }
 
 function checkTable (results: Results, units: Units): string {
-  const rows = CHECKED.filter(clients => results.scenarios[`S8-clients-${clients}`] !== undefined).flatMap(clients => {
-    const predicted = load(units, clients, CHECK_INSTANCES, false)
+  const rows = CHECKS.filter(({ name }) => results.scenarios[name] !== undefined).flatMap(({ name, traffic }) => {
+    const { connections, instances, membersOfARoom, updateEverySeconds } = traffic
+    const predicted = load(units, traffic, false)
     return [['all instances', predicted.instances] as const, ['Redis', predicted.redis] as const].map(([what, expected]) => {
-      const measured = valueOf(results, `S8-clients-${clients}`, what, ROOMCAST)
-      return [formatNumber(clients), what, `${formatNumber(expected)} ms/s`, `${formatNumber(measured)} ms/s`, (expected / measured).toFixed(2)]
+      const measured = valueOf(results, name, what, ROOMCAST)
+      const deliveries = formatNumber(connections / updateEverySeconds)
+      return [name.slice(0, 2), formatNumber(connections), membersOfARoom, instances, deliveries, what, `${formatNumber(expected)} ms/s`, `${formatNumber(measured)} ms/s`, (expected / measured).toFixed(2)]
     })
   })
-  return formatTable(['connections', 'what', 'model', 'measured', 'model / measured'], rows)
+  return formatTable(['run', 'connections', 'in rooms of', 'instances', 'deliveries a second', 'what', 'model', 'measured', 'model / measured'], rows)
 }

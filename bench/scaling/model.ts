@@ -1,5 +1,5 @@
 // From units and stated traffic to instances, shards and memory.
-import { MEMBERS_OF_A_ROOM, UPDATE_EVERY_SECONDS } from '../scenarios/boards.ts'
+import { MEMBERS_OF_A_ROOM, UPDATE_EVERY_SECONDS, type Traffic } from '../scenarios/boards.ts'
 import type { Units } from './units.ts'
 
 export const TRAFFIC = {
@@ -35,14 +35,14 @@ export interface Size {
 }
 
 /** Milliseconds of processor a second, of all instances and of Redis; joins left out where `hasJoins` is false. */
-export function load (units: Units, connections: number, instances: number, hasJoins: boolean): { instances: number, redis: number } {
-  const rooms = connections / TRAFFIC.membersOfARoom
-  const publishes = rooms / TRAFFIC.updateEverySeconds
+export function load (units: Units, { connections, instances, membersOfARoom, updateEverySeconds }: Traffic, hasJoins: boolean): { instances: number, redis: number } {
+  const rooms = connections / membersOfARoom
+  const publishes = rooms / updateEverySeconds
   /** At worst every member of a room is on another instance. */
-  const heardAt = Math.min(TRAFFIC.membersOfARoom, instances)
+  const heardAt = Math.min(membersOfARoom, instances)
   const followed = rooms * heardAt
   const joins = hasJoins ? connections / TRAFFIC.sessionSeconds : 0
-  const microseconds = publishes * (units.publish + heardAt * units.hear + (TRAFFIC.membersOfARoom - heardAt) * units.delivery) +
+  const microseconds = publishes * (units.publish + heardAt * units.hear + (membersOfARoom - heardAt) * units.delivery) +
     instances * units.standing + connections * units.heartbeat + followed * units.idleRoom +
     joins * (units.join + 2 * units.presenceChange)
   return { instances: microseconds / 1000, redis: (publishes * units.publishAtRedis + instances * units.standingAtRedis + followed * units.idleRoomAtRedis) / 1000 }
@@ -53,11 +53,11 @@ export function sizeFor (units: Units, connections: number): Size {
   const publishesASecond = rooms / TRAFFIC.updateEverySeconds
   const deliveriesASecond = publishesASecond * TRAFFIC.membersOfARoom
   // With as many instances as members of a room only their own standing cost still grows.
-  const busy = load(units, connections, TRAFFIC.membersOfARoom, true).instances - TRAFFIC.membersOfARoom * units.standing / 1000
+  const busy = load(units, { ...TRAFFIC, connections, instances: TRAFFIC.membersOfARoom }, true).instances - TRAFFIC.membersOfARoom * units.standing / 1000
   const bySockets = Math.ceil(connections / (MAX_SOCKETS * PLANNED)) + SPARE
   const byProcessor = Math.ceil(busy / (1000 * PLANNED - units.standing / 1000)) + SPARE
   const instances = Math.max(FEWEST, bySockets, byProcessor)
-  const found = load(units, connections, instances, true)
+  const found = load(units, { ...TRAFFIC, connections, instances }, true)
   const shards = Math.max(1, Math.ceil(found.redis / (1000 * PLANNED)))
   const followed = rooms * Math.min(TRAFFIC.membersOfARoom, instances)
   const kept = TRAFFIC.historySeconds / TRAFFIC.updateEverySeconds

@@ -1,21 +1,28 @@
-// The traffic that docs/scaling.md states, at a size one machine takes: rooms of four, each member on another instance.
+// Traffic that the model of docs/scaling.md is held against: rooms whose members are spread over the instances.
 import { phaseOf, sum, type Scenario } from './scenario.ts'
 
-export const MEMBERS_OF_A_ROOM = 4
-/** Between two updates of a room. */
-export const UPDATE_EVERY_SECONDS = 10
-export const CHECK_INSTANCES = 3
+export interface Traffic {
+  connections: number
+  instances: number
+  membersOfARoom: number
+  /** Between two updates of a room. */
+  updateEverySeconds: number
+}
 
-export function boards (clients: number, seconds: number): Scenario {
-  const rooms = clients / MEMBERS_OF_A_ROOM
-  const rate = rooms / UPDATE_EVERY_SECONDS
+export const MEMBERS_OF_A_ROOM = 4
+export const UPDATE_EVERY_SECONDS = 10
+
+export function boards (name: string, traffic: Traffic, seconds: number): Scenario {
+  const { connections, instances, membersOfARoom, updateEverySeconds } = traffic
+  const rooms = connections / membersOfARoom
+  const rate = rooms / updateEverySeconds
   return {
-    name: `S8-clients-${clients}`,
-    about: `${CHECK_INSTANCES} instances, ${clients} clients in rooms of ${MEMBERS_OF_A_ROOM}, an update every ${UPDATE_EVERY_SECONDS} seconds in each room.`,
+    name,
+    about: `${instances} instances, ${connections} clients in rooms of ${membersOfARoom}, an update every ${updateEverySeconds === 1 ? 'second' : `${updateEverySeconds} seconds`} in each room.`,
     load: {
-      instances: CHECK_INSTANCES,
+      instances,
       rooms,
-      members: clients,
+      members: connections,
       place: 'spread',
       connections: 8,
       settleMs: 1500,
