@@ -1,7 +1,5 @@
 // The facts of one side: its connection, its room, the people there, and what its token allows.
-import { chip, describeDoing, describeRooms, element, shortVersion } from './words.js'
-
-const VERSION_HELP = "Updates are counted within a version of the room (the protocol's epoch). A new version means that the past was lost."
+import { chip, describeDoing, describeRooms, element, shortVersion, VERSION_HELP } from './words.js'
 
 export function createFacts (section) {
   const fact = name => section.querySelector(`[data-fact=${name}]`)

@@ -1,6 +1,7 @@
 // The playground: finds a token for each side and puts two people next to each other.
 import { createDemo } from './demo.js'
 import { createSide } from './side.js'
+import { createStock } from './stock.js'
 import { readClaims } from './claims.js'
 
 const fragment = new URLSearchParams(window.location.hash.slice(1))
@@ -57,8 +58,8 @@ async function demoToken (user) {
 }
 
 function start (tokens) {
-  const sides = tokens.map(token => createSide({
-    token, workspaceId, appId, socketPath: document.body.dataset.socketPath, root: document.getElementById('sides')
-  }))
+  const room = { workspaceId, appId, socketPath: document.body.dataset.socketPath }
+  const sides = tokens.map(token => createSide({ ...room, token, root: document.getElementById('sides') }))
   sides.forEach((side, i) => side.meet(sides[1 - i]))
+  createStock(document.getElementById('stock'), { ...room, token: tokens[0] })
 }

@@ -47,7 +47,6 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
     if (recovered) facts.recovered(`${missed} ${missed === 1 ? 'update' : 'updates'}`)
     log.note(recovered ? `Back in the room: ${missed} missed, all recovered.` : `In the room, at update ${offset}.`)
     facts.position(room.position)
-    if (doing.value !== '') sayDoing()
   })
   room.on('reset', () => {
     board.clear()
@@ -55,8 +54,8 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
     log.fault('Not everything could be recovered: an app would load its state anew.')
   })
   room.on('error', onFault)
-  room.on('presence', ({ joined, left }) => {
-    for (const person of joined) people.set(person.userId, person)
+  room.on('presence', ({ collaborators, left }) => {
+    for (const person of collaborators) people.set(person.userId, person)
     for (const { userId } of left) board.forget(userId)
     facts.presence(room.presence, me.userId)
   })
@@ -76,7 +75,7 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
   const deeds = { drop: () => client.socket.io.engine.close(), offline: () => goOffline(client.status !== 'closed'), miss }
   for (const [name, deed] of Object.entries(deeds)) find(`[data-do=${name}]`).addEventListener('click', deed)
   const doing = find('[name=doing]')
-  doing.addEventListener('change', () => { if (room.isJoined) sayDoing() })
+  doing.addEventListener('change', () => room.setPresence(doing.value === '' ? null : { doing: doing.value }))
 
   async function publish (event, payload) {
     if (!room.isJoined) log.note('Waits until the connection is back.')
@@ -97,15 +96,6 @@ export function createSide ({ token, workspaceId, appId, socketPath, root }) {
     goOffline(true)
     for (let n = 1; n <= 3; n++) await other.publish('MESSAGE', { text: `while ${me.name} was away, ${n} of 3` })
     goOffline(false)
-  }
-
-  /** To everyone in the room. A new connection begins without a state. */
-  function sayDoing () {
-    const state = doing.value === '' ? null : { doing: doing.value }
-    client.socket.emit('presence', { workspaceId, appId, state }, (late, answer) => {
-      const error = late ?? answer.error
-      if (error !== null) onFault(error)
-    })
   }
 
   function onFault ({ code = 'error', message }) {

@@ -2,6 +2,7 @@
 
 /** Enough of a room's version (the protocol's epoch) to see that it is another one. */
 export const shortVersion = epoch => epoch.slice(0, 6)
+export const VERSION_HELP = "Updates are counted within a version of the room (the protocol's epoch). A new version means that the past was lost."
 
 export function describe (event, payload) {
   if (event === 'MESSAGE') return String(payload?.text)

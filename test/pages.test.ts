@@ -34,6 +34,8 @@ test('axe finds nothing serious on any page, on a phone and on a desktop, and ea
       await side(page, 1).getByText('Hello').click()
       await side(page, 0).getByText('Publish any event').click()
       await side(page, 1).getByText('Go offline').click()
+      await page.getByText('A stock client in the same room').click()
+      await page.getByText('nothing was missed yet').waitFor()
     }), [])
   })
 

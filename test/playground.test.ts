@@ -54,6 +54,34 @@ test('in the demo two collaborators meet in one page: updates, cursors, presence
   t.strictSame(faults, [])
 })
 
+test('a stock client in the page recovers on its own; a message of another room does not reach it', async t => {
+  const { page, faults } = await openPage(browser, `${instance.url}/#room=acme/stock`)
+  await connected(page)
+  const stock = page.locator('#stock')
+  const told = (name: string) => stock.locator(`[data-fact=${name}]`)
+  await stock.locator('summary').click()
+  await told('recovered').getByText('nothing was missed yet').waitFor()
+  await say(page, 0, 'live')
+  await told('order').getByText('1 update, each once and in order').waitFor()
+
+  await stock.getByText('Drop connection').click()
+  await told('recovered').getByText('yes, 0 updates came').waitFor()
+  await stock.getByText('Go offline').click()
+  await stock.locator('.status', { hasText: 'offline' }).waitFor()
+  const { page: elsewhere } = await openPage(browser, `${instance.url}/#room=acme/stock-other`)
+  await connected(elsewhere)
+  await say(elsewhere, 0, 'elsewhere')
+  for (const n of [2, 3]) {
+    await say(page, 0, `update ${n}`)
+    await fact(page, 1, 'position').getByText(`#${n}`).waitFor()
+  }
+  await stock.getByText('Come back').click()
+  await told('recovered').getByText('yes, 2 updates came').waitFor()
+  await told('position').getByText('#3').waitFor()
+  t.equal(await told('order').textContent(), '3 updates, each once and in order')
+  t.strictSame(faults, [])
+})
+
 test('any event with any JSON is published from the page, or from a terminal with what it copies; the raw message can be seen; another room is its own', async t => {
   const { page, faults } = await openPage(browser, `${instance.url}/#room=acme/any`, { permissions: ['clipboard-read', 'clipboard-write'] })
   await connected(page)
