@@ -229,6 +229,6 @@ test('an unexpected error answers server/internal, and says nothing about the in
   t.strictSame(answer.body, {
     status: 'ERROR',
     data: null,
-    error: { code: 'server/internal', name: 'InternalError', message: 'The service failed to handle the request: its log has the details.', retryable: true }
+    error: { code: 'server/internal', name: 'InternalError', message: 'The service failed to handle the request: try again in a moment; its log has the details.', retryable: true }
   })
 })

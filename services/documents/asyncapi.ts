@@ -47,6 +47,9 @@ export interface AsyncApi {
   components: { schemas: Components, securitySchemes: object }
 }
 
+const RECOVERY = 'An unmodified socket.io-client recovers without extra code. `x-second-argument` of a message is a second argument of its event: the client keeps it, and sends it as `offset` when it reconnects, with the `pid` of the last CONNECT. If all rooms were recovered, the answer to CONNECT has the same `pid`, `socket.recovered` is true, and the missed updates follow. `positions: false` beside the token turns it off.'
+const PRESENCE = 'Each session has a state, which `presence` sets and everyone in the room sees. A webhook tells your backend which users join and leave: `webhooks` in /openapi.json.'
+
 /** The event that answers `application`. */
 export const RESPONSE = 'application_response'
 
@@ -107,7 +110,7 @@ export function createAsyncApi ({ SOCKET_PATH }: Pick<Settings, 'SOCKET_PATH'>):
       title: 'Roomcast over Socket.IO',
       version: packageInfo.version,
       license: { name: packageInfo.license },
-      description: `${packageInfo.description}\n\nChannels are Socket.IO events of the main namespace. A browser sends its token as \`auth: { token }\` in the handshake; other clients may use the Authorization header. The HTTP side is described in /openapi.json.\n\n\`x-second-argument\` of a message is a second argument of its event, from which an unmodified socket.io-client recovers. \`positions: false\` beside the token turns it off.`
+      description: `${packageInfo.description}\n\nChannels are Socket.IO events of the main namespace. A browser sends its token as \`auth: { token }\` in the handshake; other clients may use the Authorization header. The HTTP side is described in /openapi.json.\n\n${RECOVERY}\n\n${PRESENCE}`
     },
     defaultContentType: 'application/json',
     servers: {

@@ -31,7 +31,7 @@ export function createMetrics () {
     relayed: counter('roomcast_updates_relayed_total', 'Updates relayed to the members of a room on this instance, counted once per update.', ['kind']),
     delivered: counter('roomcast_deliveries_total', 'Updates written to sockets, counted once per socket.'),
     recovered: counter('roomcast_updates_recovered_total', 'Updates replayed to sockets that had missed them.'),
-    recoveries: counter('roomcast_recoveries_total', 'Subscriptions with `since`, by whether everything was recovered.', ['outcome']),
+    recoveries: counter('roomcast_recoveries_total', 'Subscriptions with `since` and rooms of returning stock clients, by whether everything was recovered.', ['outcome']),
     stockRecoveries: counter('roomcast_stock_recoveries_total', 'Reconnects of stock clients with positions, by whether all their rooms were recovered, or why not.', ['outcome']),
     dropped: counter('roomcast_messages_dropped_total', 'Messages from the broker, or ephemeral updates for a socket, that were dropped.', ['reason']),
     repairs: counter('roomcast_repairs_total', 'Holes that were filled from history, by how they were detected.', ['found_by']),

@@ -18,9 +18,9 @@ const codes = {
   'auth/forbidden': { status: 403, retryable: false, message: 'The token does not allow this action: get a token with the capability.' },
   'auth/foreign-origin': { status: 403, retryable: false, message: 'This origin may not connect: add it to CORS_ORIGINS.' },
   'auth/keys-unavailable': { status: 503, retryable: true, message: "The issuer's key for this token is not available yet: try again in a moment." },
-  'auth/disconnected': { status: 401, retryable: false, message: 'An operator ended this connection.' },
-  'auth/unsubscribed': { status: 403, retryable: false, message: 'An operator ended this subscription.' },
-  'request/invalid': { status: 400, retryable: false, message: 'The request does not have the right form.' },
+  'auth/disconnected': { status: 401, retryable: false, message: 'An operator ended this connection: reconnect only if the user asks for it.' },
+  'auth/unsubscribed': { status: 403, retryable: false, message: 'An operator ended this subscription: subscribe again only if the user asks for it.' },
+  'request/invalid': { status: 400, retryable: false, message: 'The request does not have the right form: compare it with the API description.' },
   'request/not-found': { status: 404, retryable: false, message: 'There is no such route: see the API description.' },
   'request/timeout': { status: 408, retryable: true, message: 'The request did not arrive in time: send it again.' },
   'publish/payload-too-large': { status: 413, retryable: false, message: 'The payload is larger than MAX_PAYLOAD_BYTES: send less data, or a reference to it.' },
@@ -43,7 +43,7 @@ const codes = {
   'broker/timeout': { status: 503, retryable: true, message: 'Redis did not answer in time, and the update may or may not be published: send it again with the same id.' },
   'server/draining': { status: 503, retryable: true, message: 'This instance is shutting down: reconnect to another instance.' },
   'server/not-ready': { status: 503, retryable: true, message: 'This instance is not ready yet: try again in a moment.' },
-  'server/internal': { status: 500, retryable: true, message: 'The service failed to handle the request: its log has the details.' }
+  'server/internal': { status: 500, retryable: true, message: 'The service failed to handle the request: try again in a moment; its log has the details.' }
 } satisfies Record<string, CodeEntry>
 
 export type ErrorCode = keyof typeof codes

@@ -2,7 +2,7 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { RoomcastError } from './errors.ts'
+import { errorCodes, RoomcastError } from './errors.ts'
 
 /** A compiled schema. */
 export interface Validator<T extends TSchema> {
@@ -22,7 +22,7 @@ export function createValidator<T extends TSchema> (schema: T): Validator<T> {
 
   function describeFault (value: unknown): string {
     const fault = check.Errors(value).First()
-    if (fault === undefined) return 'The request does not have the right form.'
+    if (fault === undefined) return errorCodes['request/invalid'].message
     const pattern: unknown = fault.schema['pattern']
     const expected = typeof pattern === 'string' ? `${fault.message} (${pattern})` : fault.message
     return `${fault.path === '' ? 'The request' : fault.path.slice(1).replaceAll('/', '.')}: ${expected}.`

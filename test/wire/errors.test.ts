@@ -12,7 +12,7 @@ test('every code has the form component/what, a status of an error, and a messag
     const { status, message, retryable } = errorCodes[code]
     t.match(code, /^[a-z]+\/[a-z]+(-[a-z]+)*$/)
     t.ok(status >= 400 && status <= 599, code)
-    t.match(message, /^[A-Z].*\.$/, code)
+    t.match(message, /^[A-Z].*: [a-z].*\.$/, `${code}: after the colon stands what to do`)
     t.type(retryable, 'boolean')
     if (status === 429 || status === 503) t.ok(retryable, `${code} comes with Retry-After`)
     if (code.startsWith('limit/')) t.ok([429, 503].includes(status), code)
