@@ -52,10 +52,14 @@ export function showRoom ({ root, words: [workspaceId = '', appId = ''], service
       ]))
       places.replaceChildren(page.instances.length === 0
         ? h('p', { class: 'quiet' }, 'No instance has members of this room.')
-        : table(`On ${many(page.instances.length, 'instance')}`, COLUMNS, page.instances.map(({ instance, members, sockets, behind, offset }) => [instance, members, sockets, behind, `#${offset}`])))
+        : table(captionOf(page.instances), COLUMNS, page.instances.map(({ instance, members, sockets, behind, offset }) => [instance, members, sockets, behind, `#${offset}`])))
       for (const update of page.updates.toReversed()) updates.add(update, true)
       tell(...freshness(page))
     },
     end: () => client.close()
   }
+}
+
+function captionOf ({ length }) {
+  return `On ${many(length, 'instance')}${length > 1 ? '; a user on several of them counts on each' : ''}`
 }

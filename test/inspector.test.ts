@@ -60,6 +60,7 @@ test('rooms, a room live, and who is there; the token is in no address and in no
   t.equal(await updates.filter({ hasText: 'NEWS_OF_other' }).count(), 0)
   await page.getByText(/^Delivery: \d+ ms as a rule, \d+ ms at most, of the last 1$/).waitFor()
   await page.getByRole('region', { name: 'Standing' }).getByRole('link', { name: 'ann' }).waitFor()
+  await page.getByText('On 2 instances; a user on several of them counts on each').waitFor()
   await eventually(async () => await page.locator('dd').first().textContent() === '#2')
 
   ann.close()
