@@ -93,6 +93,16 @@ test('values.schema.json knows every value', async t => {
   }
 })
 
+test('the values that operations.md sets are values of the chart, or settings', async t => {
+  const values = parse(await readFile(pathOf('deploy/helm/roomcast/values.yaml'), 'utf8')) as Record<string, object>
+  const [, section = ''] = /^## Kubernetes\n([^]*?)^## /m.exec(await readFile(pathOf('docs/operations.md'), 'utf8')) ?? []
+  const set = [...section.matchAll(/--set ([\w.]+)=/g)].map(([, path = '']) => path.split('.') as [string, ...string[]])
+  t.ok(set.length > 5)
+  for (const [group, name] of set) {
+    t.ok(group === 'settings' ? Object.hasOwn(Settings.properties, name ?? '') : Object.hasOwn(name === undefined ? values : values[group] ?? {}, name ?? group), `${group}.${name ?? ''}`)
+  }
+})
+
 test('settings, probes, ports and times fit the service and each other', async t => {
   const { template, selector } = get('Deployment').spec as { template: { metadata: { labels: Labels }, spec: Pod }, selector: { matchLabels: Labels } }
   const [container] = template.spec.containers
