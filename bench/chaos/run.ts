@@ -1,8 +1,9 @@
-// `npm run chaos -- --minutes 10 [--cluster] [--seed n] [--only part-of-a-name] [--since] [--page file]`: random faults under
-// traffic. Prints a table; after any loss, it prints the seed and a timeline, and exits with 1. `--page` runs both kinds of Redis.
+// `npm run chaos -- --minutes 10 [--cluster] [--seed n] [--only part-of-a-name] [--since] [--drills] [--page file]`: random faults
+// under traffic, then with `--drills` each alert once. After any loss, it prints the seed and a timeline, and exits with 1.
 import { randomInt } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { runDrills } from '../../deploy/drills/all.ts'
 import { createRandom } from '../../test/helpers/random.ts'
 import { clusterFaults } from './cluster-faults.ts'
 import { createClusterWorld } from './cluster-world.ts'
@@ -21,6 +22,8 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     since: { type: 'boolean', default: false },
     cluster: { type: 'boolean', default: false },
+    drills: { type: 'boolean', default: false },
+    /** Runs both kinds of Redis. */
     page: { type: 'string' }
   }
 })
@@ -42,4 +45,5 @@ const table = formatTable(
 console.log(`\n${table}`)
 if (run.broken.length > 0) console.error(`\nseed ${seed}\n${run.timeline.join('\n')}\n\n${run.broken.join('\n')}`)
 else if (values.page !== undefined) await writeFile(values.page, clusterPage(table, Number(values.minutes)))
-process.exit(run.broken.length > 0 ? 1 : 0)
+const failures = values.drills ? await runDrills('') : []
+process.exit(run.broken.length + failures.length > 0 ? 1 : 0)
