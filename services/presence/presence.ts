@@ -143,7 +143,7 @@ export function createPresence ({ broker, isAlive, settings, log, onSession }: {
 
   async function read (view: View): Promise<void> {
     try {
-      if (!await view.read(() => broker.presence(view.room))) return
+      await view.read(() => broker.presence(view.room))
       dropSilent(view)
     } catch (error) {
       log.debug({ room: view.room, err: (error as Error).message }, 'could not read presence; will retry later')
@@ -179,7 +179,25 @@ export function createPresence ({ broker, isAlive, settings, log, onSession }: {
     }
   }
 
-  /** Reads a room that has no view here, or whose view has not been read yet. */
+  async function listText (room: RoomKey): Promise<RawJson> {
+    const view = views.get(room)
+    if (view === undefined) return await listUnseen(room)
+    // Not from a read of its own: that could be older than what watchers were already told.
+    if (!view.isKnown()) await view.read(() => broker.presence(room))
+    return new RawJson(view.people.listText(settings.PRESENCE_MAX))
+  }
+
+  /** Who is in a room that has no view here. */
+  async function listUnseen (room: RoomKey): Promise<RawJson> {
+    const snapshot = await readSnapshot(room)
+    if (views.has(room)) return await listText(room)
+    const people = createPeople()
+    for (const { instance, entry } of snapshot) {
+      if (instance !== broker.instance && isAlive(instance)) people.set(instance, entry)
+    }
+    return new RawJson(people.listText(settings.PRESENCE_MAX))
+  }
+
   function readSnapshot (room: RoomKey): Promise<PresenceSnapshot> {
     let promise = reading.get(room)
     if (promise === undefined) {
@@ -187,18 +205,6 @@ export function createPresence ({ broker, isAlive, settings, log, onSession }: {
       reading.set(room, promise)
     }
     return promise
-  }
-
-  async function listText (room: RoomKey): Promise<RawJson> {
-    const known = views.get(room)
-    if (known?.isKnown() === true) return new RawJson(known.people.listText(settings.PRESENCE_MAX))
-    const people = createPeople()
-    for (const { instance, entry } of await readSnapshot(room)) {
-      if (instance !== broker.instance && isAlive(instance)) people.set(instance, entry)
-    }
-    // Our own view of our own people is the newest, and includes the caller.
-    for (const entry of views.get(room)?.own().values() ?? []) people.set(broker.instance, entry)
-    return new RawJson(people.listText(settings.PRESENCE_MAX))
   }
 
   function onResumed (concerns: Concerns): void {

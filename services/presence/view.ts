@@ -28,8 +28,8 @@ export interface View {
   doubt (socketIds: string[]): void
   /** Applies a change by another instance. */
   apply (delta: PresenceDelta): void
-  /** Reads the room, then applies changes that arrived meanwhile. @returns false if another read is under way */
-  read (snapshot: () => Promise<PresenceSnapshot>): Promise<boolean>
+  /** Reads the room, then applies changes that arrived meanwhile. Concurrent calls share one read. */
+  read (snapshot: () => Promise<PresenceSnapshot>): Promise<void>
   /** @returns the sockets that were dropped with it */
   dropInstance (instance: string): string[]
   timer: NodeJS.Timeout | undefined
@@ -49,6 +49,7 @@ export function createView ({ room, instance: ownInstance, max, doubtMs }: {
   let doubted = new Map<string, number>()
   /** Changes that arrived while the view is being read. */
   let meanwhile: PresenceDelta[] | undefined
+  let reading: Promise<void> | undefined
   let wasRead = false
   let isDue = false
 
@@ -91,11 +92,24 @@ export function createView ({ room, instance: ownInstance, max, doubtMs }: {
     for (const socketId of stored.keys()) if (!own.has(socketId)) unstored.add(socketId)
   }
 
+  async function readOnce (snapshot: () => Promise<PresenceSnapshot>): Promise<void> {
+    meanwhile = []
+    try {
+      takeSnapshot(await snapshot())
+    } catch (error) {
+      isDue = true
+      throw error
+    } finally {
+      for (const delta of meanwhile) apply(delta)
+      meanwhile = undefined
+    }
+  }
+
   const view: View = {
     room,
     people,
     announcer: createAnnouncer({ room, people, max }),
-    isKnown: () => wasRead && meanwhile === undefined,
+    isKnown: () => wasRead && reading === undefined,
     get isDue () { return isDue },
     isUnused: () => people.sessionsOf(ownInstance).size === 0 && unstored.size === 0,
     own: () => people.sessionsOf(ownInstance),
@@ -127,20 +141,9 @@ export function createView ({ room, instance: ownInstance, max, doubtMs }: {
       apply(delta)
     },
 
-    async read (snapshot) {
-      if (meanwhile !== undefined) return false
-      meanwhile = []
-      try {
-        takeSnapshot(await snapshot())
-      } catch (error) {
-        isDue = true
-        throw error
-      } finally {
-        const since = meanwhile
-        meanwhile = undefined
-        for (const delta of since) apply(delta)
-      }
-      return true
+    read (snapshot) {
+      reading ??= readOnce(snapshot).finally(() => { reading = undefined })
+      return reading
     },
 
     dropInstance (instance) {
