@@ -74,7 +74,7 @@ export async function openSockets (fastify: FastifyInstance, {
   const gateway = createGateway({
     feeds, publisher, presence, isRevoked: commands.isRevoked, verifyToken: authenticator.verify, settings, metrics, log
   })
-  const sessionContext: SessionContext = { connections, onEnd, flush: feeds.flush, presence, settings, metrics }
+  const sessionContext: SessionContext = { connections, onTokens: sessions.onTokens, onEnd, flush: feeds.flush, presence, settings, metrics }
   // The id starts with the instance name, so that nginx can route long polling to this instance.
   io.engine.generateId = () => `${settings.INSTANCE_NAME || broker.instance}.${randomBytes(15).toString('base64url')}`
   io.engine.use(onEngineRequest)

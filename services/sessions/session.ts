@@ -72,6 +72,8 @@ export interface Session {
 /** The parts that all sessions share. */
 export interface SessionContext extends MembershipContext {
   connections: Connections
+  /** Its tokens have changed. */
+  onTokens: (session: Session) => void
   onEnd: (session: Session, reason: string) => void
 }
 
@@ -169,12 +171,14 @@ class SocketSession implements Session {
   renew (identity: Identity): void {
     if (!this.isOpen()) return
     this.credentials.renew(identity)
+    this.context.onTokens(this)
     for (const room of this.memberships.rooms()) this.memberships.review(roomName(room), 'auth/forbidden')
   }
 
   addRoomToken (room: RoomName, identity: Identity): void {
     if (!this.isOpen()) return
     this.credentials.addRoomToken(roomKey(room), identity)
+    this.context.onTokens(this)
     this.memberships.review(room, 'auth/forbidden')
   }
 
