@@ -127,7 +127,7 @@ export function createRedisBroker ({ instance, open, settings, log, metrics }: R
     subscribe,
     unsubscribe: room => shards.unsubscribe(namesOf(room).channel),
     ...createRedisPositions({
-      shards, namesOf, roomArgs, retention, presenceSeconds: settings.PRESENCE_TTL_SECONDS, timeoutMs: settings.PROBE_TIMEOUT_MS, log
+      shards, prefix: settings.REDIS_PREFIX, namesOf, roomArgs, retention, presenceSeconds: settings.PRESENCE_TTL_SECONDS, timeoutMs: settings.PROBE_TIMEOUT_MS, log
     }),
     history,
     presence,

@@ -1,7 +1,6 @@
 // Reads the positions of many rooms: by a script, which creates missing rooms and renews each room's life, or by plain
 // reads, which cost a fraction of that.
 import { performance } from 'node:perf_hooks'
-import { Command } from 'ioredis'
 import type { Broker } from './broker.ts'
 import { RoomcastError } from '../wire/errors.ts'
 import type { Log } from '../observe/log.ts'
@@ -9,6 +8,8 @@ import type { StreamPosition } from '../wire/protocol.ts'
 import type { ScriptedRedis } from './redis-commands.ts'
 import { describeRedisError, readRedirect, type Redirect } from './redis-errors.ts'
 import type { RedisIdentity } from './redis-identity.ts'
+import { readMetas, type Meta } from './redis-meta-reads.ts'
+import { redisMeta } from './redis-scripts.ts'
 import type { ShardRooms } from './redis-shard.ts'
 import type { RedisShards } from './redis-shards.ts'
 import { emptyRoomSeconds, type Retention } from './retention.ts'
@@ -19,6 +20,7 @@ const CHUNK = 500
 
 export interface RedisPositionsOptions {
   shards: RedisShards
+  prefix: string
   namesOf: (room: RoomKey) => { meta: string, log: string, presence: string }
   /** The first arguments of every script on a room. */
   roomArgs: (identity: RedisIdentity, roomSeconds: number) => Array<string | number>
@@ -29,21 +31,26 @@ export interface RedisPositionsOptions {
 }
 
 export function createRedisPositions (options: RedisPositionsOptions): Pick<Broker, 'touch' | 'positions'> {
-  const { shards, namesOf, roomArgs, retention, presenceSeconds, timeoutMs, log } = options
+  const { shards, prefix, namesOf, roomArgs, retention, presenceSeconds, timeoutMs, log } = options
 
   function touch (rooms: RoomKey[], keep = retention): Promise<Array<StreamPosition | undefined>> {
-    return askAll(rooms, async (redis, identity, room) => {
+    const touchOne = async (redis: ScriptedRedis, identity: RedisIdentity, room: RoomKey): Promise<StreamPosition | Error> => {
       const { meta, log, presence } = namesOf(room)
       const args = roomArgs(identity, emptyRoomSeconds(keep))
-      const [epoch, offset] = await redis.position(meta, log, presence, ...args, keep.roomSeconds, presenceSeconds) as [string, number]
-      return { epoch, offset }
-    })
+      try {
+        const [epoch, offset] = await redis.position(meta, log, presence, ...args, keep.roomSeconds, presenceSeconds) as [string, number]
+        return { epoch, offset }
+      } catch (error) {
+        return error as Error
+      }
+    }
+    return askAll(rooms, (redis, some, identity, identityOf) => Promise.all(some.map(room => touchOne(redis, identityOf(room, identity), room))))
   }
 
   async function positions (rooms: RoomKey[], keep = retention): Promise<Array<StreamPosition | undefined>> {
-    const found = await askAll(rooms, async (redis, { runId }, room) => {
-      const [epoch, offset, run] = await readMeta(redis, namesOf(room).meta)
-      return epoch !== null && offset !== null && run === runId ? { epoch, offset: Number(offset) } : null
+    const found = await askAll(rooms, async (redis, some, { runId }) => {
+      const metas = await readMetas(redis, some.map(room => redisMeta(prefix, room)))
+      return metas.map(meta => meta instanceof Error ? meta : readPosition(meta, runId))
     })
     // The room is missing, or another Redis process wrote it last: the script decides what that means.
     const unsure = rooms.filter((_, i) => found[i] === null)
@@ -81,14 +88,14 @@ export function createRedisPositions (options: RedisPositionsOptions): Pick<Brok
     for (let from = 0; from < rooms.length; from += CHUNK) {
       await link.run('read', async (redis, identity) => {
         const chunk = rooms.slice(from, from + CHUNK)
-        const settled = await Promise.allSettled(chunk.map(room => ask(redis, identityOf(room, identity), room)))
-        const refused: unknown[] = []
-        for (const [i, outcome] of settled.entries()) {
+        const answers = await ask(redis, chunk, identity, identityOf)
+        const refused: Error[] = []
+        for (const [i, answer] of answers.entries()) {
           const room = chunk[i] as RoomKey
-          const redirect = outcome.status === 'rejected' ? readRedirect(outcome.reason) : undefined
-          if (outcome.status === 'fulfilled') answered.set(room, outcome.value)
+          const redirect = answer instanceof Error ? readRedirect(answer) : undefined
+          if (!(answer instanceof Error)) answered.set(room, answer)
           else if (redirect !== undefined) moved.push({ room, redirect })
-          else refused.push(outcome.reason)
+          else refused.push(answer)
         }
         if (refused.length === chunk.length) throw refused[0]
         if (refused.length > 0) log.warn({ err: describeRedisError(refused[0]) }, 'redis refused to read the position of a room: look at the permissions of its user and the type of the key')
@@ -103,16 +110,15 @@ export function createRedisPositions (options: RedisPositionsOptions): Pick<Brok
   return { touch, positions }
 }
 
-type Ask<T> = (redis: ScriptedRedis, identity: RedisIdentity, room: RoomKey) => Promise<T>
+/** @returns in the order of the rooms, an error for each that Redis refuses */
+type Ask<T> = (redis: ScriptedRedis, rooms: RoomKey[], identity: RedisIdentity, identityOf: ShardRooms['identityOf']) => Promise<Array<T | Error>>
 
 interface Moved {
   room: RoomKey
   redirect: Redirect
 }
 
-type Meta = [epoch: string | null, offset: string | null, run: string | null]
-
-/** Bypasses ioredis' own `hmget`, which takes twice the CPU time: this runs for every room every few seconds. */
-function readMeta (redis: ScriptedRedis, meta: string): Promise<Meta> {
-  return redis.sendCommand(new Command('hmget', [meta, 'epoch', 'offset', 'run'], { replyEncoding: 'utf8' })) as Promise<Meta>
+/** @returns null where the script must decide */
+function readPosition ([epoch, offset, run]: Meta, runId: string): StreamPosition | null {
+  return epoch !== null && offset !== null && run === runId ? { epoch, offset: Number(offset) } : null
 }

@@ -10,13 +10,18 @@ import { readFileSync } from 'node:fs'
 export function redisNames (prefix: string, room: string, database = 0) {
   const base = `${prefix}:{${room}}`
   return {
-    meta: `${base}:meta`,
+    meta: redisMeta(prefix, room),
     log: `${base}:log`,
     presence: `${base}:presence`,
     channel: `${database === 0 ? prefix : `${prefix}/${database}`}:{${room}}:updates`,
     // Escaped, so that no pair of `sub` and `id` has the key of another pair, for example `a`, `b:c` and `a:b`, `c`.
     receipt: (sub: string, id: string) => `${base}:id:${sub.replaceAll(/[%:]/g, encodeURIComponent)}:${id}`
   }
+}
+
+/** The key of a room's epoch and offset, alone: the other names take longer, and this one is made for every room every few seconds. */
+export function redisMeta (prefix: string, room: string): string {
+  return `${prefix}:{${room}}:meta`
 }
 
 export interface RedisScript {

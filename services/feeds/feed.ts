@@ -17,9 +17,6 @@ import type { Settings } from '../settings.ts'
 import { createTail } from './tail.ts'
 import type { Turn } from './turn.ts'
 
-/** Created once: every room is compared every few seconds, and nearly all are in sync. */
-const IN_STEP = Promise.resolve()
-
 interface FeedOptions {
   room: RoomKey
   broker: Broker
@@ -64,8 +61,9 @@ export interface Feed {
    * @param found the room's position, read after `before`
    * @param before the feed's `position()`
    * @param foundBy for the metric
+   * @returns undefined if there are none: every room is compared every few seconds, and nearly all are in sync
    */
-  compare (found: StreamPosition, before: StreamPosition, foundBy: string): Promise<void>
+  compare (found: StreamPosition, before: StreamPosition, foundBy: string): Promise<void> | undefined
   /** Leaves the channel. @throws RoomcastError `broker/unavailable` */
   close (): Promise<void>
 }
@@ -208,7 +206,7 @@ export function createFeed (options: FeedOptions): Feed {
 
     compare (found, before, foundBy) {
       replay.retry()
-      return cursor.isAt(found) ? IN_STEP : repair.compare(found, before, foundBy)
+      return cursor.isAt(found) ? undefined : repair.compare(found, before, foundBy)
     },
 
     async close () {

@@ -19,9 +19,8 @@ const RENEWAL_SECONDS = 3600
 interface Renewal {
   /** The epoch that was renewed. A reader may start another one, which has a shorter life. */
   epoch: string
-  at: number
-  /** Random share of the time until the next renewal, so that rooms opened together are renewed apart. */
-  share: number
+  /** When the next one is due, by performance.now(). */
+  nextAt: number
 }
 
 interface PositionCheck {
@@ -155,9 +154,11 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
   async function compare (some: Feed[], foundBy: string): Promise<boolean> {
     if (some.length === 0) return true
     const now = performance.now()
-    const due = new Set(some.filter(feed => isRenewalDue(feed, now)))
+    const due: Feed[] = []
+    const others: Feed[] = []
+    for (const feed of some) (isRenewalDue(feed, now) ? due : others).push(feed)
     try {
-      const areWhole = await Promise.all([compareBy('touch', [...due], foundBy), compareBy('positions', some.filter(feed => !due.has(feed)), foundBy)])
+      const areWhole = await Promise.all([compareBy('touch', due, foundBy), compareBy('positions', others, foundBy)])
       metrics.positionChecks.inc({ outcome: areWhole.includes(false) ? 'failed' : 'done' })
       return true
     } catch (error) {
@@ -172,29 +173,33 @@ export function createPositionCheck ({ feeds, broker, settings, metrics, log }: 
     if (some.length === 0) return true
     const before = some.map(feed => feed.position())
     const found = await broker[way](some.map(({ room }) => room), some[0]?.retention)
-    await Promise.all(some.map((feed, i) => {
+    const repairs: Array<Promise<void>> = []
+    for (const [i, feed] of some.entries()) {
       const position = found[i]
-      if (way === 'touch' && position !== undefined) renewed(feed, position.epoch)
-      return position && feed.compare(position, before[i] as StreamPosition, foundBy)
-    }))
+      if (position === undefined) continue
+      if (way === 'touch') renewed(feed, position)
+      const repair = feed.compare(position, before[i] as StreamPosition, foundBy)
+      if (repair !== undefined) repairs.push(repair)
+    }
+    await Promise.all(repairs)
     return !found.includes(undefined)
   }
 
-  function renewed (feed: Feed, epoch: string): void {
-    renewals.set(feed, { epoch, at: performance.now(), share: 0.5 + Math.random() / 2 })
+  function renewed (feed: Feed, { epoch, offset }: StreamPosition): void {
+    const kept = feed.retention ?? retention
+    const lifeSeconds = Math.min(offset > 0 ? kept.roomSeconds : emptyRoomSeconds(kept), PRESENCE_TTL_SECONDS)
+    // At random, so that rooms opened together are renewed apart.
+    const share = 0.5 + Math.random() / 2
+    renewals.set(feed, { epoch, nextAt: performance.now() + share * Math.min(RENEWAL_SECONDS, lifeSeconds / 3) * 1000 })
   }
 
   function isRenewalDue (feed: Feed, now: number): boolean {
     const renewal = renewals.get(feed)
-    const { epoch, offset } = feed.position()
-    if (renewal?.epoch !== epoch) return true
-    const kept = feed.retention ?? retention
-    const lifeSeconds = Math.min(offset > 0 ? kept.roomSeconds : emptyRoomSeconds(kept), PRESENCE_TTL_SECONDS)
-    return now - renewal.at > renewal.share * Math.min(RENEWAL_SECONDS, lifeSeconds / 3) * 1000
+    return renewal?.epoch !== feed.position().epoch || now > renewal.nextAt
   }
 
   return {
-    opened: feed => renewed(feed, feed.position().epoch),
+    opened: feed => renewed(feed, feed.position()),
     soon: feed => { first.add(feed) },
 
     start () {
