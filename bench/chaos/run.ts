@@ -9,6 +9,7 @@ import { clusterFaults } from './cluster-faults.ts'
 import { createClusterWorld } from './cluster-world.ts'
 import { faults } from './faults.ts'
 import { clusterPage } from './page.ts'
+import { inhabited } from './people.ts'
 import { roomcast, roomcastSince } from './roomcast.ts'
 import type { Row } from './round.ts'
 import { createRun } from './rounds.ts'
@@ -32,10 +33,13 @@ const service = values.since ? roomcastSince : roomcast
 const minutes = Number(values.minutes) / (values.page === undefined ? 1 : 2)
 const run = createRun(createRandom(seed), minutes * 60_000, values.only)
 
+/** Their own random numbers leave the order of the faults to the seed. */
+const people = createRandom(seed + 1)
+
 console.log(`seed ${seed}`)
 const isPage = values.page !== undefined
-const cluster = values.cluster || isPage ? await run.all(clusterFaults, scope => createClusterWorld(scope, service)) : []
-const one = !values.cluster || isPage ? await run.all(faults, scope => createWorld(scope, service)) : []
+const cluster = values.cluster || isPage ? await run.all(clusterFaults, inhabited(people, service, createClusterWorld)) : []
+const one = !values.cluster || isPage ? await run.all(faults, inhabited(people, service, (scope, served) => createWorld(scope, served))) : []
 const tables: Array<[redis: string, rows: Row[]]> = [['one', one], ['cluster', cluster]]
 
 const table = formatTable(

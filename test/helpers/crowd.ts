@@ -29,6 +29,8 @@ export interface Tab {
   rooms: Set<string>
   enter (appId: string): Promise<void>
   leave (appId: string): Promise<void>
+  /** Whether it left the room without an answer yet: recovery may bring it back once, and then it leaves again. */
+  isLeaving (appId: string): boolean
   /** Its connection breaks, if it has one. */
   breakOff (): void
 }
@@ -84,6 +86,7 @@ export async function openTab (t: Scope, url: string, userId: string): Promise<T
       rooms.delete(appId)
       await leave(appId)
     },
+    isLeaving: appId => leaving.has(appId),
     breakOff () {
       // In the middle of connecting, socket.io-client would stand still until its own time-out.
       if (socket.connected) socket.io.engine.close()
