@@ -1,5 +1,5 @@
 // What `npm run bench` runs, in which sizes, and about how long each run takes.
-import { peers, REFERENCE, ROOMCAST } from './peers/peers.ts'
+import { peers, REFERENCE, ROOMCAST, WITHOUT_POSITIONS } from './peers/peers.ts'
 import { CHECKS } from './scaling/checks.ts'
 import { boards } from './scenarios/boards.ts'
 import { fanOut, fanOutOf } from './scenarios/fan-out.ts'
@@ -23,7 +23,7 @@ export const STANDING_ROOMS = 5000
 export function wholePlan (): Step[] {
   const step = (scenario: Scenario, seconds: number, names = BOTH, rounds = 1): Step => ({ scenario, peers: names, rounds, seconds })
   return [
-    step(fanOut(1000, 0.5), 10, ALL, 3),
+    step(fanOut(1000, 0.5), 10, [...ALL, WITHOUT_POSITIONS], 3),
     step(smallRooms(0.8), 12, ALL, 3),
     step(unheard(0.7), 6, ALL, 3),
     step(connections(1), 9, ALL),

@@ -3,9 +3,12 @@ import { startInstance } from '../../test/helpers/instance.ts'
 import { freePort } from '../../test/helpers/ports.ts'
 import { token } from '../../test/helpers/token.ts'
 import { INSIDE } from '../measure/look-inside.ts'
+import type { Dialect, LoadRoom } from '../load/dialects.ts'
 import { createPeer, type Peer } from './peer.ts'
 
 export const ROOMCAST = 'Roomcast'
+/** What recovery for stock clients costs is the difference to it. */
+export const WITHOUT_POSITIONS = 'Roomcast, clients without positions'
 /** What ratios are taken to. */
 export const REFERENCE = 'Socket.IO, Redis adapter'
 
@@ -26,14 +29,16 @@ export const WIDE_LIMITS = {
 export const publisherToken = token({ sub: 'bench', exp: Math.floor(Date.now() / 1000) + 24 * 3600, capabilities: { '*/*': ['publish'] } })
 let members = 0
 
+const dialect = {
+  kind: 'socket.io',
+  path: SOCKET_IO_PATH,
+  auth: () => ({ token: token({ sub: `member-${members++}`, capabilities: { '*/*': ['subscribe'] } }) }),
+  subscribe: (payload: LoadRoom) => ['application', { event: 'SUBSCRIBE', payload }]
+} satisfies Dialect
+
 const roomcast: Peer = {
   name: ROOMCAST,
-  dialect: {
-    kind: 'socket.io',
-    path: SOCKET_IO_PATH,
-    auth: () => ({ token: token({ sub: `member-${members++}`, capabilities: { '*/*': ['subscribe'] } }) }),
-    subscribe: payload => ['application', { event: 'SUBSCRIBE', payload }]
-  },
+  dialect,
 
   async launch (scope, redisUrl) {
     const insidePort = await freePort()
@@ -60,9 +65,11 @@ export const peers: Peer[] = [
   createPeer('raw ws', 'raw-ws-server.js', { kind: 'raw', path: '/' })
 ]
 
+const withoutPositions: Peer = { ...roomcast, name: WITHOUT_POSITIONS, dialect: { ...dialect, auth: () => ({ ...dialect.auth(), positions: false }) } }
+
 /** @throws Error when there is none of that name */
 export function peerOf (name: string): Peer {
-  const found = peers.find(peer => peer.name === name)
+  const found = [...peers, withoutPositions].find(peer => peer.name === name)
   if (found === undefined) throw new Error(`no peer ${name}; there are ${peers.map(peer => peer.name).join('; ')}`)
   return found
 }

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatTable } from '../chaos/table.ts'
-import { REFERENCE, ROOMCAST } from '../peers/peers.ts'
+import { REFERENCE, ROOMCAST, WITHOUT_POSITIONS } from '../peers/peers.ts'
 import { unitsOf } from '../scaling/units.ts'
 import { bigRoomSection } from './big-room.ts'
 import { formatNumber, formatValue } from './format.ts'
@@ -43,7 +43,8 @@ Written by \`npm run bench\`, from [what the runs have found](${RESULTS}); no nu
 
 What is compared is the **processor time of the servers**, all instances together, as Linux counts it for each thread (\`schedstat\`): clients, servers and Redis share one machine, where times on the wall say little. Redis is counted apart. Every run has a private Redis and fresh instances; runs of the services alternate, the order reversed every other round; a number is the median of the rounds, in brackets its ratio to ${REFERENCE} within the same round. Compare the rows, not the numbers with those of another machine.
 
-- **${ROOMCAST}**: as it comes, only the limits on connections and publishes are wider. Tokens, schema, capabilities, rates, ids, history and metrics are on.
+- **${ROOMCAST}**: as it comes, only the limits on connections and publishes are wider. Tokens, schema, capabilities, rates, ids, history and metrics are on, and so is recovery for stock clients.
+- **${WITHOUT_POSITIONS}**: the same, but the clients say that they keep their positions themselves, as \`@roomcast/client\` does.
 - **${REFERENCE}**: stock Socket.IO behind Fastify with \`@socket.io/redis-adapter\`. It answers a publish before Redis has it, checks nobody and keeps nothing.
 - **Socket.IO, one channel by hand**: without an adapter; every instance reads every update from one channel.
 - **raw ws**: bare \`ws\`, one frame made for all members. About as little as a server on Node can do.`
