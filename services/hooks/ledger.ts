@@ -144,11 +144,15 @@ export function createLedger ({ broker, peers, settings, log, onState }: {
     if (fields === undefined) {
       reported.delete(subject)
       const { stay, fields: last = '' } = ended.get(subject) ?? {}
-      return { subject, isHeld: false, stay, isDelivered: false, fields: last }
+      return { subject, isHeld: false, stay, isDelivered: isDelivered(stay), fields: last }
     }
     reported.add(subject)
     const stay = stays.get(subject)
-    return { subject, isHeld: true, stay, isDelivered: stay !== undefined && Number.parseInt(stay) < deliveredBefore, fields }
+    return { subject, isHeld: true, stay, isDelivered: isDelivered(stay), fields }
+  }
+
+  function isDelivered (stay: string | undefined): boolean {
+    return stay !== undefined && Number.parseInt(stay) < deliveredBefore
   }
 
   function take (state: HookState, changes: HookChange[], retired: string | undefined): void {

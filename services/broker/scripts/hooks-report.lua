@@ -1,5 +1,5 @@
 -- Takes a report of the subjects that an instance holds. The record of a subject is 'TOLD NEXT HOLDERS FIELDS': the announced
--- stay and the id that a next stay would get, both '-' for none; the tellers that hold it, with commas around each; the
+-- stay, and the last one that was or may have been announced, both '-' for none; the tellers that hold it, with commas around each; the
 -- fields of its events. After every change, `decide` announces what differs between TOLD and HOLDERS.
 -- KEYS 1 subjects, 2 due decisions, 3 outbox, 4 meta, 5 tellers, 6 retired tellers; of the teller 7 its subjects, 8 its last
 -- report; of the teller to retire 9 its subjects, 10 its last report.
@@ -31,7 +31,7 @@ local made, dropped = 0, 0
 
 local function load(subject)
   local known = redis.call('HGET', KEYS[1], subject)
-  local record = { told = '-', next = '-', holders = ',', fields = '', isNew = not known }
+  local record = { told = '-', next = '-', holders = ',', fields = '' }
   if known then record.told, record.next, record.holders, record.fields = string.match(known, '^(%S+) (%S+) (%S+) (.*)$') end
   return record
 end
@@ -63,39 +63,45 @@ local function decide(subject, record)
     end
     record.told = record.next
     append(subject, record.told, true, record.fields)
-  elseif isTold and not isHeld then
-    append(subject, record.told, false, record.fields)
+  elseif not isHeld and record.next ~= '-' then
+    -- Its beginning may not have been told. If it was, it has the same id.
+    if not isTold then append(subject, record.next, true, record.fields) end
+    append(subject, record.next, false, record.fields)
   end
   if isHeld then save(subject, record) else redis.call('HDEL', KEYS[1], subject) end
 end
 
 local function settle(subject, record, delay)
   local at = math.max(now + delay, settledAt)
-  local isDue = (record.holders ~= ',') ~= (record.told ~= '-')
+  local isHeld = record.holders ~= ','
+  local isDue = isHeld and record.told == '-' or not isHeld and record.next ~= '-'
   if at <= now or not isDue then return decide(subject, record) end
   save(subject, record)
   redis.call('ZADD', KEYS[2], text(at), subject)
 end
 
+-- The record may have been lost. The later stay is the one that was announced last.
+local function learn(record, stay, isDelivered)
+  if stay == '-' or stay < record.told or stay < record.next then return end
+  if isDelivered then record.told = stay
+  elseif record.told ~= stay then record.told = '-' end
+  record.next = stay
+end
+
 local function hold(subject, stay, isDelivered, fields)
   local record = load(subject)
   record.fields = fields
-  -- The later stay is the one that was announced last.
-  if stay ~= '-' and stay >= record.told and stay >= record.next then
-    if isDelivered then record.told = stay
-    elseif record.told ~= stay then record.told = '-' end
-    record.next = stay
-  end
+  learn(record, stay, isDelivered)
   redis.call('SADD', KEYS[7], subject)
   if not string.find(record.holders, ',' .. teller .. ',', 1, true) then record.holders = record.holders .. teller .. ',' end
   settle(subject, record, 0)
   return record.told
 end
 
-local function release(subject, name, held, delay, stay, fields)
+local function release(subject, name, held, delay, stay, isDelivered, fields)
   local record = load(subject)
-  -- The record was lost, but the stay was announced.
-  if record.isNew and stay then record.told, record.next, record.fields = stay, stay, fields end
+  if record.fields == '' then record.fields = fields end
+  learn(record, stay, isDelivered)
   local first, final = string.find(record.holders, ',' .. name .. ',', 1, true)
   if first then record.holders = string.sub(record.holders, 1, first) .. string.sub(record.holders, final + 1) end
   settle(subject, record, delay)
@@ -108,7 +114,7 @@ for i = 12, #ARGV, 5 do
   if ARGV[i] == '+' then
     stays[#stays + 1] = hold(subject, stay, ARGV[i + 3] == '1', fields)
   else
-    release(subject, teller, KEYS[7], 0, stay ~= '-' and stay, fields)
+    release(subject, teller, KEYS[7], 0, stay, ARGV[i + 3] == '1', fields)
     stays[#stays + 1] = '-'
   end
 end
@@ -130,7 +136,7 @@ if retired ~= '' then
     if not isLeaving then redis.call('ZADD', KEYS[6], text(now), retired) end
     for _, subject in ipairs(redis.call('SRANDMEMBER', KEYS[9], 200)) do
       local linger = string.sub(subject, 1, 5) == 'room ' and ARGV[8] or ARGV[9]
-      release(subject, retired, KEYS[9], isLeaving and not isAlone and tonumber(linger) or 0)
+      release(subject, retired, KEYS[9], isLeaving and not isAlone and tonumber(linger) or 0, '-', false, '')
     end
     isRetired = redis.call('SCARD', KEYS[9]) == 0
     if isRetired then
