@@ -1,5 +1,6 @@
 // Everyone back at once: clients of three instances behind nginx; then an instance is killed, or Redis restarts, and the curve
 // of clients that are back and whole is drawn.
+import { availableParallelism } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { metric } from '../test/helpers/metric.ts'
 import { createScope } from './chaos/scope.ts'
@@ -13,7 +14,7 @@ export const REDIS_AWAY_MS = 2000
 const LIMIT_MS = 40_000
 /** Whole for so long: it is over. */
 const CALM_MS = 2000
-/** What nginx and the instances need besides two sockets a client. */
+/** What a process needs besides its clients: this one has one socket for each, a worker of nginx two. */
 const OTHER_FILES = 500
 
 export interface StampedeFault {
@@ -81,7 +82,8 @@ async function restartRedis ({ redis, instances }: World): Promise<StampedeInsta
 
 /** @param wanted clients; fewer where a process may not open so many files */
 export async function measureStampede (fault: StampedeFault, wanted: number): Promise<StampedeResult> {
-  const clients = Math.min(wanted, Math.floor((await openFiles() - OTHER_FILES) / 2))
+  const files = await openFiles() - OTHER_FILES
+  const clients = Math.min(wanted, files, Math.floor(files / 2) * availableParallelism())
   const scope = createScope()
   try {
     const world = await createWorld(scope, clients, fault)
