@@ -1,6 +1,7 @@
 // Connects to Redis: directly, or to the master that the Sentinels name, over TCP or TLS.
 import { performance } from 'node:perf_hooks'
 import { Redis, type RedisOptions } from 'ioredis'
+import { DirectConnector, MasterConnector } from './redis-connectors.ts'
 import type { Settings } from '../settings.ts'
 import { readAddresses, readRedisUrl, type HostAndPort, type RedisAddress } from '../settings/urls.ts'
 
@@ -41,10 +42,11 @@ export function connect (settings: Settings, connectionName: string, node?: Host
     // Node decides which certificates are valid: NODE_EXTRA_CA_CERTS adds an authority.
     ...address?.tls && { tls: {} }
   }
-  if (node !== undefined) return new Redis({ ...options, ...node })
-  if (settings.REDIS_SENTINELS === '') return new Redis({ ...options, host: address?.host, port: address?.port })
+  if (node !== undefined) return new Redis({ ...options, ...node, Connector: DirectConnector })
+  if (settings.REDIS_SENTINELS === '') return new Redis({ ...options, host: address?.host, port: address?.port, Connector: DirectConnector })
   return new Redis({
     ...options,
+    Connector: MasterConnector,
     sentinels: readAddresses(settings.REDIS_SENTINELS),
     name: settings.REDIS_SENTINEL_NAME,
     sentinelRetryStrategy: attempt => Math.min(PAUSE_STEP_MS * attempt, settings.REDIS_RECONNECT_MAX_MS),
