@@ -8,7 +8,7 @@ const ANSWER_MS = 10_000
 
 export interface Sight {
   tab: Tab
-  /** Its state in a room; it says it again after every connect. */
+  /** Its state in a room; it says it again after every SUBSCRIBE. */
   readonly states: Map<string, unknown>
   say (appId: string, state: unknown): Promise<void>
   enter (appId: string): Promise<void>
@@ -38,7 +38,7 @@ export function createSight (tab: Tab): Sight {
     try {
       return await socket.timeout(ANSWER_MS).emitWithAck('presence', { workspaceId: WORKSPACE, appId, state }) as Result<PresenceList>
     } catch {
-      // The connection ended: it is said again after the next connect.
+      // The connection ended: it is said again after the next SUBSCRIBE.
     }
   }
 
@@ -48,16 +48,13 @@ export function createSight (tab: Tab): Sight {
     for (const { userId } of left) people.delete(userId)
     for (const person of [...joined, ...changed]) people.set(person.userId, person)
   })
-  socket.on('connect', () => { for (const appId of rooms) void say(appId, states.get(appId) ?? null) })
+  tab.onJoined = appId => { void say(appId, states.get(appId) ?? null) }
 
   return {
     tab,
     states,
     say,
-    async enter (appId) {
-      await tab.enter(appId)
-      if (rooms.has(appId)) await say(appId, null)
-    },
+    enter: tab.enter,
     async leave (appId) {
       states.delete(appId)
       await tab.leave(appId)

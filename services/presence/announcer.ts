@@ -20,9 +20,11 @@ export interface Announcer {
   /** Whether the room has so many collaborators that only the count is sent. */
   isLarge (): boolean
   announce (): void
+  /** The watcher gets a list of all people as they are now, announced or not. */
+  onListed (watcherId: string): void
 }
 
-/** The last state of users that a slow watcher got: JSON, or undefined for a user who was absent. */
+/** The last state of users that a watcher got: JSON, or undefined for a user who was absent. */
 type Baseline = Map<string, string | undefined>
 
 export function createAnnouncer ({ room, people, max }: {
@@ -36,6 +38,8 @@ export function createAnnouncer ({ room, people, max }: {
   /** The last announced state of users, while the room is not large. */
   const announced = new Map<string, string>()
   const behind = new Map<Watcher, Baseline>()
+  /** What lists said of changes that are not announced yet. If these are undone, those who got the list are told all the same. */
+  const listed = new Map<Watcher, Baseline>()
   let announcedCount = 0
   let wasLarge = false
 
@@ -62,12 +66,28 @@ export function createAnnouncer ({ room, people, max }: {
     const hasChanged = before.size > 0 || people.size !== announcedCount
     announcedCount = people.size
     wasLarge = large
-    if (!hasChanged) return
     let packet: Packet | undefined
-    for (const watcher of watchers.values()) {
-      if (behind.has(watcher) || watcher.isFull()) postpone(watcher, before)
-      else watcher.send(packet ??= changeSince(before))
+    for (const watcher of hasChanged ? watchers.values() : listed.keys()) {
+      const own = listed.get(watcher)
+      const since = own === undefined ? before : new Map([...own, ...before])
+      if (watchers.get(watcher.id) !== watcher) continue
+      else if (behind.has(watcher) || watcher.isFull()) postpone(watcher, since)
+      else if (own === undefined) watcher.send(packet ??= changeSince(before))
+      else if (hasChanged || isOther(own)) watcher.send(changeSince(since))
     }
+    listed.clear()
+  }
+
+  function onListed (watcherId: string): void {
+    const watcher = watchers.get(watcherId)
+    if (watcher === undefined || isLarge()) return
+    const told = behind.get(watcher) ?? listed.get(watcher) ?? new Map<string, string | undefined>()
+    for (const userId of [...told.keys(), ...people.dirtyUsers()]) told.set(userId, people.textOf(userId))
+    if (told.size > 0 && !behind.has(watcher)) listed.set(watcher, told)
+  }
+
+  function isOther (told: Baseline): boolean {
+    return [...told].some(([userId, text]) => text !== announced.get(userId))
   }
 
   function postpone (watcher: Watcher, before: Baseline): void {
@@ -100,5 +120,5 @@ export function createAnnouncer ({ room, people, max }: {
     return encodePacket('presence', new RawJson(`${name},"joined":[${joined.join(',')}],"left":[${left.join(',')}],"changed":[${changed.join(',')}],"count":${announcedCount}}`))
   }
 
-  return { watchers, isLarge, announce }
+  return { watchers, isLarge, announce, onListed }
 }

@@ -17,6 +17,8 @@ export interface People {
   userIds (): Iterable<string>
   /** A PresenceList as JSON, encoded once per change. @param max above this many, it has only the count */
   listText (max: number): string
+  /** The users that changed since the last `takeDirty`. */
+  dirtyUsers (): Iterable<string>
   /** The users that changed since the last call. */
   takeDirty (): Set<string>
 }
@@ -85,6 +87,8 @@ export function createPeople (): People {
       list ??= `{"collaborators":[${byUser.size > max ? '' : [...byUser.keys()].map(textOf).join(',')}],"count":${byUser.size}}`
       return list
     },
+
+    dirtyUsers: () => dirty,
 
     takeDirty () {
       const taken = dirty

@@ -31,8 +31,12 @@ export interface Presence {
   onDelta (room: RoomKey, delta: PresenceDelta): void
   /** The broker lost the room's history, and perhaps its presence. */
   onReset (room: RoomKey): void
-  /** Who is there, as JSON of a PresenceList. @throws RoomcastError `broker/…` if this instance has no members */
-  listText (room: RoomKey): Promise<RawJson>
+  /**
+   * Who is there, as JSON of a PresenceList.
+   * @param watcherId the socket that gets it, if any
+   * @throws RoomcastError `broker/…` if this instance has no members
+   */
+  listText (room: RoomKey, watcherId?: string): Promise<RawJson>
   /** Who is there. @throws RoomcastError as `listText` does */
   list (room: RoomKey): Promise<PresenceList>
   /** Removes silent instances, retries failed writes, and reads views again now and then. */
@@ -179,11 +183,12 @@ export function createPresence ({ broker, isAlive, settings, log, onSession }: {
     }
   }
 
-  async function listText (room: RoomKey): Promise<RawJson> {
+  async function listText (room: RoomKey, watcherId?: string): Promise<RawJson> {
     const view = views.get(room)
     if (view === undefined) return await listUnseen(room)
     // Not from a read of its own: that could be older than what watchers were already told.
     if (!view.isKnown()) await view.read(() => broker.presence(room))
+    if (watcherId !== undefined) view.announcer.onListed(watcherId)
     return new RawJson(view.people.listText(settings.PRESENCE_MAX))
   }
 

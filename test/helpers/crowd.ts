@@ -27,6 +27,8 @@ export interface Tab {
   userId: string
   socket: Socket
   rooms: Set<string>
+  /** Called after each SUBSCRIBE that was answered, also after a reconnect and an `unsubscribed`. */
+  onJoined: (appId: string) => void
   enter (appId: string): Promise<void>
   leave (appId: string): Promise<void>
   /** Whether it left the room without an answer yet: recovery may bring it back once, and then it leaves again. */
@@ -49,7 +51,10 @@ export async function openTab (t: Scope, url: string, userId: string): Promise<T
 
   async function join (appId: string): Promise<void> {
     try {
-      if ((await subscribe(socket, 'acme', appId)).status === 'SUCCESS') return
+      if ((await subscribe(socket, 'acme', appId)).status === 'SUCCESS') {
+        if (rooms.has(appId)) tab.onJoined(appId)
+        return
+      }
     } catch {
       // The connection ended: what it subscribes to after the next connect is right.
       if (!socket.connected) return
@@ -73,10 +78,11 @@ export async function openTab (t: Scope, url: string, userId: string): Promise<T
     for (const appId of rooms) void join(appId)
   })
   socket.on('unsubscribed', ({ appId }: { appId: string }) => { if (rooms.has(appId)) void join(appId) })
-  return {
+  const tab: Tab = {
     userId,
     socket,
     rooms,
+    onJoined () {},
     async enter (appId) {
       rooms.add(appId)
       leaving.delete(appId)
@@ -92,6 +98,7 @@ export async function openTab (t: Scope, url: string, userId: string): Promise<T
       if (socket.connected) socket.io.engine.close()
     }
   }
+  return tab
 }
 
 /** `ROOM` for a room with members, `ROOM USER` for a user in it. */

@@ -8,7 +8,7 @@ import type { Watcher } from '../../services/presence/announcer.ts'
 import { createPresence } from '../../services/presence/presence.ts'
 import { readSettings } from '../../services/settings/read.ts'
 import { RoomcastError } from '../../services/wire/errors.ts'
-import type { PresenceList } from '../../services/wire/protocol.ts'
+import type { PresenceChange, PresenceList } from '../../services/wire/protocol.ts'
 import { eventually, silentLog } from '../helpers/index.ts'
 
 const ROOM = 'acme/board'
@@ -83,4 +83,24 @@ test('members who come while such a room is read are in its list', async t => {
   presence.join('acme/other', { id: 'another socket of ann', send () {}, isFull: () => false, whenDrained () {} }, ann)
   for (const end of reads) end([])
   t.strictSame(names(await list), ['ann'])
+})
+
+test('what a list said and was undone before it was announced is told to those who got the list, and to nobody else', async t => {
+  const { presence, reads, told } = slowly(t)
+  const others: string[] = []
+  presence.join(ROOM, { id: 'socket of eve', send: ({ texts }) => { others.push(...texts) }, isFull: () => false, whenDrained () {} }, { ...ann, sub: 'eve' })
+  reads[0]?.([{ instance: OTHER, entry: entry('bob') }])
+  await eventually(() => told.length === 1 && others.length === 1)
+  const change = (joined: PresenceEntry[], left: string[] = []) => presence.onDelta(ROOM, { kind: 'presence', instance: OTHER, joined, left })
+
+  change([{ ...entry('bob'), state: 'typing' }, entry('carl')])
+  t.match((await presence.listText(ROOM, 'socket of ann')).text, /"typing".*"carl"/)
+  change([entry('bob')], [entry('carl').socketId])
+  await eventually(() => told.length === 2)
+  const [, { joined, left, changed }] = JSON.parse(told[1]?.slice(1) ?? '') as [string, PresenceChange]
+  t.strictSame([joined, left.map(({ userId }) => userId), changed.map(({ userId, sessions }) => [userId, sessions[0]?.state])], [[], ['carl'], [['bob', null]]])
+
+  change([{ ...entry('bob'), state: 'away' }])
+  await eventually(() => told.length === 3)
+  t.match(others.slice(1), [/"away"/], 'what was undone at once')
 })

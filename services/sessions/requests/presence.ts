@@ -17,7 +17,7 @@ export const onPresence: Handler<PresenceRequest> = async (session, request, ans
   }
   // Lists are large. A client that is behind gets its list after it has drained, and then the newest one.
   for (;;) {
-    const list = await presence.listText(roomKey(room))
+    const list = await presence.listText(roomKey(room), session.id)
     // A capability can end during the wait for the broker or for the socket.
     authorize(session.capabilities(room), 'presence', room)
     if (!session.sendBuffer.isFull()) return answer(list)
