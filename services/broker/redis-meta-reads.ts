@@ -19,7 +19,7 @@ export function readMetas (redis: Redis, keys: string[]): Promise<Array<Meta | E
   })
 }
 
-/** The parts of a command that ioredis uses. */
+/** The parts of a command that ioredis 6.0 uses. package.json takes no later minor version, which may use others. */
 class MetaRead {
   readonly name = 'hmget'
   /** A trace of ioredis would wait for its promise. */

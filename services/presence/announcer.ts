@@ -70,10 +70,9 @@ export function createAnnouncer ({ room, people, max }: {
     for (const watcher of hasChanged ? watchers.values() : listed.keys()) {
       const own = listed.get(watcher)
       const since = own === undefined ? before : new Map([...own, ...before])
-      if (watchers.get(watcher.id) !== watcher) continue
-      else if (behind.has(watcher) || watcher.isFull()) postpone(watcher, since)
-      else if (own === undefined) watcher.send(packet ??= changeSince(before))
-      else if (hasChanged || isOther(own)) watcher.send(changeSince(since))
+      if (watchers.get(watcher.id) !== watcher || !(hasChanged || isOther(since))) continue
+      if (behind.has(watcher) || watcher.isFull()) postpone(watcher, since)
+      else watcher.send(own === undefined ? packet ??= changeSince(before) : changeSince(since))
     }
     listed.clear()
   }

@@ -2,7 +2,7 @@
 // the room: read once, updated from the room's channel, and read again after a reconnect and now and then.
 import { performance } from 'node:perf_hooks'
 import type { Identity } from '../access/identity.ts'
-import type { Broker, Concerns, PresenceDelta, PresenceEntry, PresenceSnapshot } from '../broker/broker.ts'
+import type { Broker, Concerns, PresenceDelta, PresenceEntry } from '../broker/broker.ts'
 import type { Log } from '../observe/log.ts'
 import type { Settings } from '../settings.ts'
 import { RoomcastError } from '../wire/errors.ts'
@@ -11,7 +11,7 @@ import { RawJson } from '../wire/raw-json.ts'
 import type { RoomKey } from '../wire/rooms.ts'
 import type { Watcher } from './announcer.ts'
 import { describe } from './collaborators.ts'
-import { createPeople } from './people.ts'
+import { createUnseenReader } from './unseen.ts'
 import { createView, type View } from './view.ts'
 
 /** A view is read again after this many heartbeats. */
@@ -55,8 +55,7 @@ export function createPresence ({ broker, isAlive, settings, log, onSession }: {
   onSession?: ((room: RoomKey, person: PresenceEntry['person'], isHere: boolean) => void) | undefined
 }): Presence {
   const views = new Map<RoomKey, View>()
-  /** Reads of rooms without a view. Concurrent requests share them. */
-  const reading = new Map<RoomKey, Promise<PresenceSnapshot>>()
+  const readUnseen = createUnseenReader({ broker, isAlive })
   let beats = 0
 
   // ── Our own people ────────────────────────────────────────────────────────
@@ -185,31 +184,15 @@ export function createPresence ({ broker, isAlive, settings, log, onSession }: {
 
   async function listText (room: RoomKey, watcherId?: string): Promise<RawJson> {
     const view = views.get(room)
-    if (view === undefined) return await listUnseen(room)
+    if (view === undefined) {
+      const people = await readUnseen(room)
+      // Members may have come meanwhile.
+      return views.has(room) ? await listText(room, watcherId) : new RawJson(people.listText(settings.PRESENCE_MAX))
+    }
     // Not from a read of its own: that could be older than what watchers were already told.
     if (!view.isKnown()) await view.read(() => broker.presence(room))
     if (watcherId !== undefined) view.announcer.onListed(watcherId)
     return new RawJson(view.people.listText(settings.PRESENCE_MAX))
-  }
-
-  /** Who is in a room that has no view here. */
-  async function listUnseen (room: RoomKey): Promise<RawJson> {
-    const snapshot = await readSnapshot(room)
-    if (views.has(room)) return await listText(room)
-    const people = createPeople()
-    for (const { instance, entry } of snapshot) {
-      if (instance !== broker.instance && isAlive(instance)) people.set(instance, entry)
-    }
-    return new RawJson(people.listText(settings.PRESENCE_MAX))
-  }
-
-  function readSnapshot (room: RoomKey): Promise<PresenceSnapshot> {
-    let promise = reading.get(room)
-    if (promise === undefined) {
-      promise = broker.presence(room).finally(() => { reading.delete(room) })
-      reading.set(room, promise)
-    }
-    return promise
   }
 
   function onResumed (concerns: Concerns): void {

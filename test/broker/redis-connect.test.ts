@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis'
 import { test, type Test } from 'tap'
 import { connect } from '../../services/broker/redis-connect.ts'
 import { readSettings } from '../../services/settings/read.ts'
-import { startRedis } from '../helpers/index.ts'
+import { HOST, startRedis } from '../helpers/index.ts'
 import { startSentinel } from '../helpers/sentinel.ts'
 
 /** @returns what the first of them was reported as */
@@ -29,10 +29,15 @@ test('a second error of a socket ends nothing', async t => {
   t.equal(await redis.ping(), 'PONG', 'it is in use still')
 })
 
-test('nor that of a socket to the master that Sentinels name', async t => {
-  const { addresses, name } = await startSentinel(t)
+test('nor that of a socket to the master that Sentinels name, or to a Sentinel', async t => {
+  const { addresses, name, ports: [port] } = await startSentinel(t)
   const redis = watched(t, connect(readSettings({ REDIS_SENTINELS: addresses, REDIS_SENTINEL_NAME: name }), 'test'))
   await once(redis, 'ready')
   t.match(await failTwice(redis), { message: 'the first' })
   t.equal(await redis.ping(), 'PONG')
+  const { connector } = redis as unknown as { connector: { connectToSentinel: (sentinel: { host: string, port: number | undefined }) => Redis } }
+  const sentinel = watched(t, connector.connectToSentinel({ host: HOST, port }))
+  await once(sentinel, 'ready')
+  t.match(await failTwice(sentinel), { message: 'the first' })
+  t.equal(await sentinel.ping(), 'PONG')
 })

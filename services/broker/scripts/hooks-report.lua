@@ -1,6 +1,6 @@
 -- Takes a report of the subjects that an instance holds. The record of a subject is 'TOLD NEXT HOLDERS FIELDS': the announced
--- stay, and the last one that was or may have been announced, both '-' for none; the tellers that hold it, with commas around each; the
--- fields of its events. After every change, `decide` announces what differs between TOLD and HOLDERS.
+-- stay, and the last one that was or may have been announced, both '-' for none; the tellers that hold it, with commas around
+-- each; the fields of its events. After every change, `decide` announces what differs between TOLD and HOLDERS.
 -- KEYS 1 subjects, 2 due decisions, 3 outbox, 4 meta, 5 tellers, 6 retired tellers; of the teller 7 its subjects, 8 its last
 -- report; of the teller to retire 9 its subjects, 10 its last report.
 -- ARGV 1 teller, 2 number, 3 run id of this Redis, 4 lease in ms, 5 random text, 6 names of the events to send, 7 queue size,
